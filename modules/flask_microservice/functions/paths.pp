@@ -1,0 +1,26 @@
+# @summary The fixed paths of a service: the contract between this module and the service's package
+#
+# Every service has the same shape, so a name is enough to know where its parts are. No other file of the module writes
+# one of these paths.
+#
+# @param service the service's name
+# @return where its parts are, and its WSGI application
+#
+# @example The config file that Puppet writes
+#   flask_microservice::paths('orders')['config']  # /etc/orders/default_config.ini
+function flask_microservice::paths(Flask_microservice::Name $service) >> Flask_microservice::Paths {
+  $python_package = regsubst($service, '-', '_', 'G')
+  $paths = {
+    'virtualenv'  => "/opt/venvs/${service}",
+    'config_dir'  => "/etc/${service}",
+    'config'      => "/etc/${service}/default_config.ini",
+    'data_dir'    => "/var/lib/${service}",
+    'log_dir'     => "/var/log/${service}",
+    'log'         => "/var/log/${service}/${service}.log",
+    'logrotate'   => "/etc/logrotate.d/${service}",
+    'socket'      => "/etc/systemd/system/${service}.socket",
+    'service'     => "/etc/systemd/system/${service}.service",
+    'application' => "${python_package}.application:create_app()",
+  }
+  $paths
+}

@@ -1,0 +1,58 @@
+# @summary Runs the Flask microservices that Hiera declares for a node
+#
+# Each entry of `services` becomes one `flask_microservice::service`. The class adds what only all of them together can
+# tell: the version, where a tier's pin wins over the service's own; the URLs of upstreams on the same node; the values of
+# secrets. If declarations contradict each other the catalog fails, with one message that names all that is to mend, and
+# nothing on the node is touched.
+#
+# @param services
+#   The services: name => declaration. Hiera merges it deeply over all layers, so each service can have a file of its own.
+# @param versions
+#   The exact version of each service's package: name => version. A pin for a service that the node lacks is no error, so
+#   that a tier's file can pin all services of the fleet.
+# @param secrets
+#   The values of the secret keys that services declare: name => section => key => value. Encrypt them in Hiera; lookup
+#   makes them Sensitive.
+# @param apt_source
+#   The file in /etc/apt that names the repository of the services. With it, only that repository's index is fetched when
+#   a version is not known yet; without it, all of them.
+#
+# @example In Hiera, one service and its version
+#   flask_microservice::services:
+#     orders:
+#       port: 7001
+#       upstreams: [inventory]
+#       config: {log: {level: info}}
+#       secrets: {app: [secret_key]}
+#   flask_microservice::versions: {orders: '1.0.0-1'}
+#   flask_microservice::secrets: {orders: {app: {secret_key: 'ENC[PKCS7,...]'}}}
+class flask_microservice (
+  Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services = {},
+  Hash[Flask_microservice::Name, Flask_microservice::Version] $versions = {},
+  Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets = Sensitive({}),
+  Optional[Stdlib::Absolutepath] $apt_source = undef,
+) {
+  $present = $services.filter |$name, $declared| { $declared['ensure'] != 'absent' }
+  $problems = flask_microservice::problems($present, $versions, $secrets)
+  unless $problems.empty {
+    fail("flask_microservice can't run the declared services: ${problems.join('; ')}")
+  }
+
+  $services.each |$name, $declared| {
+    $upstreams = $declared['upstreams'].lest || { [] }.filter |$upstream| { $upstream in $present }
+    $urls = Hash($upstreams.map |$upstream| { [$upstream, flask_microservice::url($services[$upstream])] })
+    $config = $declared['config'].lest || { {} }
+    $config_and_urls = $urls.empty ? {
+      true    => $config,
+      default => $config + { 'upstreams' => $config['upstreams'].lest || { {} } + $urls },
+    }
+
+    flask_microservice::service { $name:
+      version    => $versions[$name].lest || { $declared['version'] },
+      config     => $config_and_urls,
+      secrets    => flask_microservice::secrets_of($name, $declared, $secrets),
+      apt_source => $apt_source,
+      *          => $declared - ['version', 'config', 'secrets', 'upstreams'],
+    }
+  }
+}

@@ -1,0 +1,72 @@
+# @summary The account, directories, config file and log rotation of one service
+#
+# @param settings everything that its config file says
+#
+# @api private
+define flask_microservice::service::files (
+  Sensitive[Flask_microservice::Config] $settings,
+) {
+  $paths = flask_microservice::paths($name)
+
+  stdlib::ensure_packages(['logrotate'])
+
+  group { $name:
+    ensure => present,
+    system => true,
+  }
+  user { $name:
+    ensure     => present,
+    comment    => "Microservice ${name}",
+    system     => true,
+    gid        => $name,
+    home       => $paths['data_dir'],
+    managehome => false,
+    shell      => '/usr/sbin/nologin',
+  }
+
+  file {
+    default:
+      ensure => directory,
+      mode   => '0750',
+      ;
+    $paths['config_dir']:
+      owner => 'root',
+      group => $name,
+      ;
+    $paths['data_dir']:
+      owner => $name,
+      group => $name,
+      ;
+    $paths['log_dir']:
+      owner => $name,
+      group => 'adm',
+      ;
+  }
+
+  # The service would create its log without letting the group adm read it.
+  file { $paths['log']:
+    ensure => file,
+    owner  => $name,
+    group  => 'adm',
+    mode   => '0640',
+  }
+
+  file { $paths['config']:
+    ensure    => file,
+    owner     => 'root',
+    group     => $name,
+    mode      => '0640',
+    content   => Sensitive(epp('flask_microservice/default_config.ini.epp', { settings => $settings.unwrap })),
+    show_diff => false,
+    backup    => false,
+  }
+
+  file { $paths['logrotate']:
+    ensure  => file,
+    owner   => 'root',
+    group   => 'root',
+    mode    => '0644',
+    content => epp('flask_microservice/logrotate.epp', { log => $paths['log'], service => $name }),
+    require => Package['logrotate'],
+  }
+}

@@ -1,0 +1,13 @@
+# @summary Where everything of one service is, as `flask_microservice::paths` gives it
+type Flask_microservice::Paths = Struct[{
+    virtualenv  => Stdlib::Absolutepath,
+    config_dir  => Stdlib::Absolutepath,
+    config      => Stdlib::Absolutepath,
+    data_dir    => Stdlib::Absolutepath,
+    log_dir     => Stdlib::Absolutepath,
+    log         => Stdlib::Absolutepath,
+    logrotate   => Stdlib::Absolutepath,
+    socket      => Stdlib::Absolutepath,
+    service     => Stdlib::Absolutepath,
+    application => Pattern[/\A[a-z_][a-z0-9_]*\.application:create_app\(\)\z/],
+}]

@@ -1,0 +1,1 @@
+"""The helper beside the control repository: lab, builds, deploys, agent runs, tests."""

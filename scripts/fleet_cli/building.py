@@ -1,0 +1,122 @@
+"""From a service's source to its Debian package, in a clean Debian 13 that is thrown away afterwards."""
+
+import hashlib
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fleet_cli import host, process, rootfs, steps
+from fleet_cli.errors import CommandFailedError, FleetError
+
+NOT_SOURCE = (
+    ".git",
+    ".tox",
+    ".venv",
+    "dist",
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    "*.egg-info",
+)
+_BUILD = """
+set -eu
+cd "/build/$1"
+apt-get -q -y --no-install-recommends build-dep . >/dev/null
+chown -R root: .
+exec dpkg-buildpackage --build=binary --no-sign
+"""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package file.
+
+    Attributes:
+        size: bytes.
+        sha256: of the whole file, in hexadecimal.
+    """
+
+    path: Path
+    name: str
+    version: str
+    architecture: str
+    size: int
+    sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The package as JSON has it."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def build(source: Path, output: Path) -> list[Package]:
+    """Build the packages of a source tree.
+
+    Args:
+        source: a directory with a debian/ folder.
+        output: where the .deb files go; made when missing.
+
+    Raises:
+        FleetError: this is no source of a Debian package, or the build fails; the message has the end of its log.
+    """
+    source = source.resolve()
+    name = _source_name(source)
+    rootfs.ensure_layer("build")
+    host.require_disk(output, gib=1)
+    log: list[str] = []
+    with steps.step(f"building {name}"), rootfs.scratch() as scratch:
+        shutil.copytree(source, scratch / name, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
+        try:
+            rootfs.run(
+                "build",
+                ["sh", "-c", _BUILD, "build", name],
+                binds={scratch: "/build"},
+                env={**host.pip_environment(), "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt"},
+                on_line=log.append,
+            )
+        except CommandFailedError as error:
+            tail = "\n".join(log[-40:])
+            raise FleetError(f"{source}: the build ended with status {error.status}:\n{tail}") from None
+        output.mkdir(parents=True, exist_ok=True)
+        built = sorted(scratch.glob("*.deb"))
+        if not built:
+            raise FleetError(f"{source}: the build made no .deb file; does debian/control have a Package?")
+        return [describe(_deliver(deb, output)) for deb in built]
+
+
+def _deliver(deb: Path, output: Path) -> Path:
+    """Put a finished file in its place at once: who looks there never sees half of it."""
+    partial = output / f".{deb.name}.partial"
+    shutil.copy(deb, partial)
+    return partial.rename(output / deb.name)
+
+
+def describe(deb: Path) -> Package:
+    """Read a package's name, version and architecture.
+
+    Raises:
+        FleetError: there is no such file, or it is no Debian package.
+    """
+    if not deb.is_file():
+        raise FleetError(f"{deb}: there is no such file")
+    host.ensure_packages(("dpkg",))
+    try:
+        fields = process.run(["dpkg-deb", "--show", "--showformat=${Package}\n${Version}\n${Architecture}", deb]).stdout
+    except CommandFailedError as error:
+        raise FleetError(f"{deb}: not a Debian package: {error.output.strip()}") from None
+    name, version, architecture = fields.split("\n")
+    content = deb.read_bytes()
+    return Package(deb.resolve(), name, version, architecture, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _source_name(source: Path) -> str:
+    changelog = source / "debian/changelog"
+    if not (source / "debian/control").is_file() or not changelog.is_file():
+        raise FleetError(
+            f"{source}: no debian/control and debian/changelog there: is it a service made from the template?"
+        )
+    name = changelog.read_text(encoding="utf-8").partition(" ")[0]
+    if not name or not name.isascii():
+        raise FleetError(f"{changelog}: its first line must be `NAME (VERSION) SUITE; urgency=…`")
+    return name

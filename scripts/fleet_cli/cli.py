@@ -1,0 +1,69 @@
+"""The command line: its groups, and how a failure looks to the user."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from fleet_cli import process
+from fleet_cli.commands.build import build
+from fleet_cli.commands.context import Context
+from fleet_cli.commands.deploy import deploy
+from fleet_cli.commands.lab import lab
+from fleet_cli.commands.new import new
+from fleet_cli.commands.publish import publish
+from fleet_cli.commands.run import run
+from fleet_cli.commands.test import test
+from fleet_cli.errors import FleetError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("-C", "directory", type=click.Path(path_type=Path, file_okay=False, exists=True),
+              help="Work on the control repository in this directory, not on fleet's own.")  # fmt: skip
+@click.pass_context
+def fleet(context: click.Context, directory: Path | None) -> None:
+    """Runs beside a Puppet control repository: a lab of Vagrant boxes, builds, deploys, agent runs, tests.
+
+    Exit status: 0 done, 1 it failed, 2 wrong usage, 130 interrupted.
+    """
+    context.obj = Context(directory)
+
+
+for command in (lab, new, build, publish, deploy, run, test):
+    fleet.add_command(command)
+
+
+def main() -> None:
+    """Run fleet; a failure is one message on standard error, never a traceback."""
+    # A terminated fleet cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = fleet(prog_name="fleet", standalone_mode=False)
+    except click.exceptions.Abort:
+        _interrupted()
+    except KeyboardInterrupt:
+        _interrupted()
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except FleetError as error:
+        click.echo(f"fleet: {error}", err=True)
+        status = 1
+    except BrokenPipeError:
+        status = 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"fleet: {where}{error.strerror or error}", err=True)
+        status = 1
+    sys.exit(status)
+
+
+def _interrupted() -> None:
+    process.end_all()
+    click.echo("fleet: interrupted; the same command again goes on from here", err=True)
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)  # threads may still wait for what was just ended

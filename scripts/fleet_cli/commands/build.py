@@ -1,0 +1,26 @@
+"""`fleet build`: a service's Debian package."""
+
+from pathlib import Path
+
+import click
+
+from fleet_cli import building, host, steps
+from fleet_cli.commands.context import json_option, print_json
+
+
+@click.command()
+@click.argument("source", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("dist"), show_default=True,
+              help="Where the .deb goes.")  # fmt: skip
+@json_option
+def build(source: Path, output: Path, as_json: bool) -> None:
+    """Build the Debian package of the service in DIR, in a clean Debian 13."""
+    host.require_debian_root()
+    with steps.heartbeat():
+        packages = building.build(source, output)
+    if as_json:
+        print_json([package.as_dict() for package in packages])
+        return
+    for package in packages:
+        click.echo(f"{package.path}\n  {package.name} {package.version} {package.architecture}, {package.size} bytes")
+        click.echo(f"  sha256 {package.sha256}")

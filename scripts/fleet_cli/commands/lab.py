@@ -1,0 +1,76 @@
+"""`fleet lab`: the Vagrant boxes."""
+
+import os
+import shlex
+import sys
+
+import click
+
+from fleet_cli import laboratory, ssh, status, steps
+from fleet_cli.commands.context import Context, json_option, print_json
+from fleet_cli.errors import FleetError
+
+
+@click.group()
+def lab() -> None:
+    """Vagrant boxes with a real Puppet server, as lab.yaml lists them."""
+
+
+@lab.command()
+@click.argument("boxes", nargs=-1, metavar="[BOX]...")
+@click.pass_obj
+def up(context: Context, boxes: tuple[str, ...]) -> None:
+    """Bring up the lab, or the named boxes and the Puppet server, until the services answer.
+
+    Installs what is missing on this machine, and leaves alone what is in place: a second call takes seconds.
+    """
+    laboratory.up(context.lab, context.repo, boxes)
+    status.show(status.collect(context.lab))
+    total = sum(took for _, took in steps.finished)
+    example = next(
+        (f"curl {service.url}/api/v1/items" for box in status.collect(context.lab) for service in box.services),
+        None,
+    )
+    click.echo("\nWhat to try next:" + (f"\n  {example}" if example else ""))
+    click.echo("  scripts/fleet test node          # what Hiera declares is what the boxes have")
+    click.echo(f"  scripts/fleet lab ssh {context.lab.boxes[-1].name}")
+    click.echo("  edit hieradata/, git commit, then: scripts/fleet deploy && scripts/fleet run")
+    click.echo("  scripts/fleet lab down")
+    if total == 0:
+        click.echo("\nEverything was in place.")
+
+
+@lab.command("status")
+@json_option
+@click.pass_obj
+def show_status(context: Context, as_json: bool) -> None:
+    """Show boxes, services, versions, addresses and health."""
+    statuses = status.collect(context.lab)
+    if as_json:
+        print_json([box.as_dict() for box in statuses])
+    else:
+        status.show(statuses)
+
+
+@lab.command("ssh", context_settings={"ignore_unknown_options": True})
+@click.argument("box")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def shell(context: Context, box: str, command: tuple[str, ...]) -> None:
+    """Open a root shell on BOX, or run a command there: fleet lab ssh app1 -- systemctl status orders."""
+    target = context.lab.box(box)
+    terminal = ["-t"] if sys.stdin.isatty() else []
+    remote = ["sudo", "--", shlex.join(command)] if command else ["sudo", "-i"]
+    argv = [*ssh.command(target, *terminal), *remote]
+    os.execvp(argv[0], argv)
+
+
+@lab.command()
+@click.option("--purge", is_flag=True, help="Also remove what makes the next start fast: base, layers, built packages.")
+@click.pass_obj
+def down(context: Context, purge: bool) -> None:
+    """Destroy the boxes and leave no process, mount, bridge or nft table of the lab behind."""
+    try:
+        laboratory.down(context.lab, purge=purge)
+    except OSError as error:
+        raise FleetError(f"lab down: {error}") from None

@@ -1,0 +1,18 @@
+"""`fleet new`: a service from the template."""
+
+from pathlib import Path
+
+import click
+
+from fleet_cli import templates
+
+
+@click.command()
+@click.argument("name")
+@click.option("--upstream", default="", metavar="SERVICE", help="A service that the new one asks over REST.")
+@click.option("--version", default="1.0.0", show_default=True, help="Its first version.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where to make it.")
+def new(name: str, upstream: str, version: str, output: Path) -> None:
+    """Make a new service NAME from the template, in a directory of that name."""
+    made = templates.render(name, output, version=version, upstream=upstream)
+    click.echo(f"{made}: next, `fleet build {made}` and `fleet publish`, then hieradata/services/{name}.yaml")

@@ -1,0 +1,169 @@
+"""The whole lab, from nothing to services that answer, and back to nothing."""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from fleet_cli import (
+    agents,
+    building,
+    cgroups,
+    deploying,
+    host,
+    network,
+    nodes,
+    paths,
+    publishing,
+    rootfs,
+    server,
+    status,
+    steps,
+    templates,
+)
+from fleet_cli.boxes import Boxes
+from fleet_cli.errors import FleetError
+from fleet_cli.labfile import Box, Lab, LabService
+
+READY_SECONDS = 60.0
+
+
+def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
+    """Bring up the boxes of those names, all without names; the Puppet server always. What is in place is left alone.
+
+    Raises:
+        FleetError: what could not be done, and where.
+    """
+    host.require_debian_root()
+    wanted = [lab.box(name) for name in names] or list(lab.boxes)
+    new_nodes = [box for box in wanted if box != lab.server]
+    reason = host.why_no_containers()
+    if reason:
+        raise FleetError(f"system containers can't run on this machine: {reason}")
+    deploying.head(repo)  # before anything else: is there something to deploy?
+    with host.lock(), steps.heartbeat():
+        host.ensure_packages(host.LAB_PACKAGES)
+        rootfs.ensure_base()
+        for path in deploying.uncommitted(repo):
+            steps.say(f"note: {path} is not committed; boxes get what is committed")
+        work = steps.Parallel()
+        work.add("boxes", lambda: _boxes_up(lab, [lab.server, *new_nodes]))
+        work.add("server", lambda: _server_up(lab, repo), after=("boxes",))
+        work.add("packages", lambda: _packages(lab))
+        work.add("publish", lambda: _publish(lab), after=("server", "packages"))
+        work.add("deploy", lambda: _deploy(lab, repo), after=("server",))
+        work.finish()
+        _converge(lab, repo, new_nodes)
+        _wait_until_ready(lab, new_nodes)
+
+
+def down(lab: Lab, *, purge: bool = False) -> None:
+    """Remove boxes, bridge, address translation and mounts; with `purge` all that is kept for the next time, too."""
+    host.require_debian_root()
+    with host.lock(), steps.step("lab down"):
+        Boxes(lab).down()
+        network.down()
+        cgroups.down()
+        rootfs.sweep()
+        shutil.rmtree(paths.RUN, ignore_errors=True)
+        if purge:
+            for path in paths.STATE.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != "lock":
+                    path.unlink()
+
+
+def stands(lab: Lab, repo: Path) -> bool:
+    """Whether every box runs and the newest commit was deployed and applied, whatever has happened to it since."""
+    boxes = Boxes(lab)
+    return (
+        all(boxes.running(box) for box in lab.boxes)
+        and server.bootstrapped(lab)
+        and all(nodes.enrolled(box) for box in lab.nodes)
+        and deploying.deployed(lab) == deploying.lab_commit(lab, repo)
+    )
+
+
+def _boxes_up(lab: Lab, wanted: list[Box]) -> None:
+    boxes = Boxes(lab)
+    network.up(lab)
+    missing = [box.name for box in wanted if not boxes.running(box)]
+    if missing:
+        with steps.step(f"vagrant up {' '.join(missing)}"):
+            boxes.up(wanted)
+    else:
+        boxes.up(wanted)
+
+
+def _server_up(lab: Lab, repo: Path) -> None:
+    if not server.bootstrapped(lab):
+        server.bootstrap(lab, repo)
+
+
+def _packages(lab: Lab) -> list[Path]:
+    return [package(service) for service in lab.services]
+
+
+def package(service: LabService) -> Path:
+    """Return the .deb of a service rendered from the template, built unless it was before from the same template."""
+    template = paths.control_repo() / "template"
+    digest = hashlib.sha256(repr(service).encode())
+    for path in sorted(template.rglob("*")):
+        if path.is_file():
+            digest.update(str(path.relative_to(template)).encode() + b"\0" + path.read_bytes())
+    directory = paths.PACKAGES / digest.hexdigest()[:16]
+    built = sorted(directory.glob("*.deb"))
+    if not built:
+        with rootfs.scratch() as scratch:
+            source = templates.render(service.name, scratch, version=service.version, upstream=service.upstream)
+            built = [made.path for made in building.build(source, directory)]
+    return built[0]
+
+
+def _publish(lab: Lab) -> None:
+    known = publishing.published(lab)
+    files = _packages(lab)
+    missing = [file for file in files if file.name.removesuffix(".deb") not in known]
+    if missing:
+        publishing.publish(lab, missing)
+
+
+def _deploy(lab: Lab, repo: Path) -> None:
+    if deploying.deployed(lab) != deploying.lab_commit(lab, repo):
+        deploying.deploy(lab, repo)
+
+
+def _converge(lab: Lab, repo: Path, boxes: list[Box]) -> None:
+    work = steps.Parallel()
+    for box in boxes:
+        if not nodes.enrolled(box):
+            work.add(box.name, partial(nodes.enroll, lab, box, repo))
+    work.finish()
+    commit = deploying.deployed(lab)
+    behind = [box for box in boxes if not nodes.converged(box, commit)]
+    if behind:
+        failed = [run for run in agents.run(behind) if not run.ok]
+        if failed:
+            raise FleetError(
+                "\n".join(line for run in failed for line in agents.explain(run))
+                + "\nthe services of these nodes may be old or missing; `fleet run` tries again"
+            )
+
+
+def _wait_until_ready(lab: Lab, boxes: list[Box]) -> None:
+    names = {box.name for box in boxes}
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        statuses = [box for box in status.collect(lab) if box.box in names]
+        waiting = [f"{service.name} on {box.box}" for box in statuses for service in box.services if not service.ready]
+        if not waiting:
+            return
+        if time.monotonic() > deadline:
+            raise FleetError(
+                f"not ready after {READY_SECONDS:.0f} s: {', '.join(waiting)}; see: "
+                "fleet lab ssh BOX -- journalctl -u SERVICE"
+            )
+        time.sleep(0.5)

@@ -1,0 +1,95 @@
+"""What runs in the lab: boxes, services, whether they answer."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from fleet_cli import puppetdb
+from fleet_cli.boxes import Boxes
+from fleet_cli.errors import FleetError
+from fleet_cli.labfile import Box, Lab
+
+TIMEOUT_SECONDS = 5.0
+
+
+@dataclass
+class ServiceStatus:
+    """A service on a box.
+
+    Attributes:
+        version: what the service itself says; what is declared for it, while it does not answer.
+        ready: whether its health check answers 200.
+    """
+
+    name: str
+    version: str
+    url: str
+    ready: bool
+
+
+@dataclass
+class BoxStatus:
+    """A box and the services that Puppet has declared for it."""
+
+    box: str
+    role: str
+    tier: str
+    address: str
+    running: bool
+    services: list[ServiceStatus] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The box as JSON has it."""
+        return asdict(self)
+
+
+def collect(lab: Lab) -> list[BoxStatus]:
+    """Ask every box of the lab."""
+    boxes = Boxes(lab)
+    running = {box.name: boxes.running(box) for box in lab.boxes}
+    declared: dict[str, list[dict[str, Any]]] = {}
+    if running[lab.server.name]:
+        try:
+            declared = puppetdb.declared_services(lab)
+        except FleetError:
+            declared = {}  # the server is still starting: boxes are shown without services
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda box: _box(box, running[box.name], declared.get(box.certname, [])), lab.boxes))
+
+
+def _box(box: Box, running: bool, declared: list[dict[str, Any]]) -> BoxStatus:
+    status = BoxStatus(box.name, box.role, box.tier, box.address, running)
+    for service in declared if running else []:
+        status.services.append(_service(box, service))
+    return status
+
+
+def _service(box: Box, declared: dict[str, Any]) -> ServiceStatus:
+    url = f"http://{box.address}:{declared['port']}"
+    version, ready = str(declared["version"]), False
+    try:
+        answer = requests.get(f"{url}/health/ready", timeout=TIMEOUT_SECONDS)
+        ready = answer.status_code == requests.codes.ok
+        version = str(answer.json().get("version", version))
+    except (requests.RequestException, json.JSONDecodeError, AttributeError):
+        pass  # not ready says it
+    return ServiceStatus(declared["name"], version, url, ready)
+
+
+def show(statuses: list[BoxStatus]) -> None:
+    """Print the lab as a table."""
+    table = Table("box", "role", "tier", "service", "version", "URL", "health")
+    for status in statuses:
+        lead = (status.box, status.role, status.tier)
+        if not status.services:
+            table.add_row(*lead, "–", "", status.address, "up" if status.running else "[red]down[/red]")
+        for service in status.services:
+            health = "[green]ready[/green]" if service.ready else "[red]not ready[/red]"
+            table.add_row(*lead, service.name, service.version, service.url, health)
+            lead = ("", "", "")
+    Console(width=max(Console().width, 110)).print(table)

@@ -1,0 +1,51 @@
+# @summary The apt repository of the fleet's own packages, trusted by its key and for nothing else
+#
+# @param url
+#   Where the repository is.
+# @param suite
+#   Its suite.
+# @param component
+#   Its component.
+# @param key_source
+#   Where its public key comes from, ASCII-armoured: the Puppet server's file server, or any other `source` of a file.
+#
+# @example
+#   include profile::fleet_repository
+class profile::fleet_repository (
+  Stdlib::HTTPUrl $url,
+  String[1] $suite,
+  String[1] $component,
+  String[1] $key_source,
+) {
+  $keyring = '/etc/apt/keyrings/fleet.asc'
+  $sources = '/etc/apt/sources.list.d/fleet.sources'
+
+  file { $keyring:
+    ensure => file,
+    owner  => 'root',
+    group  => 'root',
+    mode   => '0644',
+    source => $key_source,
+  }
+  -> file { $sources:
+    ensure  => file,
+    owner   => 'root',
+    group   => 'root',
+    mode    => '0644',
+    content => epp('profile/fleet.sources.epp', {
+        url       => $url,
+        suite     => $suite,
+        component => $component,
+        keyring   => $keyring,
+    }),
+  }
+
+  # Debian's own indexes are not fetched: this one is the only one that changed.
+  $only_this = "-o Dir::Etc::sourcelist=${sources} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0"
+  exec { 'fetch the index of the fleet repository':
+    command     => "apt-get update -qq ${only_this} -o APT::Update::Error-Mode=any",
+    path        => ['/usr/sbin', '/usr/bin', '/sbin', '/bin'],
+    refreshonly => true,
+    subscribe   => File[$keyring, $sources],
+  }
+}

@@ -1,0 +1,34 @@
+# @summary How this machine's Puppet agent runs
+#
+# Its puppet.conf (server, environment) is written when the machine enrols and left alone here.
+#
+# @param periodic
+#   Whether it runs every half hour by itself. If not, it runs when `fleet run` tells it to.
+# @param blocked_facts
+#   Facts that are not worth the seconds they take on each run.
+#
+# @example
+#   include profile::puppet_agent
+class profile::puppet_agent (
+  Boolean $periodic = false,
+  Array[String[1]] $blocked_facts = [],
+) {
+  file { '/etc/facter':
+    ensure => directory,
+    owner  => 'root',
+    group  => 'root',
+    mode   => '0755',
+  }
+  -> file { '/etc/facter/facter.conf':
+    ensure  => file,
+    owner   => 'root',
+    group   => 'root',
+    mode    => '0644',
+    content => epp('profile/facter.conf.epp', { blocked => $blocked_facts }),
+  }
+
+  service { 'puppet':
+    ensure => $periodic ? { true => running, default => stopped },
+    enable => $periodic,
+  }
+}

@@ -1,0 +1,9 @@
+# @summary A machine that runs the fleet's microservices
+#
+# @example By hand, where the certificate does not say it
+#   include role::app
+class role::app {
+  include profile::base
+  include profile::puppet_agent
+  include profile::microservices
+}

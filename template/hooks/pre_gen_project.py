@@ -1,0 +1,62 @@
+"""Refuse, before a file is written, what would not build or run: with one message for the first thing found."""
+
+import json
+import keyword
+import re
+import sys
+
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# Python and Debian order releases of this form alike; of a suffix such as rc1 they think differently.
+VERSION = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")
+# What stands unquoted in control files, INI and reStructuredText without a meaning of its own there.
+LINE = re.compile(r"(?=.{1,80}\Z)[^\W_](([^\W_]|[ ,.;:()/'&+-])*([^\W_]|[.)]))?")
+EMAIL = re.compile(r"[\w.+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+
+# Import names beside which a service's package would live in its virtualenv, its build or its tests.
+TAKEN = frozenset(
+    "aniso8601 blinker certifi charset_normalizer click docutils flask flask_restful gunicorn idna itsdangerous"
+    " jinja2 markupsafe packaging pip pkg_resources pytest pytz requests setuptools six sphinx tests tox"
+    " urllib3 werkzeug wheel".split()
+)
+
+
+def name_fault(name: str) -> str:
+    """Why NAME can not be the name of a service, or an empty string."""
+    package = name.replace("-", "_")
+    if not NAME.fullmatch(name) or not 2 <= len(name) <= 32:
+        return (
+            "is no Debian package name fit for a service: use 2 to 32 lower-case letters, digits and single dashes,"
+            " beginning with a letter, not ending with a dash"
+        )
+    if not package.isidentifier() or keyword.iskeyword(package):
+        return f"gives the Python package {package!r}, which is a keyword of Python: choose another name"
+    if package in sys.stdlib_module_names:
+        return f"gives the Python package {package!r}, which would hide Python's own module: choose another name"
+    if package in TAKEN:
+        return f"gives the Python package {package!r}, which would hide a library of that name: choose another name"
+    return ""
+
+
+def first_fault(answers: dict[str, str]) -> str:
+    """The message for the first answer that can not be used, or an empty string."""
+    name, upstream, version = answers["name"], answers["upstream"], answers["version"]
+    if fault := name_fault(name):
+        return f"name {name!r} {fault}"
+    if not VERSION.fullmatch(version):
+        return f"version {version!r} means different things to Debian and Python: use numbers and dots, as 1.0.0"
+    if upstream and (fault := name_fault(upstream)):
+        return f"upstream {upstream!r} {fault}"
+    if upstream == name:
+        return f"upstream {upstream!r} is the service itself: name another service, or leave it empty"
+    for field in ("description", "maintainer"):
+        if not LINE.fullmatch(answers[field]):
+            return f"{field} {answers[field]!r} must be one line of 80 plain letters, digits and punctuation at most"
+    if not EMAIL.fullmatch(answers["email"]):
+        return f"email {answers['email']!r} is no e-mail address"
+    return ""
+
+
+if message := first_fault(ANSWERS):
+    sys.exit(f"error: {message}")

@@ -1,0 +1,217 @@
+"""What a client, an operator and an upstream's failure get from the service."""
+
+import configparser
+import json
+import re
+import socket
+import stat
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import Upstream
+from flask.testing import FlaskClient
+
+from {{ cookiecutter.__package }} import NAME, VERSION, items
+from {{ cookiecutter.__package }}.application import create_app
+from {{ cookiecutter.__package }}.manage import cli
+from {{ cookiecutter.__package }}.settings import SCHEMA, SITE_FILE_VARIABLE, SettingsError, load_settings
+from {{ cookiecutter.__package }}.upstreams import UpstreamFailed, fetch_items
+
+Site = Callable[[str], Path]
+
+{% if cookiecutter.upstream %}
+
+def test_items_come_with_those_of_the_upstream(site: Site, log_file: Path, upstream: Upstream) -> None:
+    site(f"[log]\nfile = {log_file}\n[upstreams]\n{{ cookiecutter.upstream }} = {upstream.url}/\n")
+    answer = create_app().test_client().get("/api/v1/items")
+    assert answer.status_code == 200
+    assert answer.json["service"] == NAME
+    assert answer.json["version"] == VERSION
+    assert answer.json["items"]
+    assert answer.json["upstreams"] == {
+        "{{ cookiecutter.upstream }}": {"version": "3.2.1", "items": [{"id": 7, "name": "lamp"}]}
+    }
+
+
+def test_a_failing_upstream_is_named_in_a_502(site: Site, log_file: Path, upstream: Upstream) -> None:
+    upstream.status = 500
+    site(f"[log]\nfile = {log_file}\n[upstreams]\n{{ cookiecutter.upstream }} = {upstream.url}\n")
+    client = create_app().test_client()
+    answer = client.get("/api/v1/items")
+    assert answer.status_code == 502
+    assert answer.content_type == "application/problem+json"
+    assert answer.json["upstream"] == "{{ cookiecutter.upstream }}"
+    assert "500" in answer.json["cause"]
+    assert client.get("{{ cookiecutter.__ready }}").status_code == 200
+{% else %}
+
+def test_items_are_answered_with_name_and_version(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/items")
+    assert answer.status_code == 200
+    assert answer.json["service"] == NAME
+    assert answer.json["version"] == VERSION
+    assert answer.json["items"]
+{% endif %}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (500, "{}", "answered 500"),
+        (302, "{}", "answered 302"),
+        (200, "<html>", "without version and items"),
+        (200, "[]", "without version and items"),
+        (200, '{"version": "1.0.0"}', "without version and items"),
+    ],
+)
+def test_a_wrong_answer_of_an_upstream_is_told_apart(upstream: Upstream, status: int, body: str, cause: str) -> None:
+    upstream.status, upstream.body = status, body
+    with pytest.raises(UpstreamFailed, match=cause):
+        fetch_items("other", upstream.url, 2.0)
+
+
+def test_a_silent_upstream_costs_no_more_than_the_timeout(upstream: Upstream) -> None:
+    upstream.silent = True
+    with pytest.raises(UpstreamFailed, match="within 0.2 s"):
+        fetch_items("other", upstream.url, 0.2)
+
+
+def test_a_stopped_upstream_is_told_in_the_systems_words() -> None:
+    with socket.socket() as not_listening, pytest.raises(UpstreamFailed, match="Connection refused"):
+        not_listening.bind(("127.0.0.1", 0))
+        fetch_items("other", f"http://127.0.0.1:{not_listening.getsockname()[1]}", 2.0)
+
+
+def test_health_says_live_and_ready(client: FlaskClient) -> None:
+    assert client.get("{{ cookiecutter.__live }}").json == {"status": "live"}
+    assert client.get("{{ cookiecutter.__ready }}").json == {"status": "ready", "name": NAME, "version": VERSION}
+
+
+def test_not_ready_says_why(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(items.resources, "files", lambda package: tmp_path)
+    answer = client.get("{{ cookiecutter.__ready }}")
+    assert answer.status_code == 503
+    assert "items.json" in answer.json["reason"]
+    assert client.get("/api/v1/items").status_code == 500
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/", 404), ("GET", "/api/v1/nothing", 404), ("POST", "/api/v1/items", 405)]
+)
+def test_every_error_is_a_problem_in_json(client: FlaskClient, method: str, path: str, status: int) -> None:
+    answer = client.open(path, method=method)
+    assert answer.status_code == status
+    assert answer.content_type == "application/problem+json"
+    assert answer.json["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("[log]\nlevel = info\n[htpp]\ntimeout = 1\n", 3, "unknown section [htpp]; did you mean http?"),
+        ("[http]\n\ntimout = 1\n", 3, "unknown key timout in [http]; did you mean timeout?"),
+        ("[app]\nlevel = info\n", 2, "unknown key level in [app]; it belongs in [log]"),
+        ("[http]\nTimeout = 1\n", 2, "did you mean timeout?"),
+        ("[http]\ntimeout = soon\n", 2, "'soon' is not a number of seconds above 0"),
+        ("[http]\ntimeout = -1\n", 2, "'-1' is not a number of seconds above 0"),
+        ("[log]\nlevel = loud\n", 2, "'loud' is not one of debug"),
+        ("[log]\nfile = service.log\n", 2, "an absolute path"),
+        ("level = info\n", 1, "before the first [section]"),
+        ("[http]\ntimeout = 1\ntimeout = 2\n", 3, "timeout stands twice in [http]"),
+        ("[http]\n[log]\n[http]\n", 3, "[http] stands twice"),
+        ("[http]\ntimeout\n", 2, "neither [section] nor key = value"),
+{% if cookiecutter.upstream %}
+        ("[upstreams]\n{{ cookiecutter.upstream }} = 127.0.0.1\n", 2, "'127.0.0.1' is not an address"),
+        ("[upstreams]\n{{ cookiecutter.upstream }}s = http://h\n", 2, "did you mean {{ cookiecutter.upstream }}?"),
+{% endif %}
+    ],
+)
+def test_a_wrong_setting_refuses_to_start_and_says_where(site: Site, text: str, line: int, said: str) -> None:
+    path = site(text)
+    with pytest.raises(SettingsError) as refused:
+        create_app()
+    assert str(refused.value).startswith(f"{path}:{line}: ")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_settings_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(SITE_FILE_VARIABLE, str(tmp_path / "absent.ini"))
+    with pytest.raises(SettingsError, match="absent.ini: can not be read: No such file"):
+        load_settings()
+
+
+def test_every_setting_has_a_default_and_a_word_of_explanation() -> None:
+    text = (resources.files("{{ cookiecutter.__package }}") / "default_config.ini").read_text()
+    defaults = configparser.RawConfigParser()
+    defaults.read_string(text)
+    assert {section: set(defaults[section]) for section in defaults.sections()} == {
+        section: set(keys) for section, keys in SCHEMA.items()
+    }
+    for keys in SCHEMA.values():
+        for key in keys:
+            assert re.search(rf"^#.+\n{key} =", text, re.MULTILINE), f"no comment above {key}"
+
+
+def test_each_request_is_one_log_line_without_its_query(client: FlaskClient, log_file: Path) -> None:
+    client.get("{{ cookiecutter.__live }}?token=hidden")
+    client.get("/nothing")
+    lines = [json.loads(line) for line in log_file.read_text().splitlines()]
+    requests = [(line["method"], line["path"], line["status"]) for line in lines if "path" in line]
+    assert requests == [("GET", "{{ cookiecutter.__live }}", 200), ("GET", "/nothing", 404)]
+    assert all(line["duration_ms"] >= 0 for line in lines if "path" in line)
+    assert "hidden" not in log_file.read_text()
+
+
+def test_the_log_goes_on_in_a_new_file_after_logrotate(client: FlaskClient, log_file: Path) -> None:
+    client.get("/before")
+    log_file.rename(log_file.with_suffix(".1"))
+    client.get("/after")
+    assert "/after" in log_file.read_text()
+    assert "/after" not in log_file.with_suffix(".1").read_text()
+
+
+def test_requests_are_answered_while_the_log_can_not_be_written(client: FlaskClient, log_file: Path) -> None:
+    log_file.unlink()
+    log_file.mkdir(stat.S_IRUSR)
+    assert client.get("{{ cookiecutter.__live }}").status_code == 200
+    log_file.rmdir()
+    client.get("{{ cookiecutter.__live }}")
+    assert log_file.is_file()
+
+
+def test_without_a_log_folder_the_log_is_on_standard_error(
+    site: Site, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    site(f"[log]\nfile = {tmp_path}/absent/service.log\n")
+    create_app().test_client().get("{{ cookiecutter.__live }}")
+    said = capfd.readouterr().err
+    assert "absent/service.log can not be written (No such file or directory): logging to standard error" in said
+    assert '"path": "{{ cookiecutter.__live }}"' in said
+
+
+def test_config_prints_what_is_in_force_and_no_secret(site: Site) -> None:
+    site("[app]\nsecret_key = hunter2\n[log]\nlevel = debug\n")
+    result = CliRunner().invoke(cli, ["config"])
+    assert result.exit_code == 0
+    assert "level = debug" in result.output
+    assert "secret_key = ********" in result.output
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("command", ["config", "routes", "runserver"])
+def test_a_command_says_in_one_line_what_is_wrong_with_the_settings(site: Site, command: str) -> None:
+    site("[http]\ntimeout = soon\n")
+    result = CliRunner().invoke(cli, [command])
+    assert result.exit_code != 0
+    assert "site.ini:2: timeout in [http]: 'soon' is not a number" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_routes_lists_what_is_answered(client: FlaskClient) -> None:
+    result = CliRunner().invoke(cli, ["routes"])
+    assert result.exit_code == 0
+    assert {"/api/v1/items", "{{ cookiecutter.__live }}", "{{ cookiecutter.__ready }}"} <= set(result.output.split())

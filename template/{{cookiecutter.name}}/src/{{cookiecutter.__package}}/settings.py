@@ -1,0 +1,168 @@
+"""Settings: the packaged defaults, then the site's file over them. What is unknown or wrong refuses to start."""
+
+import configparser
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+SITE_FILE = Path("{{ cookiecutter.__site_config }}")
+SITE_FILE_VARIABLE = "{{ cookiecutter.__config_variable }}"
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+Settings = dict[str, dict[str, Any]]
+
+
+class SettingsError(Exception):
+    """A settings file can not be used; the message says which line of which file, and what to write instead."""
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _log_file(value: str) -> Path | None:
+    if value and not value.startswith("/"):
+        raise ValueError("an absolute path, or nothing for standard error")
+    return Path(value) if value else None
+
+
+def _level(value: str) -> str:
+    if value not in LEVELS:
+        raise ValueError("one of " + ", ".join(LEVELS))
+    return value
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError("a number of seconds above 0")
+    return seconds
+
+
+def _base_url(value: str) -> str:
+    fault = ValueError("an address such as http://127.0.0.1:7000, without user name or query")
+    try:
+        url = urlsplit(value)
+        usable = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        raise fault from None
+    if not usable or "@" in url.netloc or url.query or url.fragment or re.search(r"\s", value):
+        raise fault
+    return value.rstrip("/")
+
+
+@dataclass(frozen=True)
+class Key:
+    """How the text of one key becomes a value (a ValueError says what was expected); a secret is never shown."""
+
+    parse: Callable[[str], Any]
+    secret: bool = False
+
+
+# Every key there is. Each stands with its default and what it means in default_config.ini too.
+SCHEMA: dict[str, dict[str, Key]] = {
+    "app": {"secret_key": Key(_text, secret=True)},
+    "log": {"file": Key(_log_file), "level": Key(_level)},
+    "http": {"timeout": Key(_seconds)},
+    {% if cookiecutter.upstream %}
+    "upstreams": {"{{ cookiecutter.upstream }}": Key(_base_url)},
+    {% endif %}
+}
+
+
+def load_settings() -> Settings:
+    """The effective settings by section and key, or SettingsError."""
+    defaults = resources.files(__package__) / "default_config.ini"
+    settings = _parse(str(defaults), defaults.read_text("utf-8"))
+    if site_file := find_site_file():
+        for section, values in _parse(str(site_file), _read(site_file)).items():
+            settings[section].update(values)
+    return settings
+
+
+def find_site_file() -> Path | None:
+    """The file that the environment names, else the one in its fixed place; None if there is no such file."""
+    if named := os.environ.get(SITE_FILE_VARIABLE):
+        return Path(named)
+    try:
+        SITE_FILE.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError:
+        pass  # It may be there: _read then says that it can not be read, where the defaults alone would mislead.
+    return SITE_FILE
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path}: can not be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is not UTF-8 text") from None
+
+
+def _parse(path: str, text: str) -> Settings:
+    """The values that TEXT sets, each of its type; PATH is for the message."""
+    parser = configparser.RawConfigParser(default_section="", delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # Keys are what the file says, not lower-cased.
+    try:
+        parser.read_string(text, path)
+    except configparser.DuplicateSectionError as error:
+        raise SettingsError(f"{path}:{error.lineno}: [{error.section}] stands twice") from None
+    except configparser.DuplicateOptionError as error:
+        raise SettingsError(f"{path}:{error.lineno}: {error.option} stands twice in [{error.section}]") from None
+    except configparser.MissingSectionHeaderError as error:
+        raise SettingsError(f"{path}:{error.lineno}: stands before the first [section]") from None
+    except configparser.ParsingError as error:
+        # The line itself is not shown: it may hold a secret.
+        raise SettingsError(f"{path}:{error.errors[0][0]}: is neither [section] nor key = value") from None
+    settings: Settings = {}
+    for section in parser.sections():
+        if section not in SCHEMA:
+            hint = _nearest(section, SCHEMA)
+            raise SettingsError(f"{path}:{_line(text, section)}: unknown section [{section}]; {hint}")
+        settings[section] = {}
+        for key, value in parser[section].items():
+            where = f"{path}:{_line(text, section, key)}"
+            if key not in SCHEMA[section]:
+                raise SettingsError(f"{where}: unknown key {key} in [{section}]; {_hint(section, key)}")
+            try:
+                settings[section][key] = SCHEMA[section][key].parse(value)
+            except ValueError as error:
+                shown = "its value" if SCHEMA[section][key].secret else repr(value)
+                raise SettingsError(f"{where}: {key} in [{section}]: {shown} is not {error}") from None
+    return settings
+
+
+def _hint(section: str, key: str) -> str:
+    elsewhere = [name for name, keys in SCHEMA.items() if key in keys]
+    return f"it belongs in [{elsewhere[0]}]" if elsewhere else _nearest(key, SCHEMA[section])
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
+
+
+def _line(text: str, section: str, key: str | None = None) -> int:
+    """The line, from 1, on which the section, or the key in it, stands; configparser does not keep it."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[(.+)\]", line):
+            current = header[1]
+            if key is None and current == section:
+                return number
+        elif current == section and line.partition("=")[0].strip() == key:
+            return number
+    return 1

@@ -1,0 +1,48 @@
+# frozen_string_literal: true
+
+# Compiles catalogs as the Puppet server would, all in one process:
+#
+#   ruby compile.rb < nodes.json > catalogs.json
+#
+# nodes.json: [{"certname": ..., "extensions": {"pp_role": ..., "pp_environment": ...}, "environment": DIRECTORY,
+# "facts": {...}, "code": Puppet code in the place of manifests/site.pp, if given}, ...]
+# catalogs.json: one entry a node, in the same order: {"version": ..., "resources": [...]} or {"error": MESSAGE}
+require 'json'
+require 'puppet'
+require 'tmpdir'
+
+def compile(certname:, environment:, facts:, extensions: {}, code: nil)
+  directory = File.dirname(environment)
+  environments = Puppet::Environments::Directories.new(directory, [])
+  trusted = Puppet::Context::TrustedInformation.new('remote', certname, extensions)
+  Puppet[:environmentpath] = directory
+  Puppet[:code] = code.to_s
+  Puppet.override(environments: environments, trusted_information: trusted, rich_data: true) do
+    node_environment = environments.get!(File.basename(environment).to_sym)
+    Puppet.override(current_environment: node_environment) do
+      node = Puppet::Node.new(certname, environment: node_environment)
+      node.merge(facts.merge('clientcert' => certname))
+      node.add_server_facts('serverversion' => Puppet.version, 'servername' => 'test', 'serverip' => '127.0.0.1')
+      node.trusted_data = trusted.to_h
+      catalog = Puppet::Parser::Compiler.compile(node).filter(&:virtual?)
+      # The wire format: what an agent and PuppetDB get.
+      JSON.parse(catalog.to_json).slice('version', 'resources')
+    end
+  end
+rescue Puppet::Error => e
+  { 'error' => e.message }
+end
+
+Dir.mktmpdir do |directory|
+  Puppet.initialize_settings(['--confdir', directory, '--vardir', directory])
+  Puppet.settings.preferred_run_mode = :server
+  Puppet[:strict] = :error
+  Puppet[:strict_variables] = true
+  # Nothing but what the environment brings: a module that happens to be installed here may be missing on the server.
+  Puppet[:basemodulepath] = ''
+  Puppet::Util::Log.level = :warning
+  Puppet::Util::Log.newdestination(:console)
+
+  nodes = JSON.parse($stdin.read)
+  puts JSON.generate(nodes.map { |node| compile(**node.transform_keys(&:to_sym)) })
+end
