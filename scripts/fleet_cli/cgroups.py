@@ -1,7 +1,7 @@
 """A pure cgroup2 tree for the boxes, on machines whose /sys/fs/cgroup is not one.
 
 systemd in a box wants cgroup2. Where the machine mounts cgroup v1 or both, the boxes are started in a mount
-namespace of their own, in which the cgroup2 tree is bound over /sys/fs/cgroup. Nothing outside of that namespace changes.
+namespace of their own, in which the cgroup2 tree is bound over /sys/fs/cgroup. Nothing changes outside of it.
 """
 
 import os

@@ -39,13 +39,14 @@ def run(
 
 
 def upload(box: Box, source: Path, target: str) -> None:
-    """Copy a file, or a directory with what is in it, to a path on a box; root owns it, what was there is replaced."""
-    flags = ["-C", str(source), "."] if source.is_dir() else ["-C", str(source.parent), source.name]
-    unpack = (
-        f"rm -rf {shlex.quote(target)} && mkdir -p {shlex.quote(target)} && tar -x --no-same-owner -C {shlex.quote(target)}"
-        if source.is_dir()
-        else f"tar -x --no-same-owner --to-stdout > {shlex.quote(target)}"
-    )
+    """Copy a file or a directory to a path on a box; it is root's there and replaces what was there."""
+    quoted = shlex.quote(target)
+    if source.is_dir():
+        flags = ["-C", str(source), "."]
+        unpack = f"rm -rf {quoted} && mkdir -p {quoted} && tar -x --no-same-owner -C {quoted}"
+    else:
+        flags = ["-C", str(source.parent), source.name]
+        unpack = f"tar -x --no-same-owner --to-stdout > {quoted}"
     with subprocess.Popen(["tar", "-c", *flags], stdout=subprocess.PIPE) as pack:
         done = subprocess.run(
             [*command(box), "sudo", "sh", "-c", shlex.quote(unpack)],

@@ -1,5 +1,6 @@
 """New services from the project's cookiecutter template."""
 
+import logging
 from pathlib import Path
 
 from cookiecutter.exceptions import CookiecutterException, FailedHookException
@@ -23,6 +24,8 @@ def render(name: str, output: Path, *, version: str = "1.0.0", upstream: str = "
     """
     if (output / name).exists():
         raise FleetError(f"{output / name}: exists already; choose another name or --output, nothing was changed")
+    # It would print a traceback beside what the hook says of the user's answers.
+    logging.getLogger("cookiecutter").setLevel(logging.CRITICAL + 1)
     try:
         made = cookiecutter(
             str(paths.control_repo() / "template"),

@@ -4,6 +4,7 @@ import json
 import keyword
 import re
 import sys
+from collections.abc import Iterator
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
@@ -16,9 +17,36 @@ EMAIL = re.compile(r"[\w.+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 # Import names beside which a service's package would live in its virtualenv, its build or its tests.
 TAKEN = frozenset(
-    "aniso8601 blinker certifi charset_normalizer click docutils flask flask_restful gunicorn idna itsdangerous"
-    " jinja2 markupsafe packaging pip pkg_resources pytest pytz requests setuptools six sphinx tests tox"
-    " urllib3 werkzeug wheel".split()
+    [
+        "aniso8601",
+        "blinker",
+        "certifi",
+        "charset_normalizer",
+        "click",
+        "docutils",
+        "flask",
+        "flask_restful",
+        "gunicorn",
+        "idna",
+        "itsdangerous",
+        "jinja2",
+        "markupsafe",
+        "packaging",
+        "pip",
+        "pkg_resources",
+        "pytest",
+        "pytz",
+        "requests",
+        "setuptools",
+        "six",
+        "sphinx",
+        "test",
+        "tests",
+        "tox",
+        "urllib3",
+        "werkzeug",
+        "wheel",
+    ]
 )
 
 
@@ -39,24 +67,23 @@ def name_fault(name: str) -> str:
     return ""
 
 
-def first_fault(answers: dict[str, str]) -> str:
-    """The message for the first answer that can not be used, or an empty string."""
+def faults(answers: dict[str, str]) -> Iterator[str]:
+    """A message for each answer that can not be used."""
     name, upstream, version = answers["name"], answers["upstream"], answers["version"]
     if fault := name_fault(name):
-        return f"name {name!r} {fault}"
+        yield f"name {name!r} {fault}"
     if not VERSION.fullmatch(version):
-        return f"version {version!r} means different things to Debian and Python: use numbers and dots, as 1.0.0"
+        yield f"version {version!r} means different things to Debian and Python: use numbers and dots, as 1.0.0"
     if upstream and (fault := name_fault(upstream)):
-        return f"upstream {upstream!r} {fault}"
+        yield f"upstream {upstream!r} {fault}"
     if upstream == name:
-        return f"upstream {upstream!r} is the service itself: name another service, or leave it empty"
+        yield f"upstream {upstream!r} is the service itself: name another service, or leave it empty"
     for field in ("description", "maintainer"):
         if not LINE.fullmatch(answers[field]):
-            return f"{field} {answers[field]!r} must be one line of 80 plain letters, digits and punctuation at most"
+            yield f"{field} {answers[field]!r} must be one line of 80 plain letters, digits and punctuation at most"
     if not EMAIL.fullmatch(answers["email"]):
-        return f"email {answers['email']!r} is no e-mail address"
-    return ""
+        yield f"email {answers['email']!r} is no e-mail address"
 
 
-if message := first_fault(ANSWERS):
+for message in faults(ANSWERS):
     sys.exit(f"error: {message}")

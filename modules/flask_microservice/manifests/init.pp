@@ -39,20 +39,20 @@ class flask_microservice (
   }
 
   $services.each |$name, $declared| {
-    $upstreams = $declared['upstreams'].lest || { [] }.filter |$upstream| { $upstream in $present }
-    $urls = Hash($upstreams.map |$upstream| { [$upstream, flask_microservice::url($services[$upstream])] })
+    $upstreams = $present.filter |$upstream, $_| { $upstream in $declared['upstreams'].lest || { [] } }
+    $urls = Hash($upstreams.map |$upstream, $its| { [$upstream, flask_microservice::url($its)] })
     $config = $declared['config'].lest || { {} }
-    $config_and_urls = $urls.empty ? {
-      true    => $config,
-      default => $config + { 'upstreams' => $config['upstreams'].lest || { {} } + $urls },
-    }
+    $section = $config['upstreams'].lest || { {} } + $urls
+    # One that listens on a single address is reached there, which the service must be let do.
+    $addresses = $upstreams.map |$_, $its| { $its['address'] }.filter |$address| { !($address in [undef, '0.0.0.0', '::']) }
 
     flask_microservice::service { $name:
       version    => $versions[$name].lest || { $declared['version'] },
-      config     => $config_and_urls,
+      config     => $config + ($section.empty ? { true => {}, default => { 'upstreams' => $section } }),
       secrets    => flask_microservice::secrets_of($name, $declared, $secrets),
+      peers      => $declared['peers'].lest || { [] } + $addresses,
       apt_source => $apt_source,
-      *          => $declared - ['version', 'config', 'secrets', 'upstreams'],
+      *          => $declared - ['version', 'config', 'secrets', 'peers', 'upstreams'],
     }
   }
 }

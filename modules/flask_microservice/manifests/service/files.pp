@@ -8,7 +8,7 @@ define flask_microservice::service::files (
 ) {
   $paths = flask_microservice::paths($name)
 
-  stdlib::ensure_packages(['logrotate'])
+  include flask_microservice::logrotate
 
   group { $name:
     ensure => present,
@@ -67,6 +67,6 @@ define flask_microservice::service::files (
     group   => 'root',
     mode    => '0644',
     content => epp('flask_microservice/logrotate.epp', { log => $paths['log'], service => $name }),
-    require => Package['logrotate'],
+    require => Class['flask_microservice::logrotate'],
   }
 }

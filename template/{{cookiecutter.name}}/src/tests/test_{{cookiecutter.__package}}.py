@@ -31,9 +31,8 @@ def test_items_come_with_those_of_the_upstream(site: Site, log_file: Path, upstr
     assert answer.json["service"] == NAME
     assert answer.json["version"] == VERSION
     assert answer.json["items"]
-    assert answer.json["upstreams"] == {
-        "{{ cookiecutter.upstream }}": {"version": "3.2.1", "items": [{"id": 7, "name": "lamp"}]}
-    }
+    theirs = answer.json["upstreams"]["{{ cookiecutter.upstream }}"]
+    assert theirs == {"version": "3.2.1", "items": [{"id": 7, "name": "lamp"}]}
 
 
 def test_a_failing_upstream_is_named_in_a_502(site: Site, log_file: Path, upstream: Upstream) -> None:
@@ -125,7 +124,7 @@ def test_every_error_is_a_problem_in_json(client: FlaskClient, method: str, path
         ("[http]\ntimeout\n", 2, "neither [section] nor key = value"),
 {% if cookiecutter.upstream %}
         ("[upstreams]\n{{ cookiecutter.upstream }} = 127.0.0.1\n", 2, "'127.0.0.1' is not an address"),
-        ("[upstreams]\n{{ cookiecutter.upstream }}s = http://h\n", 2, "did you mean {{ cookiecutter.upstream }}?"),
+        ("[upstreams]\n{{ cookiecutter.upstream }}s = h\n", 2, "did you mean {{ cookiecutter.upstream }}?"),
 {% endif %}
     ],
 )
@@ -208,7 +207,7 @@ def test_a_command_says_in_one_line_what_is_wrong_with_the_settings(site: Site, 
     result = CliRunner().invoke(cli, [command])
     assert result.exit_code != 0
     assert "site.ini:2: timeout in [http]: 'soon' is not a number" in result.output
-    assert "Traceback" not in result.output
+    assert result.output.count("\n") == 1
 
 
 def test_routes_lists_what_is_answered(client: FlaskClient) -> None:

@@ -5,7 +5,7 @@ from importlib import resources
 from typing import Any
 
 from flask import current_app
-from flask_restful import Resource
+from flask_restful import Resource  # type: ignore[import-untyped]
 
 from . import NAME, VERSION
 from .upstreams import fetch_items
@@ -19,7 +19,7 @@ def load_items() -> list[dict[str, Any]]:
     return items
 
 
-class Items(Resource):  # type: ignore[misc]  # Flask-RESTful has no type hints.
+class Items(Resource):  # type: ignore[misc]
     """All items, and with them those of each upstream service."""
 
     def get(self) -> dict[str, Any]:

@@ -8,11 +8,17 @@ from . import NAME, VERSION, application
 from .settings import SCHEMA, SettingsError, find_site_file, load_settings
 
 
+class _Refused(NoAppException):
+    """Shown as it is, without the usage lines that a mistyped command gets."""
+
+    show = click.ClickException.show
+
+
 def _create_app() -> Flask:
     try:
         return application.create_app(log_to_terminal=True)
     except SettingsError as error:
-        raise NoAppException(str(error)) from None
+        raise _Refused(str(error)) from None
 
 
 cli = FlaskGroup(

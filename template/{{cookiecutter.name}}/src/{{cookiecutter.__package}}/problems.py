@@ -3,7 +3,7 @@
 import json
 import logging
 
-import flask_restful
+import flask_restful  # type: ignore[import-untyped]
 from flask import Flask
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
@@ -17,7 +17,7 @@ class Problem(HTTPException):
     members: dict[str, str] = {}
 
 
-class Api(flask_restful.Api):  # type: ignore[misc]  # Flask-RESTful has no type hints.
+class Api(flask_restful.Api):  # type: ignore[misc]
     """Flask-RESTful's Api, with this service's form of an error instead of its own."""
 
     def handle_error(self, error: Exception) -> Response:

@@ -1,0 +1,78 @@
+# @summary Puppet Server with its certificate authority, policy autosigning, hiera-eyaml and storage in PuppetDB
+#
+# @param heap
+#   The most memory that the JVM's heap may take, in the JVM's own notation.
+# @param jruby_instances
+#   How many catalogs can be compiled at the same time. Each instance takes about 200 MB of the heap.
+# @param java_args
+#   More arguments of the JVM.
+# @param file_mounts
+#   Directories that every node may read from Puppet's file server, by the name of the mount: `puppet:///NAME/FILE`.
+#
+# @example
+#   include profile::puppetserver
+#
+# @see https://www.puppet.com/docs/puppet/8/server/configuration.html
+class profile::puppetserver (
+  Pattern[/\A[1-9]\d*[mg]\z/] $heap = '1g',
+  Integer[1] $jruby_instances = 2,
+  Array[Pattern[/\A-\S+\z/]] $java_args = [],
+  Hash[Pattern[/\A[a-z]\w*\z/], Stdlib::Absolutepath] $file_mounts = {},
+) {
+  package { 'puppetserver':
+    ensure => installed,
+  }
+
+  contain profile::puppetserver::settings
+  contain profile::puppetserver::authority
+  contain profile::puppetserver::autosign
+  contain profile::puppetserver::eyaml
+  contain profile::puppetserver::storage
+
+  file {
+    default:
+      ensure => file,
+      owner  => 'root',
+      group  => 'root',
+      mode   => '0644',
+    ;
+    '/etc/default/puppetserver':
+      content => epp('profile/puppetserver/default.epp', { heap => $heap, java_args => $java_args }),
+    ;
+    '/etc/puppet/puppetserver/conf.d/puppetserver.conf':
+      content => epp('profile/puppetserver/puppetserver.conf.epp', { jruby_instances => $jruby_instances }),
+    ;
+    '/etc/puppet/puppetserver/conf.d/auth.conf':
+      content => epp('profile/puppetserver/auth.conf.epp', { admin => $profile::puppetserver::settings::certname }),
+    ;
+    '/etc/puppet/fileserver.conf':
+      content => epp('profile/puppetserver/fileserver.conf.epp', { mounts => $file_mounts }),
+    ;
+  }
+
+  service { 'puppetserver':
+    ensure => running,
+    enable => true,
+    # A start takes most of a minute, of one core: nothing else of the catalog waits for it.
+    start  => 'systemctl start --no-block puppetserver',
+  }
+
+  Package['puppetserver']
+  -> Class['profile::puppetserver::settings']
+  -> Class['profile::puppetserver::authority']
+  -> Service['puppetserver']
+
+  Package['puppetserver'] -> Class['profile::puppetserver::autosign'] -> Service['puppetserver']
+  Package['puppetserver'] -> Class['profile::puppetserver::eyaml'] ~> Service['puppetserver']
+  Package['puppetserver'] -> Class['profile::puppetserver::storage'] ~> Service['puppetserver']
+  Package['puppetserver'] -> File['/etc/puppet/fileserver.conf']
+
+  Class['profile::puppetserver::settings'] ~> Service['puppetserver']
+  Package['puppetserver']
+  -> File[
+    '/etc/default/puppetserver',
+    '/etc/puppet/puppetserver/conf.d/puppetserver.conf',
+    '/etc/puppet/puppetserver/conf.d/auth.conf',
+  ]
+  ~> Service['puppetserver']
+}

@@ -1,0 +1,37 @@
+# @summary Where Puppet Server keeps facts, catalogs and reports: in PuppetDB
+#
+# @param puppetdb_url
+#   Where PuppetDB answers over TLS.
+# @param soft_write_failure
+#   Whether nodes still get their catalogs while PuppetDB is down; what it then misses comes with their next run.
+#
+# @example
+#   include profile::puppetserver::storage
+#
+# @see https://www.puppet.com/docs/puppetdb/8/connect_puppet_server.html
+class profile::puppetserver::storage (
+  Stdlib::HTTPSUrl $puppetdb_url = "https://${trusted['certname']}:8081",
+  Boolean $soft_write_failure = true,
+) {
+  package { 'puppet-terminus-puppetdb':
+    ensure => installed,
+  }
+
+  file {
+    default:
+      ensure => file,
+      owner  => 'root',
+      group  => 'root',
+      mode   => '0644',
+    ;
+    '/etc/puppet/puppetdb.conf':
+      content => epp('profile/puppetserver/puppetdb.conf.epp', {
+          url                => $puppetdb_url,
+          soft_write_failure => $soft_write_failure,
+      }),
+    ;
+    '/etc/puppet/routes.yaml':
+      source => 'puppet:///modules/profile/puppetserver/routes.yaml',
+    ;
+  }
+}

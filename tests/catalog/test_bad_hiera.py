@@ -1,0 +1,130 @@
+"""Whoever declares something impossible is told what, of which service, and where to mend it."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from .catalogs import Catalog, Node
+from .conftest import Compile
+
+NOTHING = "---\n{}\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Services and what goes with them, and the words that the message must have.
+
+    Attributes:
+        services, versions, secrets: the values of the Hiera keys, as YAML flow.
+        message: the whole message after the place it came from, or parts of it where Puppet words the rest.
+    """
+
+    services: str
+    message: tuple[str, ...]
+    versions: str = "{orders: 1.0-1, inventory: 1.0-1}"
+    secrets: str = "{}"
+
+
+CASES = {
+    "no version": Case(
+        "{orders: {port: 7001}}",
+        (
+            "flask_microservice can't run the declared services: service orders has no version: "
+            "pin one in flask_microservice::versions (orders: 'VERSION') (file:",
+        ),
+        versions="{inventory: 1.0-1}",
+    ),
+    "one port twice": Case(
+        "{orders: {port: 7001}, inventory: {port: 7001}}",
+        (
+            "services inventory and orders share port 7001: "
+            "give each its own 'port' in flask_microservice::services (file:",
+        ),
+    ),
+    "unknown upstream": Case(
+        "{orders: {port: 7001, upstreams: [inventroy]}}",
+        (
+            "service orders has the upstream inventroy, which is no service of this node: "
+            "mend 'upstreams' in flask_microservice::services (orders) (file:",
+        ),
+    ),
+    "upstream that is absent": Case(
+        "{orders: {port: 7001, upstreams: [inventory]}, inventory: {port: 7002, ensure: absent}}",
+        ("service orders has the upstream inventory, which is no service of this node",),
+    ),
+    "upstream in config too": Case(
+        "{orders: {port: 7001, upstreams: [inventory], config: {upstreams: {inventory: x}}}, inventory: {port: 7002}}",
+        (
+            "service orders has inventory both in 'upstreams' and in 'config': "
+            "drop one of them in flask_microservice::services (orders) (file:",
+        ),
+    ),
+    "secret without a value": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        (
+            "service orders has the secret secret_key of section app without a value: "
+            "add it, encrypted, to flask_microservice::secrets (orders) (file:",
+        ),
+    ),
+    "empty secret": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        ("service orders has the secret secret_key of section app without a value",),
+        secrets="{orders: {app: {secret_key: ''}}}",
+    ),
+    "secret in config too": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}, config: {app: {secret_key: x}}}}",
+        (
+            "service orders has the secret secret_key of section app in 'config' too, in plain text: "
+            "take it from there in flask_microservice::services (orders) (file:",
+        ),
+        secrets="{orders: {app: {secret_key: hush}}}",
+    ),
+    "two mistakes at once": Case(
+        "{orders: {port: 7001, upstreams: [nosuch]}}",
+        ("service orders has no version", "; service orders has the upstream nosuch"),
+        versions="{}",
+    ),
+    "misspelt key": Case("{orders: {prot: 7001}}", ("'services' entry 'orders'", "unrecognized key 'prot'")),
+    "port out of range": Case("{orders: {port: 70000}}", ("'services' entry 'orders' entry 'port'",)),
+    "name that is no package's": Case("{Orders: {port: 7001}}", ("'services'", "Flask_microservice::Name", "'Orders'")),
+    "no exact version": Case(
+        "{orders: {port: 7001}}",
+        ("'versions' entry 'orders'", "Flask_microservice::Version", "'latest'"),
+        versions="{orders: latest}",
+    ),
+    "value that would become another key": Case(
+        '{orders: {port: 7001, config: {app: {name: "a\\nsecret_key = b"}}}}',
+        ("'services' entry 'orders' entry 'config' entry 'app' entry 'name'",),
+    ),
+    "secret of the wrong shape": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        ("'secrets' expects a Sensitive[Hash[Flask_microservice::Name",),
+        secrets="{orders: {app: {secret_key: [hush]}}}",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def catalogs(compile: Compile) -> dict[str, Catalog]:  # noqa: A002
+    nodes = [
+        Node(
+            role="app",
+            tier="test",
+            hiera={
+                "services/orders.yaml": f"flask_microservice::services: {case.services}\n",
+                "services/inventory.yaml": NOTHING,
+                "tiers/test.yaml": f"flask_microservice::versions: {case.versions}\n",
+                "secrets/test.yaml": f"flask_microservice::secrets: {case.secrets}\n",
+            },
+        )
+        for case in CASES.values()
+    ]
+    return dict(zip(CASES, compile(nodes), strict=True))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_mistake_is_explained_and_no_secret_told(name: str, catalogs: dict[str, Catalog]) -> None:
+    error = catalogs[name].error
+    for part in CASES[name].message:
+        assert part in error
+    assert "hush" not in error

@@ -1,0 +1,77 @@
+"""Every box of lab.yaml gets a catalog that does what its role and tier say."""
+
+import pytest
+import yaml
+from fleet_cli import labfile, paths
+
+from .catalogs import Catalog, Node
+from .conftest import Compile
+
+BOXES = {box.certname: box for box in labfile.load(paths.control_repo() / "lab.yaml").boxes}
+APP_BOXES = [certname for certname, box in BOXES.items() if box.role == "app"]
+
+
+def hiera(path: str) -> dict[str, dict[str, object]]:
+    """The first key's value in a file of Hiera, which has only one."""
+    text = (paths.control_repo() / "hieradata" / path).read_text(encoding="utf-8")
+    (value,) = yaml.safe_load(text).values()
+    return dict(value)
+
+
+@pytest.mark.parametrize("certname", BOXES)
+def test_box_gets_the_class_of_its_role(certname: str, lab_catalogs: dict[str, Catalog]) -> None:
+    role = BOXES[certname].role.capitalize()
+    assert f"Class[Role::{role}]" in lab_catalogs[certname]
+
+
+@pytest.mark.parametrize("certname", BOXES)
+def test_agent_does_not_wait_for_slow_facts(certname: str, lab_catalogs: dict[str, Catalog]) -> None:
+    content = lab_catalogs[certname]["File[/etc/facter/facter.conf]"]["content"]
+    for fact in ("augeas", "apt_has_updates", "apt_has_dist_updates"):
+        assert f'"{fact}"' in content
+
+
+@pytest.mark.parametrize("certname", BOXES)
+def test_catalog_tells_which_environment_it_is_from(certname: str, lab_catalogs: dict[str, Catalog]) -> None:
+    assert "@" in lab_catalogs[certname].version
+
+
+@pytest.mark.parametrize("certname", APP_BOXES)
+def test_app_box_runs_every_declared_service_at_the_version_of_its_tier(
+    certname: str, lab_catalogs: dict[str, Catalog]
+) -> None:
+    catalog = lab_catalogs[certname]
+    files = sorted((paths.control_repo() / "hieradata/services").glob("*.yaml"))
+    declared = {name for file in files for name in hiera(f"services/{file.name}")}
+    pinned = hiera(f"tiers/{BOXES[certname].tier}.yaml")
+    assert catalog.titles("Flask_microservice::Service") == declared
+    for name in declared:
+        assert catalog[f"Package[{name}]"]["ensure"] == pinned[name]
+        for unit in (f"{name}.socket", f"{name}.service"):
+            service = catalog[f"Service[{unit}]"]
+            assert (service["ensure"], service["enable"]) == ("running", True)
+
+
+@pytest.mark.parametrize("certname", APP_BOXES)
+def test_app_box_trusts_the_fleet_repository_by_its_own_key_only(
+    certname: str, lab_catalogs: dict[str, Catalog]
+) -> None:
+    catalog = lab_catalogs[certname]
+    source = catalog["File[/etc/apt/sources.list.d/fleet.sources]"]["content"]
+    assert "Signed-By: /etc/apt/keyrings/fleet.asc\n" in source
+    assert "File[/etc/apt/keyrings/fleet.asc]" in catalog
+    assert "Class[Flask_microservice]" in catalog["Class[Profile::Fleet_repository]"].references("before")
+
+
+@pytest.mark.parametrize("certname", [name for name in BOXES if name not in APP_BOXES])
+def test_no_other_box_runs_a_service(certname: str, lab_catalogs: dict[str, Catalog]) -> None:
+    assert not lab_catalogs[certname].titles("Flask_microservice::Service")
+
+
+def test_node_without_a_known_role_is_told_so_and_gets_nothing(compile: Compile) -> None:
+    roles = {"": "names no role", "nosuch": "names the role 'nosuch'", "../x": "names the role '../x'"}
+    catalogs = compile([Node("stray.example.test", role, "production") for role in roles])
+    for catalog, message in zip(catalogs, roles.values(), strict=True):
+        assert message in catalog.error
+        assert "stray.example.test" in catalog.error
+        assert "csr_attributes.yaml" in catalog.error

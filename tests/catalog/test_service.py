@@ -1,0 +1,253 @@
+"""What the module flask_microservice makes of a declaration."""
+
+import configparser
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fleet_cli import rootfs
+
+from .catalogs import Catalog, Node
+from .conftest import Compile
+
+SECRET = "geheim=%(x)s;#1"
+SERVICES = """
+flask_microservice::services:
+  order-items:
+    port: 7001
+    upstreams: [inventory, far]
+    workers: 3
+    threads: 5
+    backlog: 99
+    peers: [192.0.2.0/24, '2001:db8::7']
+    config:
+      zeta: {b: 1, a: true, c: 0.5}
+      app: {name: 'x y'}
+      http: {timeout: 2.0}
+    secrets:
+      app: [secret_key]
+      db: [password]
+  far:
+    port: 7003
+    address: '2001:db8::1'
+  inventory:
+    port: 7002
+    version: '1.0.0-1'
+  gone:
+    port: 7001
+    ensure: absent
+"""
+NOTHING = "---\n{}\n"
+
+
+@pytest.fixture(scope="module")
+def catalog(compile: Compile, encrypt: Callable[[str], str]) -> Catalog:
+    """A node with one of everything that can be declared."""
+    versions = "flask_microservice::versions: {order-items: '2:1.4.2-1', far: '3.0-1', inventory: '1.1.0-1'}\n"
+    values = f"{{app: {{secret_key: '{encrypt(SECRET)}', unused: x}}, db: {{password: '{encrypt(SECRET)}'}}}}"
+    node = Node(
+        role="app",
+        tier="test",
+        hiera={
+            "services/orders.yaml": SERVICES,
+            "services/inventory.yaml": NOTHING,
+            "tiers/test.yaml": versions,
+            "secrets/test.yaml": f"flask_microservice::secrets: {{order-items: {values}}}\n",
+        },
+    )
+    (catalog,) = compile([node])
+    assert not catalog.error
+    return catalog
+
+
+def unit(catalog: Catalog, name: str) -> dict[str, list[str]]:
+    """The settings of a unit file; a setting can be there more than once."""
+    settings: dict[str, list[str]] = {}
+    for line in catalog[f"File[/etc/systemd/system/{name}]"]["content"].splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            settings.setdefault(key, []).append(value)
+    return settings
+
+
+def test_tier_pin_wins_over_the_version_in_the_declaration(catalog: Catalog) -> None:
+    assert catalog["Package[inventory]"]["ensure"] == "1.1.0-1"
+
+
+def test_older_version_can_be_installed_but_no_unsigned_one(catalog: Catalog) -> None:
+    options = catalog["Package[inventory]"]["install_options"]
+    assert "--allow-downgrades" in options
+    assert options[-2:] == ["-o", "APT::Get::force-yes=false"]
+
+
+def test_config_file_says_all_that_hiera_does_in_an_order_that_never_changes(catalog: Catalog) -> None:
+    content = catalog["File[/etc/order-items/default_config.ini]"]["content"]
+    head, _, body = content.partition("\n\n")
+    assert head.startswith("# Written by Puppet")
+    assert body == (
+        "[app]\nname = x y\nsecret_key = geheim=%(x)s;#1\n\n"
+        "[db]\npassword = geheim=%(x)s;#1\n\n"
+        "[http]\ntimeout = 2.0\n\n"
+        "[upstreams]\nfar = http://[2001:db8::1]:7003\ninventory = http://127.0.0.1:7002\n\n"
+        "[zeta]\na = true\nb = 1\nc = 0.5\n"
+    )
+
+
+def test_config_file_is_read_by_python_as_it_was_meant(catalog: Catalog) -> None:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(catalog["File[/etc/order-items/default_config.ini]"]["content"])
+    assert parser["app"]["secret_key"] == SECRET
+    assert parser["zeta"].getboolean("a") is True
+
+
+def test_config_file_is_for_root_and_the_service_alone(catalog: Catalog) -> None:
+    directory = catalog["File[/etc/order-items]"]
+    file = catalog["File[/etc/order-items/default_config.ini]"]
+    assert (directory["owner"], directory["group"], directory["mode"]) == ("root", "order-items", "0750")
+    assert (file["owner"], file["group"], file["mode"]) == ("root", "order-items", "0640")
+    assert file["show_diff"] is False
+    assert file["backup"] is False
+
+
+def test_secret_is_nowhere_in_the_catalog_but_where_puppet_hides_it(catalog: Catalog) -> None:
+    holders = set()
+    for resource in catalog:
+        for name, value in resource.parameters.items():
+            if SECRET in str(value):
+                assert name in resource.sensitive, f"{resource.reference} shows {name}"
+                holders.add(resource.reference)
+    assert {reference for reference in holders if reference.startswith("File[")} == {
+        "File[/etc/order-items/default_config.ini]"
+    }
+
+
+def test_data_and_log_are_where_the_package_looks_for_them(catalog: Catalog) -> None:
+    expected = {
+        "/var/lib/order-items": ("directory", "order-items", "order-items", "0750"),
+        "/var/log/order-items": ("directory", "order-items", "adm", "0750"),
+        "/var/log/order-items/order-items.log": ("file", "order-items", "adm", "0640"),
+    }
+    for path, what in expected.items():
+        file = catalog[f"File[{path}]"]
+        assert (file["ensure"], file["owner"], file["group"], file["mode"]) == what
+
+
+def test_log_is_rotated_daily_for_two_weeks(catalog: Catalog) -> None:
+    lines = [line.strip() for line in catalog["File[/etc/logrotate.d/order-items]"]["content"].splitlines()]
+    assert "/var/log/order-items/order-items.log {" in lines
+    assert {
+        "daily", "rotate 14", "compress", "delaycompress", "missingok", "notifempty",
+        "create 0640 order-items adm", "su order-items adm",
+    } <= set(lines)  # fmt: skip
+
+
+def test_socket_listens_where_the_declaration_says(catalog: Catalog) -> None:
+    assert unit(catalog, "order-items.socket")["ListenStream"] == ["0.0.0.0:7001"]
+    assert unit(catalog, "order-items.socket")["Backlog"] == ["99"]
+    assert unit(catalog, "far.socket")["ListenStream"] == ["[2001:db8::1]:7003"]
+
+
+def test_service_runs_what_the_package_brought(catalog: Catalog) -> None:
+    (command,) = unit(catalog, "order-items.service")["ExecStart"]
+    assert command.startswith("/opt/venvs/order-items/bin/gunicorn --preload --workers 3 --threads 5 ")
+    assert command.endswith(' --no-control-socket "order_items.application:create_app()"')
+
+
+def test_service_keeps_its_socket_whatever_happens_to_it(catalog: Catalog) -> None:
+    settings = unit(catalog, "order-items.service")
+    assert settings["Requires"] == ["order-items.socket"]
+    assert settings["NonBlocking"] == ["yes"]
+    assert settings["StartLimitIntervalSec"] == ["0"]
+    assert settings["Type"] == ["notify"]
+
+
+def test_service_does_not_start_without_its_config(catalog: Catalog) -> None:
+    settings = unit(catalog, "order-items.service")
+    assert settings["AssertPathExists"] == ["/etc/order-items/default_config.ini"]
+
+
+def test_service_can_reach_only_the_peers_it_declares(catalog: Catalog) -> None:
+    settings = unit(catalog, "order-items.service")
+    assert settings["IPAddressDeny"] == ["any"]
+    assert settings["IPAddressAllow"] == ["localhost 192.0.2.0/24 2001:db8::7 2001:db8::1"]
+    assert unit(catalog, "inventory.service")["IPAddressAllow"] == ["localhost"]
+
+
+def test_service_can_write_nothing_but_its_data_and_log(catalog: Catalog) -> None:
+    settings = unit(catalog, "order-items.service")
+    assert settings["ProtectSystem"] == ["strict"]
+    assert settings["ReadWritePaths"] == ["/var/lib/order-items /var/log/order-items"]
+    assert settings["UMask"] == ["0027"]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "NoNewPrivileges", "PrivateTmp", "PrivateDevices", "PrivateUsers", "PrivateIPC", "ProtectHome",
+        "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups",
+        "ProtectClock", "ProtectHostname", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID",
+        "LockPersonality", "MemoryDenyWriteExecute", "RemoveIPC",
+    ],
+)  # fmt: skip
+def test_hardening_is_on(catalog: Catalog, setting: str) -> None:
+    assert unit(catalog, "order-items.service")[setting] == ["yes"]
+
+
+def test_service_has_no_capability_and_few_system_calls(catalog: Catalog) -> None:
+    settings = unit(catalog, "order-items.service")
+    assert settings["CapabilityBoundingSet"] == [""]
+    assert settings["AmbientCapabilities"] == [""]
+    assert settings["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
+    assert settings["SystemCallArchitectures"] == ["native"]
+
+
+def test_systemd_understands_the_units(catalog: Catalog, tmp_path: Path) -> None:
+    for name in ("order-items.socket", "order-items.service"):
+        (tmp_path / name).write_text(catalog[f"File[/etc/systemd/system/{name}]"]["content"], encoding="utf-8")
+    check = (
+        "useradd order-items && install -D /bin/true /opt/venvs/order-items/bin/gunicorn"
+        " && cp /units/* /etc/systemd/system && systemd-analyze verify --man=no order-items.socket order-items.service"
+    )
+    result = rootfs.run("toolbox", ["sh", "-c", check], binds={tmp_path: "/units"}, check=False)
+    assert "order-items" not in result.stderr
+    assert result.returncode == 0, result.stderr
+
+
+def test_each_change_restarts_the_service_and_only_a_moved_port_the_socket(catalog: Catalog) -> None:
+    service = "Service[order-items.service]"
+    socket = "Service[order-items.socket]"
+    assert catalog[service].references("subscribe") == {
+        "Package[order-items]",
+        "File[/etc/order-items/default_config.ini]",
+    }
+    assert catalog["File[/etc/systemd/system/order-items.service]"].references("notify") == {service}
+    assert catalog["File[/etc/systemd/system/order-items.socket]"].references("notify") == {socket}
+    assert catalog[socket].references("before") == {service}
+    assert not catalog[socket].references("subscribe")
+
+
+def test_config_is_there_before_the_units_and_the_package_before_both(catalog: Catalog) -> None:
+    part = "Flask_microservice::Service::{}[order-items]".format
+    assert part("Files") in catalog[part("Package")].references("before")
+    assert part("Units") in catalog[part("Files")].references("before")
+
+
+def test_absent_service_is_stopped_and_removed_but_its_data_and_log_stay(catalog: Catalog) -> None:
+    for name in ("gone.socket", "gone.service"):
+        service = catalog[f"Service[{name}]"]
+        assert (service["ensure"], service["enable"]) == ("stopped", False)
+        assert catalog[f"File[/etc/systemd/system/{name}]"]["ensure"] == "absent"
+    assert catalog["Package[gone]"]["ensure"] == "purged"
+    assert catalog["File[/etc/gone]"]["ensure"] == "absent"
+    for kept in ("File[/var/lib/gone]", "File[/var/log/gone]", "User[gone]"):
+        assert kept not in catalog
+
+
+def test_define_can_be_used_without_the_class(compile: Compile) -> None:
+    code = "flask_microservice::service { 'alone': port => 7001, version => '1.0' }"
+    bad_name = "flask_microservice::service { 'Not_A_Name': port => 7001, version => '1.0' }"
+    no_version = "flask_microservice::service { 'alone': port => 7001 }"
+    good, misnamed, unversioned = compile([Node(code=text) for text in (code, bad_name, no_version)])
+    assert "Service[alone.service]" in good
+    assert "'Not_A_Name' can't be a service's name" in misnamed.error
+    assert "Flask_microservice::Service['alone'] has no version" in unversioned.error

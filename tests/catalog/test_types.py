@@ -1,0 +1,72 @@
+"""The types of flask_microservice take what is valid, and refuse what would break a node later."""
+
+from typing import Any
+
+import pytest
+
+from .catalogs import Node
+from .conftest import Compile
+
+VALID: dict[str, list[Any]] = {
+    "Name": ["orders", "order-items", "a1", "x" * 32, "s3-proxy-2"],
+    "Version": ["1", "1.0", "1.0.0-1", "2:1.0-1", "1.0~rc1-1", "1.0+git5-0.1", "1.0-rc1-1"],
+    "Port": [1, 80, 7001, 65535],
+    "Key": ["app", "secret_key", "log.level", "a", "rate-limit", "x2"],
+    "Value": ["", "x", "a b", "50%", "#x", "a=b;c", "ü", 0, -1, 2.5, True, False],
+    "Config": [{}, {"app": {}}, {"app": {"a": 1, "b": "x", "c": True}, "log": {"level": "info"}}],
+    "Secret_keys": [{}, {"app": ["secret_key"]}, {"app": ["a", "b"], "db": ["password"]}],
+    "Declaration": [
+        {"port": 7001},
+        {"port": 7001, "ensure": "absent"},
+        {
+            "port": 7001, "version": "1.0-1", "address": "::1", "upstreams": ["inventory"], "workers": 1,
+            "config": {"a": {"b": 1}}, "secrets": {"a": ["c"]}, "threads": 1, "backlog": 1,
+            "peers": ["192.0.2.1", "192.0.2.0/24", "2001:db8::/32"],
+        },
+    ],
+}  # fmt: skip
+
+INVALID: dict[str, list[Any]] = {
+    "Name": ["", "a", "Orders", "order_items", "1orders", "-a", "a-", "a--b", "a.b", "a+b", "a b", "x" * 33, "a/b",
+             "orders\n", "orders;id"],
+    "Version": ["", "latest", "present", ">= 1.0", "1.*", "1.0 ", " 1.0", "v1.0", "1.0-", "1.0_1", "1.0'", 1.0, 1],
+    "Port": [0, -1, 65536, "7001", 1.5],
+    "Key": ["", "App", "1a", "a b", "a=b", "a:b", "[a]", "a]", "#a", "a\n", "_a"],
+    "Value": [" x", "x ", "\t", " ", "a\nb", "a\rb", "x\n", None, [], {}],
+    "Config": [{"app": "x"}, {"App": {}}, {"app": {"A": 1}}, {"app": {"a": [1]}}, {"app": {"a": None}}, [], "x"],
+    "Secret_keys": [{"app": []}, {"app": "secret_key"}, {"app": {"secret_key": "x"}}, {"App": ["a"]}],
+    "Declaration": [
+        {}, {"port": "7001"}, {"prot": 7001}, {"port": 7001, "ensure": "running"}, {"port": 7001, "workers": 0},
+        {"port": 7001, "address": "localhost"}, {"port": 7001, "address": "192.0.2.0/24"},
+        {"port": 7001, "peers": ["db.example.test"]}, {"port": 7001, "upstreams": "inventory"},
+        {"port": 7001, "extra": True},
+    ],
+}  # fmt: skip
+
+CASES = [
+    (name, value, expected)
+    for table, expected in ((VALID, True), (INVALID, False))
+    for name, values in table.items()
+    for value in values
+]
+
+
+@pytest.fixture(scope="module")
+def verdicts(compile: Compile) -> dict[str, list[bool]]:  # noqa: A002
+    """What Puppet says of the values of each type, all in one catalog."""
+    candidates = {name: [value for of, value, _ in CASES if of == name] for name in VALID}
+    code = "".join(
+        f"notify {{ '{name}': message => $facts['candidates']['{name}'].map |$value| "
+        f"{{ $value =~ Flask_microservice::{name} }} }}\n"
+        for name in candidates
+    )
+    (catalog,) = compile([Node(code=code, facts={"candidates": candidates})])
+    return {name: catalog[f"Notify[{name}]"]["message"] for name in candidates}
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), CASES)
+def test_type_takes_the_valid_and_refuses_the_rest(
+    name: str, value: Any, expected: bool, verdicts: dict[str, list[bool]]
+) -> None:
+    position = [case for case in CASES if case[0] == name].index((name, value, expected))
+    assert verdicts[name][position] is expected

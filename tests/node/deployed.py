@@ -1,0 +1,38 @@
+"""A service on a box, and how the tests reach it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import testinfra
+from fleet_cli import labfile, paths
+from fleet_cli.labfile import Box
+from testinfra.host import Host
+
+REPO = Path(__file__).resolve().parents[2]
+LAB = labfile.load(REPO / "lab.yaml")
+
+
+def connect(box: Box) -> Host:
+    """Return the testinfra host of a box, as root, over Vagrant's ssh configuration."""
+    return testinfra.get_host(f"ssh://{box.name}", ssh_config=str(paths.SSH_CONFIG), sudo=True)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A service on a node, as the node's catalog in PuppetDB declares it."""
+
+    box: Box
+    parameters: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.parameters["name"])
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.box.address}:{self.parameters['port']}"
+
+    @property
+    def node(self) -> Host:
+        return connect(self.box)

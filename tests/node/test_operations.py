@@ -1,0 +1,279 @@
+"""What operators do: change, promote, go back; and what they see when something is wrong."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from deployed import connect
+from fleet_cli import paths
+from fleet_cli.labfile import Box, Lab
+from testinfra.host import Host
+from workspace import Fleet, Workspace
+
+SERVICES = "flask_microservice::services"
+VERSIONS = "flask_microservice::versions"
+
+
+def changed_yaml(workspace: Workspace, path: str, change: Any) -> str:
+    data = yaml.safe_load(workspace.read(path)) or {}
+    change(data)
+    return yaml.safe_dump(data)
+
+
+def pin(workspace: Workspace, tier: str, service: str, version: str) -> None:
+    """Commit a version for a tier."""
+    path = f"hieradata/tiers/{tier}.yaml"
+    workspace.commit(path, changed_yaml(workspace, path, lambda data: data[VERSIONS].update({service: version})))
+
+
+def items(box: Box, port: int) -> dict[str, Any]:
+    answer = requests.get(f"http://{box.address}:{port}/api/v1/items", timeout=10)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def ports(workspace: Workspace) -> dict[str, int]:
+    result = {}
+    for path in sorted((workspace.directory / "hieradata/services").glob("*.yaml")):
+        for name, entry in yaml.safe_load(path.read_text(encoding="utf-8"))[SERVICES].items():
+            result[name] = entry["port"]
+    return result
+
+
+def starts(node: Host, service: str) -> str:
+    """Return what identifies the running instance: it differs after a restart."""
+    return str(node.check_output(f"systemctl show -P InvocationID {service}.service"))
+
+
+def start_count(node: Host, service: str) -> int:
+    command = f"journalctl --no-pager -q -o cat -u {service}.service _PID=1 | grep -c ^Started"
+    return int(node.run(command).stdout.strip() or 0)
+
+
+@pytest.fixture(scope="module")
+def inventory_2(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Version 2.0.0 of inventory: rendered, built and published by the commands that a developer types."""
+    directory = tmp_path_factory.mktemp("inventory2")
+    fleet.ok("new", "inventory", "--version", "2.0.0", "--output", str(directory))
+    built = json.loads(fleet.ok("build", str(directory / "inventory"), "--output", str(directory), "--json"))
+    fleet.ok("publish", built[0]["path"])
+    return Path(built[0]["path"])
+
+
+@pytest.mark.usefixtures("production_restored")
+def test_a_config_change_restarts_the_service_once_and_no_more(workspace: Workspace, staging: Box) -> None:
+    node = connect(staging)
+    before = start_count(node, "orders")
+    other = starts(node, "inventory")
+    path = "hieradata/services/orders.yaml"
+
+    def debug(data: dict[str, Any]) -> None:
+        data[SERVICES]["orders"].setdefault("config", {}).setdefault("log", {})["level"] = "debug"
+
+    workspace.commit(path, changed_yaml(workspace, path, debug))
+    workspace.fleet.ok("deploy")
+    (first,) = workspace.fleet.agent(staging.name)
+    assert (first["outcome"], first["failed"]) == ("changed", [])
+    assert "Service[orders.service]" in first["restarted"]
+    assert "level = debug" in node.file("/etc/orders/default_config.ini").content_string
+    assert start_count(node, "orders") == before + 1
+    assert starts(node, "inventory") == other, "a service whose config did not change was restarted"
+    (second,) = workspace.fleet.agent(staging.name)
+    assert (second["outcome"], second["changed"]) == ("unchanged", [])
+    assert start_count(node, "orders") == before + 1
+
+
+@pytest.mark.usefixtures("production_restored")
+def test_a_version_is_promoted_and_taken_back(workspace: Workspace, lab: Lab, inventory_2: Path) -> None:
+    assert inventory_2.exists()
+    port = ports(workspace)["inventory"]
+    production = [box for box in lab.nodes if box.tier == "production"]
+    names = [box.name for box in production]
+    pin(workspace, "production", "inventory", "2.0.0-1")
+    workspace.fleet.ok("deploy")
+    workspace.fleet.ok("run", *names)
+    assert [items(box, port)["version"] for box in production] == ["2.0.0"] * len(production)
+    staging = next(box for box in lab.nodes if box.tier == "staging")
+    assert items(staging, port)["version"] == "1.0.0", "another tier's pin moved this one"
+
+    pin(workspace, "production", "inventory", "1.0.0-1")
+    workspace.fleet.ok("deploy")
+    workspace.fleet.ok("run", *names)
+    assert [items(box, port)["version"] for box in production] == ["1.0.0"] * len(production)
+
+
+def test_a_version_that_nobody_published_fails_the_run_and_the_old_one_serves(
+    workspace: Workspace, staging: Box
+) -> None:
+    before = starts(connect(staging), "inventory")
+    workspace.branch("unpublished")
+    pin(workspace, "staging", "inventory", "9.9.9-1")
+    workspace.fleet.ok("deploy", "unpublished")
+    result = workspace.fleet("run", staging.name, "--environment", "unpublished")
+    assert result.returncode == 1
+    assert "inventory 9.9.9-1 is in no apt repository" in result.stdout
+    assert "flask_microservice::versions" in result.stdout
+    assert "Traceback" not in result.stderr
+    assert starts(connect(staging), "inventory") == before
+    assert items(staging, ports(workspace)["inventory"])["version"] == "1.0.0"
+
+
+def test_a_port_declared_twice_fails_the_catalog_and_touches_nothing(workspace: Workspace, staging: Box) -> None:
+    workspace.branch("twice")
+    port = ports(workspace)["orders"]
+    path = "hieradata/services/inventory.yaml"
+    workspace.commit(path, changed_yaml(workspace, path, lambda data: data[SERVICES]["inventory"].update(port=port)))
+    workspace.fleet.ok("deploy", "twice")
+    result = workspace.fleet("run", staging.name, "--environment", "twice")
+    assert result.returncode == 1
+    assert all(word in result.stdout for word in ("orders", "inventory", str(port))), result.stdout
+    assert items(staging, ports(Workspace(workspace.directory))["orders"])
+
+
+def test_a_failed_resource_is_shown_with_its_place(workspace: Workspace, staging: Box) -> None:
+    workspace.branch("failing")
+    path = "site/role/manifests/app.pp"
+    text = workspace.read(path)
+    broken = text.rstrip().removesuffix("}") + "  file { '/nowhere/at/all': ensure => file }\n}\n"
+    workspace.commit(path, broken)
+    workspace.fleet.ok("deploy", "failing")
+    result = workspace.fleet("run", staging.name, "--environment", "failing")
+    assert result.returncode == 1
+    assert "File[/nowhere/at/all] failed" in result.stdout
+    assert "app.pp:" in result.stdout
+    assert staging.name in result.stdout
+
+
+def test_r10k_says_which_module_it_could_not_get(workspace: Workspace) -> None:
+    workspace.branch("nomodule")
+    workspace.commit("Puppetfile", workspace.read("Puppetfile") + "\nmod 'nobody/nothing', '1.2.3'\n")
+    result = workspace.fleet("deploy", "nomodule")
+    assert result.returncode == 1
+    assert "nothing" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def server_unreachable(staging: Box) -> Iterator[None]:
+    """The Puppet server refuses connections of the staging node, as one that is not running does."""
+    node = connect(staging)
+    node.check_output(
+        "nft add table inet blocked && nft add chain inet blocked out '{ type filter hook output priority 0; }'"
+        " && nft add rule inet blocked out tcp dport 8140 reject with tcp reset"
+    )
+    yield
+    node.check_output("nft delete table inet blocked")
+
+
+@pytest.mark.usefixtures("server_unreachable")
+def test_a_run_without_the_puppet_server_says_so_and_services_stay(
+    fleet: Fleet, staging: Box, workspace: Workspace
+) -> None:
+    result = fleet("run", staging.name)
+    assert result.returncode == 1
+    assert staging.name in result.stdout
+    assert "8140" in result.stdout
+    assert items(staging, ports(workspace)["orders"])["upstreams"]
+
+
+def test_a_service_without_its_upstream_names_it(staging: Box, workspace: Workspace) -> None:
+    node = connect(staging)
+    node.check_output("systemctl stop inventory.socket inventory.service")
+    try:
+        answer = requests.get(f"http://{staging.address}:{ports(workspace)['orders']}/api/v1/items", timeout=10)
+        assert answer.status_code == 502
+        assert "inventory" in answer.text
+    finally:
+        node.check_output("systemctl start inventory.socket inventory.service")
+
+
+def test_what_is_no_package_is_not_published(fleet: Fleet, tmp_path: Path) -> None:
+    for content in (b"", b"!<arch>\nnot a package"):
+        bad = tmp_path / "bad_1.0-1_amd64.deb"
+        bad.write_bytes(content)
+        result = fleet("publish", str(bad))
+        assert result.returncode == 1
+        assert "bad_1.0-1_amd64.deb: not a Debian package" in result.stderr
+
+
+def test_publishing_the_same_file_again_changes_nothing(fleet: Fleet, inventory_2: Path) -> None:
+    fleet.ok("publish", str(inventory_2))
+
+
+def test_a_version_cannot_be_published_with_other_content(fleet: Fleet, inventory_2: Path, tmp_path: Path) -> None:
+    unpacked = tmp_path / "unpacked"
+    subprocess.run(["dpkg-deb", "-R", str(inventory_2), str(unpacked)], check=True)
+    (unpacked / "usr/share/inventory/other").write_text("other\n")
+    other = tmp_path / inventory_2.name
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", "-Zgzip", str(unpacked), str(other)], check=True,
+                   capture_output=True)  # fmt: skip
+    result = fleet("publish", str(other))
+    assert result.returncode == 1
+    assert "2.0.0-1" in result.stderr
+
+
+def test_nodes_refuse_a_repository_that_the_key_did_not_sign(staging: Box) -> None:
+    node = connect(staging)
+    node.check_output(
+        "cp -a /etc/apt/keyrings/fleet.asc /root/fleet.asc"
+        " && cp /usr/share/keyrings/debian-archive-keyring.gpg /etc/apt/keyrings/fleet.asc"
+    )
+    try:
+        command = (
+            "apt-get update -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/fleet.sources -o Dir::Etc::sourceparts=-"
+            " -o APT::Update::Error-Mode=any -o Dir::State::lists=/run/apt-probe"
+        )
+        node.check_output("mkdir -p /run/apt-probe/partial")
+        assert node.run(command).rc != 0
+    finally:
+        node.check_output("mv /root/fleet.asc /etc/apt/keyrings/fleet.asc; rm -rf /run/apt-probe")
+    node.check_output("mkdir -p /run/apt-probe/partial")
+    assert node.run(command).rc == 0
+    node.check_output("rm -rf /run/apt-probe")
+
+
+def test_a_stranger_gets_no_certificate(server: Host, tmp_path: Path) -> None:
+    # A request without the shared secret, as any machine on the network could send it.
+    key, request = tmp_path / "key.pem", tmp_path / "request.pem"
+    subprocess.run(
+        ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(request),
+         "-subj", "/CN=stranger.fleet.test"], check=True, capture_output=True,
+    )  # fmt: skip
+    script = server.check_output("puppet config print autosign --section server")
+    text = request.read_text()
+    answer = subprocess.run(
+        ["ssh", "-F", str(paths.SSH_CONFIG), server.backend.host.name, "sudo", "-u", "puppet", script,
+         "stranger.fleet.test"], input=text, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 1, answer.stderr
+
+
+def test_status_is_what_a_machine_can_read(fleet: Fleet, lab: Lab) -> None:
+    boxes = json.loads(fleet.ok("lab", "status", "--json"))
+    assert [box["box"] for box in boxes] == [box.name for box in lab.boxes]
+    for box in boxes:
+        assert {"box", "role", "tier", "address", "services"} <= set(box)
+        for service in box["services"]:
+            assert set(service) == {"name", "version", "url", "ready"}
+            assert service["ready"] is True
+
+
+def test_lab_ssh_passes_command_and_status_on(fleet: Fleet, staging: Box) -> None:
+    assert fleet.ok("lab", "ssh", staging.name, "--", "hostname", "-f").strip() == staging.certname
+    assert fleet("lab", "ssh", staging.name, "--", "sh", "-c", "exit 7").returncode == 7
+    unknown = fleet("lab", "ssh", "nobody")
+    assert unknown.returncode == 1
+    assert "app1" in unknown.stderr
+
+
+def test_a_second_lab_up_finds_everything_in_place(fleet: Fleet) -> None:
+    result = fleet("lab", "up")
+    assert result.returncode == 0, result.stderr
+    for work in ("vagrant up", "bootstrap", "building", "publishing", "r10k deploy", "enrolment", "puppet agent on"):
+        assert work not in result.stderr

@@ -1,0 +1,213 @@
+"""What Hiera declares is what the node has. Nothing here knows a service by name."""
+
+import configparser
+import re
+import uuid
+from typing import Any
+
+import requests
+from deployed import Deployed, connect
+from fleet_cli import agents, puppetdb, ssh
+from fleet_cli.labfile import Box, Lab
+
+HARDENING = {
+    "ProtectSystem": "strict",
+    "NoNewPrivileges": "yes",
+    "PrivateTmp": "yes",
+    "PrivateDevices": "yes",
+    "PrivateUsers": "yes",
+    "ProtectHome": "yes",
+    "ProtectKernelTunables": "yes",
+    "ProtectProc": "invisible",
+    "CapabilityBoundingSet": "",
+    "RestrictSUIDSGID": "yes",
+    "MemoryDenyWriteExecute": "yes",
+}
+MOST_EXPOSURE = 1.1
+"""`systemd-analyze security` goes from 0 (nothing is open) to 10; a unit without any hardening has 9.6."""
+
+
+def config_path(service: Deployed) -> str:
+    return f"/etc/{service.name}/default_config.ini"
+
+
+def read_config(service: Deployed) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(service.node.file(config_path(service)).content_string)
+    return parser
+
+
+def test_every_node_has_services_to_check(lab: Lab) -> None:
+    # With nothing declared, all the tests below would pass by checking nothing.
+    declared = puppetdb.declared_services(lab)
+    assert [box.name for box in lab.nodes if not declared.get(box.certname)] == []
+
+
+def test_catalog_has_all_that_hiera_declares(lab: Lab, looked_up: dict[str, dict[str, Any]]) -> None:
+    catalogs = puppetdb.declared_services(lab)
+    for box in lab.nodes:
+        hiera = {name for name, entry in looked_up[box.name].items() if entry.get("ensure") != "absent"}
+        assert hiera == {service["name"] for service in catalogs[box.certname]}, box.name
+
+
+def test_exact_version_is_installed(service: Deployed) -> None:
+    package = service.node.package(service.name)
+    assert package.is_installed, f"{service.name} is not installed on {service.box.name}"
+    assert package.version == service.parameters["version"]
+
+
+def test_running_service_is_the_installed_version(service: Deployed) -> None:
+    answer = requests.get(f"{service.url}/health/ready", timeout=10)
+    assert answer.json()["version"] == service.parameters["version"].rpartition("-")[0]
+
+
+def test_config_is_there_and_nobody_else_can_read_it(service: Deployed) -> None:
+    file = service.node.file(config_path(service))
+    assert file.is_file
+    assert (file.user, file.group, oct(file.mode)) == ("root", service.name, "0o640")
+    directory = service.node.file(f"/etc/{service.name}")
+    assert (directory.user, directory.group, oct(directory.mode)) == ("root", service.name, "0o750")
+
+
+def test_config_says_what_hiera_says(service: Deployed) -> None:
+    found = read_config(service)
+    for section, keys in service.parameters["config"].items():
+        for key, value in keys.items():
+            wanted = str(value).lower() if isinstance(value, bool) else str(value)
+            assert found[section][key] == wanted, f"[{section}] {key} on {service.box.name}"
+
+
+def test_secrets_arrived_and_are_nowhere_that_others_read(
+    service: Deployed, looked_up: dict[str, dict[str, Any]], lab: Lab
+) -> None:
+    declared = looked_up[service.box.name][service.name].get("secrets", {})
+    found = read_config(service)
+    values = [found[section][key] for section, keys in declared.items() for key in keys]
+    node = service.node
+    for value in values:
+        assert len(value) >= 20
+        assert not value.startswith("ENC[")
+        # everything that another account of the node could read, and every log
+        places = f"/etc /opt/venvs/{service.name} /usr/share/{service.name} /var/log /run/systemd"
+        command = (
+            f"find {places} -xdev -type f ! -path {config_path(service)} -print0"
+            " | xargs -0 grep -lF -f /dev/stdin 2>/dev/null"
+        )
+        leaks = ssh.run(service.box, ["sh", "-c", f"cat > /run/marker; {command.replace('/dev/stdin', '/run/marker')};"
+                                      " rm -f /run/marker"], stdin=value + "\n", check=False)  # fmt: skip
+        assert leaks.stdout.strip() == "", "a secret stands in a file that is not its config"
+        units = node.check_output(f"systemctl show {service.name}.service {service.name}.socket")
+        journal = node.check_output("journalctl --no-pager --quiet")
+        stored = [
+            puppetdb.query(lab, f'catalogs {{ certname = "{service.box.certname}" }}'),
+            puppetdb.query(lab, f'reports {{ certname = "{service.box.certname}" }}'),
+        ]
+        assert value not in units
+        assert value not in journal
+        assert value not in str(stored), "a secret stands in PuppetDB"
+
+
+def test_no_account_but_the_services_own_reads_the_agents_catalog(service: Deployed) -> None:
+    # The agent's cached catalog has secrets in plain text.
+    readable = service.node.check_output(
+        "find /var/cache/puppet -xdev -name '*.json' -path '*catalog*' -perm /o+r -print | head -n 3"
+    )
+    closed = service.node.run(
+        f"runuser -u {service.name} -- sh -c 'cat /var/cache/puppet/client_data/catalog/* >/dev/null 2>&1'"
+    )
+    assert closed.rc != 0, f"{service.name} can read the catalog of {service.box.name}: {readable}"
+
+
+def test_units_run_and_come_back_after_a_reboot(service: Deployed) -> None:
+    for unit in (f"{service.name}.socket", f"{service.name}.service"):
+        found = service.node.service(unit)
+        assert found.is_running, f"{unit} does not run on {service.box.name}"
+        assert found.is_enabled, f"{unit} is not enabled on {service.box.name}"
+
+
+def test_processes_have_no_privileges(service: Deployed) -> None:
+    pid = service.node.check_output(f"systemctl show -P MainPID {service.name}.service")
+    status = service.node.file(f"/proc/{pid}/status").content_string
+    uid = service.node.user(service.name).uid
+    assert re.search(rf"^Uid:\s+{uid}\s+{uid}\s+{uid}\s+{uid}$", status, re.M)
+    assert uid != 0
+    assert "NoNewPrivs:\t1" in status
+    assert re.search(r"^CapEff:\s+0+$", status, re.M)
+
+
+def test_hardening_is_on(service: Deployed) -> None:
+    for key, wanted in HARDENING.items():
+        shown = service.node.check_output(f"systemctl show -P {key} {service.name}.service")
+        assert shown == wanted, f"{key} of {service.name} on {service.box.name}"
+    rating = service.node.check_output(f"systemd-analyze security --no-pager {service.name}.service | tail -n 1")
+    exposure = re.search(r"([0-9.]+) [A-Z]", rating)
+    assert exposure, rating
+    assert float(exposure[1]) <= MOST_EXPOSURE, rating
+
+
+def test_answers_ready_from_the_network(service: Deployed) -> None:
+    answer = requests.get(f"{service.url}/health/ready", timeout=10)
+    assert answer.status_code == 200, f"{service.name} on {service.box.name}: {answer.text}"
+    assert answer.json()["status"] == "ready"
+    assert requests.get(f"{service.url}/health/live", timeout=10).status_code == 200
+
+
+def test_data_of_its_upstreams_is_in_its_answer(service: Deployed) -> None:
+    answer = requests.get(f"{service.url}/api/v1/items", timeout=10)
+    assert answer.status_code == 200, answer.text
+    upstreams = service.parameters["config"].get("upstreams", {})
+    for name, url in upstreams.items():
+        own = service.node.check_output(f"curl -s --fail {url}/api/v1/items")
+        assert answer.json()["upstreams"][name]["items"], f"{service.name} has no data of {name}"
+        assert str(answer.json()["upstreams"][name]["version"]) in own
+
+
+def test_log_goes_on_after_logrotate(service: Deployed) -> None:
+    log = f"/var/log/{service.name}/{service.name}.log"
+    directory = service.node.file(f"/var/log/{service.name}")
+    assert (directory.user, directory.group, oct(directory.mode)) == (service.name, "adm", "0o750")
+
+    def ask() -> str:
+        path = f"/probe-{uuid.uuid4().hex}"
+        requests.get(service.url + path, timeout=10)
+        return path
+
+    before = ask()
+    assert before in service.node.file(log).content_string, "a request left no line in the log"
+    service.node.check_output(f"logrotate --force /etc/logrotate.d/{service.name}")
+    after = ask()
+    new = service.node.file(log)
+    assert after in new.content_string, "after logrotate no line is in the new log"
+    assert before not in new.content_string, "logrotate did not move the log"
+    assert before in service.node.file(f"{log}.1").content_string
+    assert (new.user, new.group, oct(new.mode)) == (service.name, "adm", "0o640")
+
+
+def test_package_ships_no_unit_and_nothing_in_etc(service: Deployed) -> None:
+    files = service.node.check_output(f"dpkg -L {service.name}").splitlines()
+    assert [path for path in files if path.startswith("/etc/") or "/systemd/" in path] == []
+
+
+def test_a_second_agent_run_changes_nothing(box: Box, second_run: dict[str, agents.AgentRun]) -> None:
+    run = second_run[box.name]
+    assert (run.outcome, run.changed, run.failed) == ("unchanged", [], [])
+    assert run.seconds > 0
+
+
+def test_every_run_left_its_report_in_puppetdb(box: Box, lab: Lab, second_run: dict[str, agents.AgentRun]) -> None:
+    assert second_run[box.name].ok
+    report = puppetdb.latest_report(lab, box)
+    assert report is not None
+    assert report["status"] == "unchanged"
+    assert report["environment"] == "production"
+
+
+def test_role_and_tier_come_from_the_certificate(box: Box, lab: Lab) -> None:
+    facts = puppetdb.query(lab, f'facts {{ certname = "{box.certname}" and name = "trusted" }}')
+    extensions = facts[0]["value"]["extensions"]
+    assert (extensions["pp_role"], extensions["pp_environment"]) == (box.role, box.tier)
+
+
+def test_node_starts_without_failed_units(box: Box) -> None:
+    failed = connect(box).check_output("systemctl --failed --no-legend --plain")
+    assert failed == ""

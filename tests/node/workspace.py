@@ -1,0 +1,65 @@
+"""The fleet command and a control repository, as an operator has them."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployed import REPO
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The command as a user types it, on a control repository of the test's own."""
+
+    repo: Path = REPO
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "fleet_cli", "-C", str(self.repo), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+
+    def ok(self, *arguments: str) -> str:
+        """Run a command that must succeed; return its standard output."""
+        result = self(*arguments)
+        assert result.returncode == 0, f"fleet {' '.join(arguments)}\n{result.stdout}\n{result.stderr}"
+        return result.stdout
+
+    def agent(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run the agent by `fleet run --json`; return a dictionary a node."""
+        runs: list[dict[str, Any]] = json.loads(self("run", "--json", *arguments).stdout)
+        return runs
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A clone of the control repository in which a test plays the operator."""
+
+    directory: Path
+
+    @property
+    def fleet(self) -> Fleet:
+        return Fleet(self.directory)
+
+    def commit(self, path: str, text: str) -> None:
+        """Write a file and commit it."""
+        target = self.directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        self.git("add", path)
+        self.git("-c", "user.name=Operator", "-c", "user.email=operator@fleet.test", "commit", "-qm", f"Change {path}")
+
+    def read(self, path: str) -> str:
+        return (self.directory / path).read_text(encoding="utf-8")
+
+    def branch(self, name: str) -> None:
+        self.git("switch", "-q", "-C", name)
+
+    def git(self, *arguments: str) -> None:
+        subprocess.run(["git", "-C", str(self.directory), *arguments], check=True, capture_output=True)

@@ -1,0 +1,74 @@
+"""A mistake in lab.yaml is named, before any box is touched."""
+
+from pathlib import Path
+
+import pytest
+from fleet_cli import labfile
+from fleet_cli.errors import FleetError
+
+GOOD = """\
+domain: fleet.test
+network: 10.77.0.0/24
+boxes:
+  - {name: puppet, role: puppetserver, tier: production, address: 10.77.0.10}
+  - {name: app1, role: app, tier: production, address: 10.77.0.31}
+services:
+  - {name: inventory, version: 1.0.0}
+  - {name: orders, version: 1.0.0, upstream: inventory}
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "lab.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_boxes_and_services_are_read(tmp_path: Path) -> None:
+    lab = labfile.load(write(tmp_path, GOOD))
+    assert (lab.server.certname, lab.gateway) == ("puppet.fleet.test", "10.77.0.1")
+    assert [box.name for box in lab.nodes] == ["app1"]
+    assert lab.box("app1.fleet.test") is lab.box("app1")
+    assert [(service.name, service.upstream) for service in lab.services] == [
+        ("inventory", ""),
+        ("orders", "inventory"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "message"),
+    [
+        ("name: app1", "name: puppet", "two boxes have the name puppet"),
+        ("10.77.0.31", "10.77.0.10", "two boxes have the address 10.77.0.10"),
+        ("10.77.0.31", "10.78.0.31", "outside of 10.77.0.0/24"),
+        ("10.77.0.31", "10.77.0.1", "or is the gateway's"),
+        ("10.77.0.31", "here", "here"),
+        ("10.77.0.0/24", "10.77.0.0/99", "network"),
+        ("role: puppetserver", "role: app", "exactly one box"),
+        ("name: app1", "name: App_1", "'App_1' is no host name"),
+        ("role: app,", "", "must have exactly the keys"),
+        ("{name: inventory, version: 1.0.0}", "{name: inventory}", "name and version"),
+        ("domain: fleet.test", "domain: [fleet.test", "not valid YAML"),
+    ],
+)
+def test_a_mistake_is_named_with_the_file(tmp_path: Path, wrong: str, right: str, message: str) -> None:
+    path = write(tmp_path, GOOD.replace(wrong, right, 1))
+    with pytest.raises(FleetError) as error:
+        labfile.load(path)
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FleetError, match="no such file"):
+        labfile.load(tmp_path / "lab.yaml")
+
+
+def test_an_unknown_box_is_answered_with_those_that_exist(tmp_path: Path) -> None:
+    with pytest.raises(FleetError, match=r"no box 'web9'; lab.yaml has: puppet, app1"):
+        labfile.load(write(tmp_path, GOOD)).box("web9")
+
+
+def test_a_box_is_added_with_one_entry(tmp_path: Path) -> None:
+    more = GOOD.replace("services:", "  - {name: app2, role: app, tier: canary, address: 10.77.0.32}\nservices:")
+    assert [box.name for box in labfile.load(write(tmp_path, more)).nodes] == ["app1", "app2"]

@@ -1,0 +1,60 @@
+"""Secrets leave this program encrypted only, and only for the key they are meant for."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from fleet_cli import rootfs, secrets
+from fleet_cli.errors import FleetError
+
+SERVICE = "flask_microservice::services: {orders: {port: 7001, secrets: {app: [secret_key], db: [password]}}}\n"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    secrets.new_keys(tmp_path)
+    return tmp_path
+
+
+def public(keys: Path) -> bytes:
+    return (keys / "public_key.pkcs7.pem").read_bytes()
+
+
+def test_the_private_key_is_readable_by_its_owner_only(keys: Path) -> None:
+    assert oct((keys / "private_key.pkcs7.pem").stat().st_mode)[-3:] == "600"
+
+
+@pytest.mark.parametrize("value", ["swordfish", "with ünïcode, 'quotes' and: colons", "two\nlines", "x" * 5000])
+def test_hiera_eyaml_reads_what_was_encrypted_here(keys: Path, value: str) -> None:
+    block = secrets.encrypt(public(keys), value)
+    assert value not in block
+    opened = rootfs.run(
+        "toolbox",
+        ["eyaml", "decrypt", "--stdin", "--pkcs7-private-key", "/keys/private_key.pkcs7.pem",
+         "--pkcs7-public-key", "/keys/public_key.pkcs7.pem"],
+        binds={keys: "/keys"}, stdin=block,
+    )  # fmt: skip
+    assert opened.stdout.rstrip("\n") == value
+
+
+def test_every_declared_secret_gets_a_value_and_keeps_it(keys: Path) -> None:
+    wanted = secrets.declared({"orders.yaml": SERVICE})
+    first = secrets.complete("", wanted, "staging", public(keys))
+    values = yaml.safe_load(first)["flask_microservice::secrets"]["orders"]
+    assert set(values) == {"app", "db"}
+    assert all(value.startswith("ENC[PKCS7,") for section in values.values() for value in section.values())
+    assert values["app"]["secret_key"] != values["db"]["password"]
+    # a deploy must not change secrets that nodes have already
+    assert secrets.complete(first, wanted, "staging", public(keys)) == first
+    more = secrets.declared({"a": SERVICE, "b": "flask_microservice::services: {x: {secrets: {app: [k]}}}"})
+    second = yaml.safe_load(secrets.complete(first, more, "staging", public(keys)))["flask_microservice::secrets"]
+    assert second["orders"] == values
+    assert "k" in second["x"]["app"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "flask_microservice::services: [orders]", "flask_microservice::services: {o: 1}"]
+)
+def test_a_service_file_that_is_wrong_is_named(text: str) -> None:
+    with pytest.raises(FleetError, match=r"hieradata/services/o\.yaml"):
+        secrets.declared({"hieradata/services/o.yaml": text})

@@ -1,0 +1,327 @@
+"""The cookiecutter template: what it renders, and what it refuses to render."""
+
+import ast
+import configparser
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cookiecutter.exceptions import FailedHookException
+from cookiecutter.main import cookiecutter
+
+TEMPLATE = Path(__file__).parents[2] / "template"
+LONGEST = "a23456789-123456789-123456789-bc"
+
+# The tree of shared/seed, in which PKG stands for the package; and what a service needs besides.
+SEED_TREE = [
+    "AUTHORS.rst",
+    "HISTORY.rst",
+    "MANIFEST.in",
+    "README.rst",
+    "requirements.txt",
+    "setup.cfg",
+    "setup.py",
+    "tox.ini",
+    "docs/Makefile",
+    "docs/make.bat",
+    "docs/source/authors.rst",
+    "docs/source/conf.py",
+    "docs/source/contributing.rst",
+    "docs/source/history.rst",
+    "docs/source/index.rst",
+    "docs/source/readme.rst",
+    "docs/source/technical_details.rst",
+    "docs/source/usage.rst",
+    "src/PKG/__init__.py",
+    "src/PKG/application.py",
+    "src/PKG/default_config.ini",
+    "src/PKG/manage.py",
+    "src/tests/conftest.py",
+    "src/tests/test_PKG.py",
+]
+DEBIAN = [
+    "debian/changelog",
+    "debian/control",
+    "debian/copyright",
+    "debian/install",
+    "debian/links",
+    "debian/lintian-overrides",
+    "debian/rules",
+    "debian/source/format",
+    "debian/tidy.py",
+]
+BESIDES = [
+    ".gitignore",
+    "requirements.in",
+    "src/PKG/health.py",
+    "src/PKG/items.json",
+    "src/PKG/items.py",
+    "src/PKG/log.py",
+    "src/PKG/problems.py",
+    "src/PKG/settings.py",
+    "src/PKG/upstreams.py",
+]
+
+Render = Callable[..., Path]
+
+VARIANTS = [
+    pytest.param({"name": "orders", "upstream": "inventory"}, id="upstream"),
+    pytest.param({"name": "inventory"}, id="alone"),
+    pytest.param({"name": "stock-keeper", "version": "2.10.3", "upstream": "orders"}, id="dash"),
+    pytest.param({"name": "ab"}, id="shortest"),
+    pytest.param(
+        {"name": LONGEST, "upstream": LONGEST[::-1].replace("cb", "b"), "description": "x" * 80}, id="longest"
+    ),
+]
+
+
+@pytest.fixture
+def render(tmp_path: Path) -> Render:
+    """Render the template with the given answers, touching nothing outside tmp_path; the new service's folder."""
+    settings = tmp_path / "cookiecutter.yaml"
+    settings.write_text(f"replay_dir: {tmp_path}/replay\ncookiecutters_dir: {tmp_path}/cookiecutters\n")
+
+    def run(**answers: str) -> Path:
+        output = tmp_path / "services"
+        return Path(
+            cookiecutter(
+                str(TEMPLATE),
+                no_input=True,
+                output_dir=str(output),
+                config_file=str(settings),
+                extra_context=answers,
+            )
+        )
+
+    return run
+
+
+def files(service: Path) -> set[str]:
+    return {str(path.relative_to(service)) for path in service.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("answers", VARIANTS)
+def test_every_service_has_the_same_files(render: Render, answers: dict[str, str]) -> None:
+    service = render(**answers)
+    package = answers["name"].replace("-", "_")
+    assert files(service) == {name.replace("PKG", package) for name in SEED_TREE + DEBIAN + BESIDES}
+    assert all((service / name).stat().st_size for name in files(service))
+    assert os.access(service / "debian/rules", os.X_OK)
+
+
+@pytest.mark.parametrize("answers", VARIANTS)
+def test_a_new_service_needs_no_mending_by_hand(render: Render, answers: dict[str, str]) -> None:
+    service = render(**answers)
+    for path in service.rglob("*"):
+        if path.is_file():
+            text = path.read_text("utf-8")
+            assert not re.search(r"\{\{|\{%|cookiecutter", text), path
+            assert text.endswith("\n"), path
+            if path.suffix == ".py":
+                compile(text, path, "exec")
+
+
+@pytest.mark.parametrize("answers", VARIANTS)
+def test_a_new_service_passes_its_own_linter(render: Render, answers: dict[str, str]) -> None:
+    service = render(**answers)
+    tox = configparser.RawConfigParser()
+    tox.read(service / "tox.ini")
+    for command in tox["testenv:lint"]["commands"].split("\n")[1:]:
+        words = [word.strip("'") for word in command.split()]
+        result = subprocess.run(
+            [sys.executable, "-m", *words], cwd=service, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Orders", "no Debian package name"),
+        ("my_service", "no Debian package name"),
+        ("1st", "no Debian package name"),
+        ("o", "no Debian package name"),
+        ("two words", "no Debian package name"),
+        ("orders-", "no Debian package name"),
+        ("a--b", "no Debian package name"),
+        ("größe", "no Debian package name"),
+        ("it's", "no Debian package name"),
+        ('a"b', "no Debian package name"),
+        ("a\nb", "no Debian package name"),
+        ("a" * 33, "no Debian package name"),
+        ("class", "a keyword of Python"),
+        ("async", "a keyword of Python"),
+        ("json", "hide Python's own module"),
+        ("test", "hide a library"),
+        ("flask", "hide a library"),
+        ("flask-restful", "hide a library"),
+        ("gunicorn", "hide a library"),
+        ("tests", "hide a library"),
+    ],
+)
+def test_a_name_that_would_not_build_is_refused(
+    render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    assert f"name {name!r}" in refusal(render, tmp_path, capfd, name=name, said=said)
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"version": "1.0.0rc1"}, "version '1.0.0rc1' means different things"),
+        ({"version": "1.0-2"}, "version '1.0-2'"),
+        ({"version": "1:1.0"}, "version '1:1.0'"),
+        ({"version": "v1"}, "version 'v1'"),
+        ({"version": "1.01"}, "version '1.01'"),
+        ({"version": ""}, "version ''"),
+        ({"upstream": "In Ventory"}, "upstream 'In Ventory' is no Debian package name"),
+        ({"upstream": "class"}, "upstream 'class'"),
+        ({"upstream": "orders"}, "upstream 'orders' is the service itself"),
+        ({"description": "two\nlines"}, "description 'two\\nlines' must be one line"),
+        ({"description": 'a "quoted" word'}, "description"),
+        ({"description": "a snake_ in it"}, "description"),
+        ({"description": "x" * 81}, "description"),
+        ({"description": "x" * 79 + "_"}, "description"),
+        ({"description": ""}, "description ''"),
+        ({"maintainer": "A <b>"}, "maintainer 'A <b>'"),
+        ({"email": "nobody"}, "email 'nobody' is no e-mail address"),
+    ],
+)
+def test_an_answer_that_would_break_a_file_is_refused(
+    render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], answers: dict[str, str], said: str
+) -> None:
+    refusal(render, tmp_path, capfd, said=said, **{"name": "orders"} | answers)
+
+
+def refusal(render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], said: str, **answers: str) -> str:
+    """What the template says when it refuses the answers; it must be one message, and leave nothing behind."""
+    with pytest.raises(FailedHookException):
+        render(**answers)
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert said in errors[0]
+    assert not [path for path in (tmp_path / "services").rglob("*") if path.is_file()]
+    return errors[0]
+
+
+@pytest.mark.parametrize(("name", "package"), [("orders", "orders"), ("stock-keeper", "stock_keeper")])
+def test_puppet_finds_everything_in_its_fixed_place(render: Render, name: str, package: str) -> None:
+    service = render(name=name)
+    rules = dict(re.findall(r"^(\w+) *= *(.+)$", (service / "debian/rules").read_text(), re.MULTILINE))
+    assert f"{rules['VENVS']}/{rules['NAME']}" == f"/opt/venvs/{name}"
+    assert (service / "debian/links").read_text() == f"opt/venvs/{name}/bin/{name} usr/bin/{name}\n"
+    assert (service / "debian/install").read_text() == f"src/{package}/default_config.ini usr/share/{name}\n"
+
+    source = service / "src" / package
+    assert "create_app" in functions(source / "application.py")
+    assert constant(source / "settings.py", "SITE_FILE") == f"/etc/{name}/default_config.ini"
+    assert constant(source / "settings.py", "SITE_FILE_VARIABLE") == f"{package.upper()}_CONFIG"
+    assert constant(source / "__init__.py", "NAME") == name
+    defaults = configparser.RawConfigParser()
+    defaults.read(source / "default_config.ini")
+    assert defaults["log"]["file"] == f"/var/log/{name}/{name}.log"
+    assert set(re.findall(r'get\("(.+?)"\)', (source / "health.py").read_text())) == {"/health/live", "/health/ready"}
+
+    setup = configparser.RawConfigParser()
+    setup.read(service / "setup.cfg")
+    assert setup["options.entry_points"]["console_scripts"].strip() == f"{name} = {package}.manage:cli"
+
+
+def functions(path: Path) -> set[str]:
+    return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+
+
+def constant(path: Path, name: str) -> object:
+    """The text that the module assigns to NAME, as it is or as the only argument of a call."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
+            value = node.value.args[0] if isinstance(node.value, ast.Call) else node.value
+            return ast.literal_eval(value)
+    raise AssertionError(f"{path} does not assign {name}")
+
+
+@pytest.mark.parametrize(("upstream", "sections"), [("", set()), ("inventory", {"upstreams"})])
+def test_a_service_knows_exactly_the_sections_of_the_contract(
+    render: Render, upstream: str, sections: set[str]
+) -> None:
+    defaults = configparser.RawConfigParser()
+    defaults.read(render(name="orders", upstream=upstream) / "src/orders/default_config.ini")
+    assert set(defaults.sections()) == {"app", "log", "http"} | sections
+    assert defaults["http"]["timeout"] == "2.0"
+
+
+def test_the_package_version_is_the_python_version(render: Render) -> None:
+    service = render(name="orders", version="2.10.3")
+    assert (service / "debian/changelog").read_text().startswith("orders (2.10.3-1) ")
+    assert "version = 2.10.3\n" in (service / "setup.cfg").read_text()
+
+
+def test_the_package_starts_nothing_and_leaves_etc_to_puppet(render: Render) -> None:
+    debian = render(name="orders") / "debian"
+    scripts = ("preinst", "postinst", "prerm", "postrm", "config", "service", "socket", "timer", "init", "logrotate")
+    assert not [path.name for path in debian.rglob("*") if path.name.split(".")[-1] in scripts]
+    assert "--noscripts" in (debian / "rules").read_text()
+    assert not re.search(r"\betc/", (debian / "install").read_text() + (debian / "links").read_text())
+
+
+def test_every_library_is_pinned_and_hashed_and_no_index_is_named(render: Render) -> None:
+    service = render(name="orders")
+    lock = (service / "requirements.txt").read_text()
+    assert "://" not in lock
+    entries = re.findall(r"^([a-z0-9-]+)(.*?) \\\n((?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", lock, re.MULTILINE)
+    assert {name for name, _, _ in entries} == set(re.findall(r"^([a-z0-9-]+)[^\s#]*==", lock, re.MULTILINE))
+    assert all(re.fullmatch(r"==[0-9.]+", pin) for _, pin, _ in entries)
+    wanted = re.findall(r"^([a-z0-9-]+)", (service / "requirements.in").read_text(), re.MULTILINE)
+    assert set(wanted) <= {name for name, _, _ in entries}
+
+
+@pytest.fixture
+def virtualenv(tmp_path: Path) -> Path:
+    """What a build leaves of a virtualenv, as far as tidy.py looks at it: one package with one script."""
+    venv = tmp_path / "build" / "venv"
+    info = venv / "lib/python3.13/site-packages/thing-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "RECORD").write_text(
+        "thing.py,sha256=x,6\nthing-1.0.dist-info/RECORD,,\nthing-1.0.dist-info/direct_url.json,sha256=x,2\n"
+        "../../../bin/thing,sha256=x,1\n"
+    )
+    (info / "direct_url.json").write_text("{}")
+    (info.parent / "thing.py").write_text("x = 1\n")
+    (info.parent / "pip").mkdir()
+    (venv / "bin").mkdir()
+    (venv / "bin/thing").write_text(f"#!{venv}/bin/python\nimport thing\n")
+    (venv / "bin/activate").write_text("")
+    (venv / "pyvenv.cfg").write_text(f"home = /usr/bin\ncommand = python3 -m venv {venv}\n")
+    return venv
+
+
+def tidy(service: Path, venv: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(service / "debian/tidy.py"), str(venv), "/opt/venvs/thing", "1000000000"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_packaged_scripts_run_from_the_installed_place(render: Render, virtualenv: Path) -> None:
+    result = tidy(render(name="thing"), virtualenv)
+    assert result.returncode == 0, result.stderr
+    assert (virtualenv / "bin/thing").read_text().startswith("#!/opt/venvs/thing/bin/python\n")
+    site = virtualenv / "lib/python3.13/site-packages"
+    assert [line.partition(",")[0] for line in (site / "thing-1.0.dist-info/RECORD").read_text().splitlines()] == [
+        "../../../bin/thing",
+        "thing-1.0.dist-info/RECORD",
+        "thing.py",
+    ]
+    assert not (site / "pip").exists()
+    assert not (virtualenv / "bin/activate").exists()
+    assert list(site.glob("__pycache__/thing.*.pyc"))
+    assert {path.lstat().st_mtime for path in virtualenv.rglob("*")} == {1000000000}
+
+
+def test_a_package_that_names_its_build_folder_is_not_shipped(render: Render, virtualenv: Path) -> None:
+    (virtualenv / "lib/python3.13/site-packages/left.txt").write_text(str(virtualenv))
+    result = tidy(render(name="thing"), virtualenv)
+    assert result.returncode != 0
+    assert "left.txt: names the build folder" in result.stderr
