@@ -66,7 +66,7 @@ def bootstrap(lab: Lab, repo: Path) -> None:
                 box,
                 ["env", f"FORGE_BASEURL=http://127.0.0.1:{FORGE_PORT}", "bash", script, deploying.REMOTE,
                  deploying.ENVIRONMENT],
-                on_line=lambda line: steps.say(f"  {box.name}: {line[4:]}") if line.startswith("==>") else None,
+                on_line=lambda line: steps.say(f"{box.name}: {line[3:]}") if line.startswith("== ") else None,
             )  # fmt: skip
         except CommandFailedError as error:
             raise FleetError(
