@@ -86,7 +86,7 @@ def run(boxes: Sequence[Box], *, environment: str | None = None, noop: bool = Fa
     with steps.step(f"puppet agent on {', '.join(box.name for box in boxes)}"):
         task.shell(remote, nodes=",".join(box.name for box in boxes), timeout=TIMEOUT_SECONDS)
         task.resume()
-    output = {str(node): str(buffer) for buffer, nodes in task.iter_buffers() for node in nodes}
+    output = {str(node): bytes(buffer).decode(errors="replace") for buffer, nodes in task.iter_buffers() for node in nodes}
     status = {str(node): code for code, nodes in task.iter_retcodes() for node in nodes}
     return [_result(box, status.get(box.name), output.get(box.name, "")) for box in boxes]
 

@@ -11,7 +11,7 @@ class CommandFailedError(FleetError):
     Attributes:
         argv: the command line.
         status: its exit status; negative for the signal that ended it.
-        output: the last lines that it printed.
+        output: what it printed.
     """
 
     def __init__(self, argv: list[str], status: int, output: str) -> None:

@@ -35,5 +35,5 @@ def enroll(lab: Lab, box: Box, repo: Path) -> None:
 
 def converged(box: Box, commit: str) -> bool:
     """Whether the node's last agent run was of that commit and had no failure."""
-    summary = ssh.run(box, ["cat", "/var/cache/puppet/state/last_run_summary.yaml"], check=False).stdout
+    summary = ssh.run(box, ["cat", "/var/cache/puppet/public/last_run_summary.yaml"], check=False).stdout
     return commit[:10] in summary and "failure: 0" in summary and "failed: 0" in summary

@@ -1,13 +1,11 @@
 """New services from the project's cookiecutter template."""
 
-import logging
+import sys
+import tempfile
 from pathlib import Path
 
-from cookiecutter.exceptions import CookiecutterException, FailedHookException
-from cookiecutter.main import cookiecutter
-
-from fleet_cli import paths
-from fleet_cli.errors import FleetError
+from fleet_cli import paths, process
+from fleet_cli.errors import CommandFailedError, FleetError
 
 
 def render(name: str, output: Path, *, version: str = "1.0.0", upstream: str = "") -> Path:
@@ -22,20 +20,19 @@ def render(name: str, output: Path, *, version: str = "1.0.0", upstream: str = "
     Raises:
         FleetError: a name that can't be one, or the directory exists.
     """
-    if (output / name).exists():
-        raise FleetError(f"{output / name}: exists already; choose another name or --output, nothing was changed")
-    # It would print a traceback beside what the hook says of the user's answers.
-    logging.getLogger("cookiecutter").setLevel(logging.CRITICAL + 1)
-    try:
-        made = cookiecutter(
-            str(paths.control_repo() / "template"),
-            no_input=True,
-            output_dir=str(output),
-            extra_context={"name": name, "version": version, "upstream": upstream},
-        )
-    except FailedHookException:
-        # the hook has said on standard error what is wrong with the answers
-        raise FleetError(f"no service was made of the name {name!r}: the reason is above") from None
-    except CookiecutterException as error:
-        raise FleetError(f"the template can't be rendered: {error}") from None
-    return Path(made)
+    made = output / name
+    if made.exists():
+        raise FleetError(f"{made}: exists already; choose another name or --output, nothing was changed")
+    # A process of its own: cookiecutter leaves its hooks behind as temporary files, and logs a traceback of its own
+    # beside what a hook says of the answers.
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            process.run(
+                [sys.executable, "-m", "cookiecutter", paths.control_repo() / "template", "--no-input",
+                 "--output-dir", output, f"name={name}", f"version={version}", f"upstream={upstream}"],
+                env={"TMPDIR": temporary, "HOME": temporary},
+            )  # fmt: skip
+        except CommandFailedError as error:
+            said = [line.removeprefix("error: ") for line in error.output.splitlines() if line.startswith("error: ")]
+            raise FleetError("\n".join(said) or str(error)) from None
+    return made

@@ -21,7 +21,9 @@ def compile(certname:, environment:, facts:, extensions: {}, code: nil)
     node_environment = environments.get!(File.basename(environment).to_sym)
     Puppet.override(current_environment: node_environment) do
       node = Puppet::Node.new(certname, environment: node_environment)
-      node.fact_merge(Puppet::Node::Facts.new(certname, facts.merge('clientcert' => certname)))
+      # An agent adds these two itself.
+      facts = facts.merge('clientcert' => certname, 'clientversion' => Puppet.version)
+      node.fact_merge(Puppet::Node::Facts.new(certname, facts))
       node.add_server_facts('serverversion' => Puppet.version, 'servername' => 'test', 'serverip' => '127.0.0.1')
       node.trusted_data = trusted.to_h
       catalog = Puppet::Parser::Compiler.compile(node).filter(&:virtual?)

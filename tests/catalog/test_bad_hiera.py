@@ -96,6 +96,10 @@ CASES = {
         '{orders: {port: 7001, config: {app: {name: "a\\nsecret_key = b"}}}}',
         ("'services' entry 'orders' entry 'config' entry 'app' entry 'name'",),
     ),
+    "key without a value": Case(
+        "{orders: {port: 7001, config: {app: {name: }}}}",
+        ("'services' entry 'orders' entry 'config' entry 'app' entry 'name'", "Undef"),
+    ),
     "secret of the wrong shape": Case(
         "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
         ("'secrets' expects a Sensitive[Hash[Flask_microservice::Name",),
@@ -105,7 +109,7 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def catalogs(compile: Compile) -> dict[str, Catalog]:  # noqa: A002
+def catalogs(compile: Compile) -> dict[str, Catalog]:
     nodes = [
         Node(
             role="app",

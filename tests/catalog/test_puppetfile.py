@@ -91,10 +91,12 @@ def test_no_module_is_there_for_nobody(declared: dict[tuple[str, str], str], dep
     code = "\n".join(path.read_text(encoding="utf-8") for path in (deployed / "site").rglob("*.pp"))
     for slug in pins():
         name = slug.partition("-")[2]
-        assert slug in needed or re.search(rf"\b{name}::", code), f"{slug}: neither a class of ours nor a module uses it"
+        assert slug in needed or re.search(rf"\b{name}::", code), (
+            f"{slug}: neither a class of ours nor a module uses it"
+        )
 
 
-def test_module_works_in_a_control_repo_without_our_profiles(compile: Compile) -> None:  # noqa: A002
+def test_module_works_in_a_control_repo_without_our_profiles(compile: Compile) -> None:
     code = """
       class { 'flask_microservice':
         services => { 'alone' => { 'port' => 7001 } },

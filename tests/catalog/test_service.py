@@ -10,7 +10,7 @@ from fleet_cli import rootfs
 from .catalogs import Catalog, Node
 from .conftest import Compile
 
-SECRET = "geheim=%(x)s;#1"
+SECRET = "geheim=%(x)s;#1"  # noqa: S105 - made up for these tests
 SERVICES = """
 flask_microservice::services:
   order-items:
@@ -24,6 +24,7 @@ flask_microservice::services:
       zeta: {b: 1, a: true, c: 0.5}
       app: {name: 'x y'}
       http: {timeout: 2.0}
+      upstreams: {elsewhere: 'http://192.0.2.9'}
     secrets:
       app: [secret_key]
       db: [password]
@@ -88,7 +89,7 @@ def test_config_file_says_all_that_hiera_does_in_an_order_that_never_changes(cat
         "[app]\nname = x y\nsecret_key = geheim=%(x)s;#1\n\n"
         "[db]\npassword = geheim=%(x)s;#1\n\n"
         "[http]\ntimeout = 2.0\n\n"
-        "[upstreams]\nfar = http://[2001:db8::1]:7003\ninventory = http://127.0.0.1:7002\n\n"
+        "[upstreams]\nelsewhere = http://192.0.2.9\nfar = http://[2001:db8::1]:7003\ninventory = http://127.0.0.1:7002\n\n"
         "[zeta]\na = true\nb = 1\nc = 0.5\n"
     )
 

@@ -32,8 +32,8 @@ INVALID: dict[str, list[Any]] = {
     "Version": ["", "latest", "present", ">= 1.0", "1.*", "1.0 ", " 1.0", "v1.0", "1.0-", "1.0_1", "1.0'", 1.0, 1],
     "Port": [0, -1, 65536, "7001", 1.5],
     "Key": ["", "App", "1a", "a b", "a=b", "a:b", "[a]", "a]", "#a", "a\n", "_a"],
-    "Value": [" x", "x ", "\t", " ", "a\nb", "a\rb", "x\n", None, [], {}],
-    "Config": [{"app": "x"}, {"App": {}}, {"app": {"A": 1}}, {"app": {"a": [1]}}, {"app": {"a": None}}, [], "x"],
+    "Value": [" x", "x ", "\t", " ", "a\nb", "a\rb", "x\n", [], {}],
+    "Config": [{"app": "x"}, {"App": {}}, {"app": {"A": 1}}, {"app": {"a": [1]}}, [], "x"],
     "Secret_keys": [{"app": []}, {"app": "secret_key"}, {"app": {"secret_key": "x"}}, {"App": ["a"]}],
     "Declaration": [
         {}, {"port": "7001"}, {"prot": 7001}, {"port": 7001, "ensure": "running"}, {"port": 7001, "workers": 0},
@@ -52,7 +52,7 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def verdicts(compile: Compile) -> dict[str, list[bool]]:  # noqa: A002
+def verdicts(compile: Compile) -> dict[str, list[bool]]:
     """What Puppet says of the values of each type, all in one catalog."""
     candidates = {name: [value for of, value, _ in CASES if of == name] for name in VALID}
     code = "".join(

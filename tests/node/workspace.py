@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ class Fleet:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "fleet_cli", "-C", str(self.repo), *arguments],
+            [str(REPO / "scripts/fleet"), "-C", str(self.repo), *arguments],
             capture_output=True,
             text=True,
             check=False,

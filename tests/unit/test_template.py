@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,8 +81,9 @@ VARIANTS = [
 
 
 @pytest.fixture
-def render(tmp_path: Path) -> Render:
+def render(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
     """Render the template with the given answers, touching nothing outside tmp_path; the new service's folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Where cookiecutter leaves the rendered hook.
     settings = tmp_path / "cookiecutter.yaml"
     settings.write_text(f"replay_dir: {tmp_path}/replay\ncookiecutters_dir: {tmp_path}/cookiecutters\n")
 

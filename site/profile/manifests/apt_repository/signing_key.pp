@@ -36,8 +36,7 @@ class profile::apt_repository::signing_key (
       require     => Package['gnupg'],
     ;
     'generate the signing key':
-      command => "gpg --batch --quiet --passphrase '' --quick-generate-key '${owner_name}' ed25519 sign never; status=$?
-        gpgconf --kill gpg-agent; exit \$status",
+      command => "gpg --batch --quiet --passphrase '' --quick-generate-key '${owner_name}' ed25519 sign never",
       unless  => "gpg --batch --list-secret-keys '=${owner_name}'",
     ;
     'export the public key':

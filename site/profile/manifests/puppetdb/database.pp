@@ -7,7 +7,7 @@
 class profile::puppetdb::database {
   $set_password = '/usr/local/sbin/set-puppetdb-password'
 
-  include postgresql::server
+  contain postgresql::server
 
   postgresql::server::role { 'puppetdb': }
   -> postgresql::server::database { 'puppetdb':

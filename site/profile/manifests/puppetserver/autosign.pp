@@ -1,5 +1,8 @@
 # @summary Who gets a certificate: a machine that knows the shared secret and says its role and tier
 #
+# A request that was refused is thrown away, and the next one of that name is judged anew. Puppet Server would keep it and
+# ignore all that follow: a typing error in the secret, or a stranger, would lock a machine out.
+#
 # @example
 #   include profile::puppetserver::autosign
 #
@@ -39,5 +42,24 @@ class profile::puppetserver::autosign {
     owner  => 'root',
     group  => 'puppet',
     mode   => '0640',
+  }
+
+  file {
+    default:
+      ensure => file,
+      owner  => 'root',
+      group  => 'root',
+      mode   => '0644',
+    ;
+    '/etc/systemd/system/puppet-refused-requests.path':
+      source => 'puppet:///modules/profile/puppetserver/puppet-refused-requests.path',
+    ;
+    '/etc/systemd/system/puppet-refused-requests.service':
+      source => 'puppet:///modules/profile/puppetserver/puppet-refused-requests.service',
+    ;
+  }
+  ~> service { 'puppet-refused-requests.path':
+    ensure => running,
+    enable => true,
   }
 }
