@@ -86,7 +86,9 @@ def run(boxes: Sequence[Box], *, environment: str | None = None, noop: bool = Fa
     with steps.step(f"puppet agent on {', '.join(box.name for box in boxes)}"):
         task.shell(remote, nodes=",".join(box.name for box in boxes), timeout=TIMEOUT_SECONDS)
         task.resume()
-    output = {str(node): bytes(buffer).decode(errors="replace") for buffer, nodes in task.iter_buffers() for node in nodes}
+    output = {
+        str(node): bytes(buffer).decode(errors="replace") for buffer, nodes in task.iter_buffers() for node in nodes
+    }
     status = {str(node): code for code, nodes in task.iter_retcodes() for node in nodes}
     return [_result(box, status.get(box.name), output.get(box.name, "")) for box in boxes]
 
@@ -150,7 +152,7 @@ def _add_report(result: AgentRun, text: str) -> None:
             result.failed.append(FailedResource(name, where, "; ".join(messages) or "failed to restart"))
         elif state.get("changed"):
             result.changed.append(name)
-        if name.startswith("Service[") and any(event.get("name") == "restarted" for event in events):
+        if name.startswith("Service[") and any(event.get("name") == "refresh" for event in events):
             result.restarted.append(name)
         result.skipped += bool(state.get("skipped"))
     times = (report.get("metrics") or {}).get("time", {}).get("values") or []

@@ -35,8 +35,8 @@ resource_statuses:
     events:
     - !ruby/object:Puppet::Transaction::Event
       status: success
-      message: restarted
-      name: !ruby/sym restarted
+      message: Triggered 'refresh' from 1 event
+      name: refresh
   File[/etc/orders]: !ruby/object:Puppet::Resource::Status
     failed: false
     changed: false
