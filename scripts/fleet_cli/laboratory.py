@@ -55,7 +55,7 @@ def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
         work.add("publish", lambda: _publish(lab), after=("server", "packages"))
         work.add("deploy", lambda: _deploy(lab, repo), after=("server",))
         work.finish()
-        _converge(lab, repo, new_nodes)
+        _converge(lab, repo, [lab.server, *new_nodes])
         _wait_until_ready(lab, new_nodes)
 
 
