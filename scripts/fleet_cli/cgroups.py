@@ -4,7 +4,6 @@ systemd in a box wants cgroup2. Where the machine mounts cgroup v1 or both, the 
 namespace of their own, in which the cgroup2 tree is bound over /sys/fs/cgroup. Nothing changes outside of it.
 """
 
-import os
 from pathlib import Path
 
 from fleet_cli import host, paths, process
@@ -22,9 +21,9 @@ def enter(argv: list[str]) -> list[str]:
         raise FleetError("no cgroup2 hierarchy is mounted on this machine: boxes can't run here")
     if tree == CGROUP:
         return argv
-    if not os.path.ismount(_NAMESPACE):
+    if not _mounted(_NAMESPACE):
         _HOLDER.mkdir(parents=True, exist_ok=True)
-        if not os.path.ismount(_HOLDER):
+        if not _mounted(_HOLDER):
             process.run(["mount", "--bind", _HOLDER, _HOLDER])
             process.run(["mount", "--make-private", _HOLDER])
         _NAMESPACE.touch()
@@ -32,8 +31,14 @@ def enter(argv: list[str]) -> list[str]:
     return ["nsenter", f"--mount={_NAMESPACE}", f"--wd={Path.cwd()}", *argv]
 
 
+def _mounted(path: Path) -> bool:
+    """Whether something is mounted there; a bind of a directory on itself counts, which os.path.ismount overlooks."""
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return any(line.split()[4] == str(path) for line in mounts)
+
+
 def down() -> None:
     """Let go of the namespace."""
     for mount in (_NAMESPACE, _HOLDER):
-        while os.path.ismount(mount):
+        while _mounted(mount):
             process.run(["umount", "--lazy", mount])

@@ -4,7 +4,7 @@
     deploy-environment BRANCH
 
 r10k makes the branch an environment, with the modules of its Puppetfile. Puppet Server keeps what it has read of an
-environment until it is told to forget it: that comes after, unless r10k failed, so that nodes never get half a deploy.
+environment until it is told to forget it: that comes last, and not at all if r10k failed.
 """
 
 import argparse
@@ -36,26 +36,27 @@ class DeployError(Exception):
     """A deploy that did not come to its end; the message says what and why."""
 
 
-def run_r10k(arguments: list[str]) -> tuple[int, str]:
-    """Run r10k, show what it says as it says it, and return its exit status and its output.
+def run(command: list[str], show: bool = False) -> tuple[int, str]:
+    """Run a command; return its exit status and its output, which is also shown as it comes if wanted.
 
     Raises:
-        DeployError: r10k is not there.
+        DeployError: the command is not there.
     """
     output = []
     try:
         with subprocess.Popen(
-            ["r10k", *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
             for line in process.stdout or ():
-                print(line, end="", flush=True)
                 output.append(line)
+                if show:
+                    print(line, end="", flush=True)
     except FileNotFoundError as error:
-        raise DeployError("r10k is not installed") from error
+        raise DeployError(f"{command[0]} is not installed") from error
     return process.returncode, "".join(output)
 
 
@@ -89,13 +90,14 @@ def deploy(branch: str) -> None:
     Raises:
         DeployError: there is no such branch, or r10k failed for it or for one of its modules.
     """
-    status, output = run_r10k(["deploy", "environment", environment_name(branch), "--modules", "--verbose=info"])
+    environment = environment_name(branch)
+    status, output = run(["r10k", "deploy", "environment", environment, "--modules", "--verbose=info"], show=True)
     if "cannot be found in any source" in output:
         raise DeployError(f"the control repository has no branch {branch!r}")
     if status != 0:
         raise DeployError(
             f"r10k failed (exit status {status}): see its messages above."
-            f" Puppet Server goes on with what it had read of {environment_name(branch)}."
+            f" Puppet Server goes on with what it had read of {environment}."
         )
 
 
@@ -124,10 +126,11 @@ def forget_environment(environment: str) -> None:
         except ssl.SSLCertVerificationError as error:
             raise DeployError(f"{host}:{PORT} has a certificate of another authority: {error}") from error
         except (OSError, http.client.HTTPException) as error:
-            if time.monotonic() > deadline:
+            _, state = run(["systemctl", "is-active", "puppetserver"])
+            if time.monotonic() > deadline or state.strip() not in ("active", "activating", "reloading"):
                 raise DeployError(
-                    f"deployed, but Puppet Server on {host}:{PORT} does not answer ({error}): is it running?"
-                    " (systemctl status puppetserver) Then deploy again."
+                    f"deployed, but Puppet Server on {host}:{PORT} does not answer ({error}); its unit is"
+                    f" {state.strip()}: look at 'systemctl status puppetserver', and deploy again once it runs"
                 ) from error
             if not waited:
                 print(f"Puppet Server on {host}:{PORT} does not answer yet: waiting for it", file=sys.stderr)

@@ -13,6 +13,7 @@ class profile::puppetserver::eyaml {
   package { 'hiera-eyaml':
     ensure => installed,
   }
+  stdlib::ensure_packages(['openssl'])
 
   file { $directory:
     ensure => directory,
@@ -20,16 +21,17 @@ class profile::puppetserver::eyaml {
     group  => 'puppet',
     mode   => '0500',
   }
+  # Not by `eyaml createkeys`, whose certificate has the serial number 0, which Python's cryptography is about to refuse.
   # The private key moves last: until it is there, the pair is made anew.
   -> exec { 'generate the eyaml keys':
     command  => "umask 077 && rm -rf new && mkdir new &&
-      eyaml createkeys --pkcs7-private-key=new/private --pkcs7-public-key=new/public &&
+      openssl req -x509 -newkey rsa:3072 -noenc -days 36500 -subj /CN=hiera-eyaml -keyout new/private -out new/public &&
       mv new/public ${public_key} && mv new/private ${private_key} && rmdir new",
     cwd      => $directory,
     path     => ['/usr/bin', '/bin'],
     provider => shell,
     creates  => $private_key,
-    require  => Package['hiera-eyaml'],
+    require  => Package['openssl'],
   }
   -> file { [$private_key, $public_key]:
     ensure => file,
