@@ -99,7 +99,9 @@ def _boxes_up(lab: Lab, wanted: list[Box]) -> None:
 
 
 def _server_up(lab: Lab, repo: Path) -> None:
-    if not server.bootstrapped(lab):
+    if server.bootstrapped(lab):
+        server.wait_until_up(lab)
+    else:
         server.bootstrap(lab, repo)
 
 

@@ -6,9 +6,12 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from fleet_cli.errors import CommandFailedError, FleetError
+
+END_SECONDS = 5.0
 
 Result = subprocess.CompletedProcess[str]
 
@@ -82,9 +85,12 @@ def _follow(child: subprocess.Popen[str], stdin: str | None, on_line: Callable[[
 
 
 def end_all() -> None:
-    """End every program that is still running: fleet was interrupted."""
+    """End every program that is still running, and wait for it a moment: fleet was interrupted."""
     with _lock:
         children = list(_running)
     for child in children:
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
+    for child in children:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(END_SECONDS)

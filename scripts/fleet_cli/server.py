@@ -33,6 +33,22 @@ def bootstrapped(lab: Lab) -> bool:
     return ssh.run(lab.server, ["test", "-e", READY], check=False).returncode == 0
 
 
+def wait_until_up(lab: Lab) -> None:
+    """Wait for the starts that are under way, as after a reboot of the box.
+
+    Raises:
+        FleetError: a service does not start.
+    """
+    for unit in ("puppetdb", "puppetserver"):
+        try:
+            ssh.run(lab.server, ["systemctl", "start", unit])
+        except CommandFailedError as error:
+            raise FleetError(
+                f"box {lab.server.name}: {unit} does not start: {error}\n"
+                f"see: fleet lab ssh {lab.server.name} -- journalctl -u {unit}"
+            ) from None
+
+
 def bootstrap(lab: Lab, repo: Path) -> None:
     """Give the bare box the control repository and a Forge, and let it make itself the Puppet server.
 

@@ -29,3 +29,40 @@ def test_a_second_lab_up_finds_everything_in_place(fleet: Fleet) -> None:
     assert result.returncode == 0, result.stderr
     for work in ("vagrant up", "bootstrap", "building", "publishing", "r10k deploy", "enrolment", "puppet agent on"):
         assert work not in result.stderr
+
+
+@pytest.fixture
+def stopped(lab: Lab, fleet: Fleet) -> Iterator[tuple[Box, Path]]:
+    """The last box, stopped as by a reboot of this machine, and its container's configuration."""
+    box = lab.boxes[-1]
+    container = paths.CONTAINER_PREFIX + box.name
+    process.run(cgroups.enter(["lxc-stop", "--name", container]))
+    config = paths.LXC / container / "config"
+    before = config.read_text(encoding="utf-8")
+    yield box, config
+    config.write_text(before, encoding="utf-8")
+    fleet.ok("lab", "up")
+
+
+def test_a_box_that_was_stopped_comes_back_with_its_services(stopped: tuple[Box, Path], fleet: Fleet, lab: Lab) -> None:
+    box, _ = stopped
+    shown = next(entry for entry in json.loads(fleet.ok("lab", "status", "--json")) if entry["box"] == box.name)
+    assert shown["services"] == [], "a box that is down has no service that answers"
+    fleet.ok("lab", "up", box.name)
+    services = puppetdb.declared_services(lab)[box.certname]
+    assert services
+    for service in services:
+        answer = requests.get(f"http://{box.address}:{service['port']}/health/ready", timeout=10)
+        assert answer.status_code == 200, service["name"]
+    assert connect(box).check_output("systemctl --failed --no-legend --plain") == ""
+
+
+def test_a_box_that_does_not_boot_is_named(stopped: tuple[Box, Path], fleet: Fleet, lab: Lab) -> None:
+    box, config = stopped
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text + "lxc.mount.entry = /nowhere/at/all mnt none bind 0 0\n", encoding="utf-8")
+    result = fleet("lab", "up", box.name)
+    assert result.returncode == 1
+    assert f"box {box.name} did not boot" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert Boxes(lab).running(lab.server), "the other boxes must not suffer"

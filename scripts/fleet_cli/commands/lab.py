@@ -36,7 +36,7 @@ def up(context: Context, boxes: tuple[str, ...]) -> None:
     click.echo(f"  scripts/fleet lab ssh {context.lab.boxes[-1].name}")
     click.echo("  edit hieradata/, git commit, then: scripts/fleet deploy && scripts/fleet run")
     click.echo("  scripts/fleet lab down")
-    if total == 0:
+    if not steps.finished:
         click.echo("\nEverything was in place.")
 
 
