@@ -1,7 +1,14 @@
 """The lab's own commands, on a lab that stands."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+import requests
+from deployed import connect
+from fleet_cli import cgroups, paths, process, puppetdb
+from fleet_cli.boxes import Boxes
 from fleet_cli.labfile import Box, Lab
 from workspace import Fleet
 
