@@ -25,13 +25,11 @@ def up(context: Context, boxes: tuple[str, ...]) -> None:
     Installs what is missing on this machine, and leaves alone what is in place: a second call takes seconds.
     """
     laboratory.up(context.lab, context.repo, boxes)
-    status.show(status.collect(context.lab))
-    total = sum(took for _, took in steps.finished)
-    example = next(
-        (f"curl {service.url}/api/v1/items" for box in status.collect(context.lab) for service in box.services),
-        None,
-    )
-    click.echo("\nWhat to try next:" + (f"\n  {example}" if example else ""))
+    boxes_now = status.collect(context.lab)
+    status.show(boxes_now)
+    click.echo("\nWhat to try next:")
+    for url in [service.url for box in boxes_now for service in box.services][-1:]:
+        click.echo(f"  curl {url}/api/v1/items")
     click.echo("  scripts/fleet test node          # what Hiera declares is what the boxes have")
     click.echo(f"  scripts/fleet lab ssh {context.lab.boxes[-1].name}")
     click.echo("  edit hieradata/, git commit, then: scripts/fleet deploy && scripts/fleet run")

@@ -13,6 +13,7 @@ import configparser
 import fcntl
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -105,7 +106,7 @@ def run(command: list[str], environment: Mapping[str, str] | None = None) -> str
         raise PublishError(f"{command[0]}: {error.strerror}") from error
     if result.returncode != 0:
         said = (result.stderr.strip() or result.stdout.strip()).splitlines()
-        raise PublishError(f"{' '.join(command)}: exit status {result.returncode}: {'; '.join(said[-5:])}")
+        raise PublishError(f"{shlex.join(command)}: exit status {result.returncode}: {'; '.join(said[-5:])}")
     return result.stdout
 
 
