@@ -57,6 +57,7 @@ DEBIAN = [
 ]
 BESIDES = [
     ".gitignore",
+    "Jenkinsfile",
     "requirements.in",
     "src/PKG/health.py",
     "src/PKG/items.json",
