@@ -56,6 +56,7 @@ DEBIAN = [
     "debian/tidy.py",
 ]
 BESIDES = [
+    ".copier-answers.yml",
     ".gitignore",
     "Jenkinsfile",
     "requirements.in",
