@@ -59,6 +59,8 @@ BESIDES = [
     ".copier-answers.yml",
     ".gitignore",
     "Jenkinsfile",
+    "docs/source/legacy_client.rst",
+    "docs/source/monolith.py",
     "requirements.in",
     "src/PKG/health.py",
     "src/PKG/items.json",
