@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import building, host, process, rootfs, steps, templates
+from fleet_cli import building, host, rootfs, steps, templates
 
 HERE = Path(__file__).resolve().parent
 # What dh-virtualenv's own documentation has a package begin with; the two options are needed on Debian 13.
@@ -50,7 +51,8 @@ def measure_builds(service: Path, scratch: Path) -> dict[str, tuple[float, int]]
     results = {}
     for name, source in (("service", service), ("plain", plain)):
         began = time.monotonic()
-        (package,) = building.build(source, scratch / "built" / name)
+        packages = building.build(source, scratch / "built" / name)
+        package = next(one for one in packages if one.name == service.name)  # the other has debug symbols
         results[name] = (time.monotonic() - began, package.size)
     return results
 
@@ -101,12 +103,12 @@ def main() -> None:
         service = templates.render("bench", scratch)
         with steps.step("requests, start and memory"):
             measured = measure_load(service, options.rounds, options.seconds, options.connections)
-        builds = {} if options.no_builds else measure_builds(service, scratch)
-    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    print(f"{process.run(['nproc']).stdout.strip()} × {model.partition(':')[2].strip()}\n", file=sys.stderr)
-    show_load(measured)
-    if builds:
-        show_builds(builds)
+        model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+        print(f"{os.cpu_count()} × {model.partition(':')[2].strip()}\n")
+        show_load(measured)
+        sys.stdout.flush()
+        if not options.no_builds:
+            show_builds(measure_builds(service, scratch))
 
 
 if __name__ == "__main__":
