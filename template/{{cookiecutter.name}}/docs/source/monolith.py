@@ -17,6 +17,7 @@ from {{ cookiecutter.__package }}_client import Client
 from {{ cookiecutter.__package }}_client.api.default import list_items
 from {{ cookiecutter.__package }}_client.models import Items, Problem
 
+SERVICE = "{{ cookiecutter.name }}"
 ADDRESS = os.environ.get("{{ cookiecutter.__package | upper }}_URL", "http://127.0.0.1:7000")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -30,22 +31,22 @@ def trace_id(environ: dict[str, Any]) -> str:
 
 
 def page(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Show the names of the items; if {{ cookiecutter.name }} fails, say so, and by which trace to find out why."""
+    """Show the names of the items; if the service fails, say so, and by which trace to find out why."""
     trace = trace_id(environ)
     headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01", "Accept": "application/json"}
-    status, body = "502 Bad Gateway", {"error": "{{ cookiecutter.name }} does not answer", "trace": trace}
+    status, body = "502 Bad Gateway", {"error": f"{SERVICE} does not answer", "trace": trace}
     try:
         with Client(base_url=ADDRESS, headers=headers, timeout=httpx.Timeout(2.0)) as client:
             answer = list_items.sync(client=client, per_page=50)
     except httpx.HTTPError as error:
-        logger.error("trace %s: {{ cookiecutter.name }} does not answer: %s", trace, error)
+        logger.error("trace %s: %s does not answer: %s", trace, SERVICE, error)
     else:
         if isinstance(answer, Items):
             status, body = "200 OK", {"names": [item.name for item in answer.items], "trace": trace}
-            logger.info("trace %s: %d items of {{ cookiecutter.name }}", trace, len(answer.items))
+            logger.info("trace %s: %d items of %s", trace, len(answer.items), SERVICE)
         elif isinstance(answer, Problem):
-            body["error"] = f"{{ cookiecutter.name }}: {answer.detail}"
-            logger.error("trace %s: {{ cookiecutter.name }} answered %s: %s", trace, answer.status, answer.detail)
+            body["error"] = f"{SERVICE}: {answer.detail}"
+            logger.error("trace %s: %s answered %s: %s", trace, SERVICE, answer.status, answer.detail)
     start_response(status, [("Content-Type", "application/json")])
     return [json.dumps(body).encode()]
 
