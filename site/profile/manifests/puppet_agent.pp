@@ -28,7 +28,7 @@ class profile::puppet_agent (
   }
 
   service { 'puppet':
-    ensure => $periodic ? { true => running, default => stopped },
+    ensure => stdlib::ensure($periodic, 'service'),
     enable => $periodic,
   }
 }

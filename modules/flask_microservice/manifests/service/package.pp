@@ -19,7 +19,7 @@ define flask_microservice::service::package (
     default => "-o Dir::Etc::sourcelist=${apt_source} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0",
   }
   $complaint = "${name} ${version} is in no apt repository of this node, which has: $(${versions} | xargs)."
-  $remedy = "Publish it, or pin a published version in Hiera: flask_microservice::versions."
+  $remedy = 'Publish it, or pin a published version in Hiera: flask_microservice::versions.'
 
   exec {
     default:

@@ -20,6 +20,10 @@ define flask_microservice::service::units (
   Array[Stdlib::IP::Address] $peers,
 ) {
   $paths = flask_microservice::paths($name)
+  $listen = $address ? {
+    Stdlib::IP::Address::V6::Nosubnet => "[${address}]:${port}",
+    default                           => "${address}:${port}",
+  }
 
   file {
     default:
@@ -31,7 +35,7 @@ define flask_microservice::service::units (
     $paths['socket']:
       content => epp('flask_microservice/socket.epp', {
           service => $name,
-          listen  => $address ? { Stdlib::IP::Address::V6::Nosubnet => "[${address}]:${port}", default => "${address}:${port}" },
+          listen  => $listen,
           backlog => $backlog,
       }),
       notify  => Service["${name}.socket"],
