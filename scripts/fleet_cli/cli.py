@@ -16,6 +16,7 @@ from fleet_cli.commands.new import new
 from fleet_cli.commands.publish import publish
 from fleet_cli.commands.run import run
 from fleet_cli.commands.test import test
+from fleet_cli.commands.update import update
 from fleet_cli.errors import FleetError
 
 INTERRUPTED = 130
@@ -33,7 +34,7 @@ def fleet(context: click.Context, directory: Path | None) -> None:
     context.obj = Context(directory)
 
 
-for command in (lab, new, build, publish, deploy, run, test):
+for command in (lab, new, update, build, publish, deploy, run, test):
     fleet.add_command(command)
 
 

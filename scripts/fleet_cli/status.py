@@ -15,6 +15,8 @@ from fleet_cli.errors import FleetError
 from fleet_cli.labfile import Box, Lab
 
 TIMEOUT_SECONDS = 5.0
+HEALTH_PATH = "/health/ready"
+"""Of a service whose newest catalog is older than the parameter health_path."""
 
 
 @dataclass
@@ -22,7 +24,7 @@ class ServiceStatus:
     """A service on a box.
 
     Attributes:
-        version: what the service itself says; what is declared for it, while it does not answer.
+        version: what the service itself says; what is declared for it, while it does not answer, or if it says nothing.
         ready: whether its health check answers 200.
     """
 
@@ -73,7 +75,7 @@ def _service(box: Box, declared: dict[str, Any]) -> ServiceStatus:
     url = f"http://{box.address}:{declared['port']}"
     version, ready = str(declared["version"]), False
     try:
-        answer = requests.get(f"{url}/health/ready", timeout=TIMEOUT_SECONDS)
+        answer = requests.get(f"{url}{declared.get('health_path', HEALTH_PATH)}", timeout=TIMEOUT_SECONDS)
         ready = answer.status_code == requests.codes.ok
         version = str(answer.json().get("version", version))
     except (requests.RequestException, json.JSONDecodeError, AttributeError):

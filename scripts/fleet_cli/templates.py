@@ -1,11 +1,40 @@
-"""New services from the project's cookiecutter template."""
+"""New services from the project's template, and its later changes into services that were made from it.
 
+cookiecutter renders a new service; copier, which copier.yml makes render just the same, merges what changed since.
+"""
+
+import os
+import re
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from fleet_cli import paths, process
 from fleet_cli.errors import CommandFailedError, FleetError
+
+ANSWERS = ".copier-answers.yml"
+"""In a service: the answers that it was made from, the commit and the repository of the template."""
+
+_PARTS = ("template", "copier.yml")
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an update of a service came to.
+
+    Attributes:
+        before, after: commits of the template.
+        changed: files that differ now, relative to the service.
+        conflicts: those among them in which a change of the template met one of the service.
+    """
+
+    before: str
+    after: str
+    changed: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
 
 
 def render(name: str, output: Path, *, version: str = "1.0.0", upstream: str = "") -> Path:
@@ -35,4 +64,105 @@ def render(name: str, output: Path, *, version: str = "1.0.0", upstream: str = "
         except CommandFailedError as error:
             said = [line.removeprefix("error: ") for line in error.output.splitlines() if line.startswith("error: ")]
             raise FleetError("\n".join(said) or str(error)) from None
+    _record_origin(made / ANSWERS)
     return made
+
+
+def update(service: Path) -> Update:
+    """Merge into a service what changed in the template since the service was made, or updated last.
+
+    Nothing is committed. What the service changed itself stays; where both changed the same lines, the file has both
+    between conflict markers, as after `git merge`.
+
+    Raises:
+        FleetError: the service was not made by fleet, it is in no git repository or has uncommitted changes, or the
+            commit that it was made from is not in this control repository.
+    """
+    repo = paths.control_repo()
+    answers = _answers(service)
+    recorded, source = str(answers["_commit"]), str(answers["_src_path"])
+    after = _template_commit(repo)
+    if not after:
+        raise FleetError(f"{repo}: no git repository with the template in it, so there is nothing to update from")
+    # copier records what `git describe` says.
+    before = _git(repo, "rev-parse", "--verify", "--quiet", f"{recorded}^{{commit}}", check=False)
+    if before is None:
+        raise FleetError(f"{service}: made from commit {recorded}, which {repo} does not have: fetch it there first")
+    if before == after:
+        return Update(before, after)
+    if _git(service, "rev-parse", "HEAD", check=False) is None:
+        raise FleetError(f"{service}: not committed to a git repository, where an update could be seen and undone")
+    if dirty := _status(service):
+        raise FleetError(f"{service}: has uncommitted changes ({', '.join(dirty)}): commit or stash them first")
+    try:
+        process.run(
+            [sys.executable, "-m", "copier", "update", "--defaults", "--quiet", "--vcs-ref", after, "."],
+            cwd=service, env=_instead_of(source.removeprefix("git+"), repo), merge=True,
+        )  # fmt: skip
+    except CommandFailedError as error:
+        raise FleetError(f"{service}: copier could not update it:\n{error.output.strip()}") from None
+    unmerged = _git(service, "diff", "--name-only", "--relative", "--diff-filter=U") or ""
+    return Update(before, after, tuple(_status(service)), tuple(unmerged.splitlines()))
+
+
+def _answers(service: Path) -> dict[str, object]:
+    file = service / ANSWERS
+    try:
+        answers = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FleetError(f"{service}: there is no {ANSWERS}: is it a service made by `fleet new`?") from None
+    except yaml.YAMLError as error:
+        raise FleetError(f"{file}: not YAML: {error}") from None
+    if not isinstance(answers, dict) or not {"_commit", "_src_path"} <= answers.keys():
+        raise FleetError(
+            f"{file}: does not say which commit of the template it is from: add `_commit: COMMIT` and `_src_path: URL`"
+            " of the control repository"
+        )
+    return answers
+
+
+def _record_origin(file: Path) -> None:
+    """Add to the answers of a new service where its template came from; nothing where that is in no repository."""
+    repo = paths.control_repo()
+    if commit := _template_commit(repo):
+        with file.open("a", encoding="utf-8") as answers:
+            yaml.safe_dump({"_commit": commit, "_src_path": _address(repo)}, answers)
+
+
+def _template_commit(repo: Path) -> str:
+    """The commit that changed the template last: others are no reason to update."""
+    if not (repo / ".git").exists():
+        return ""
+    return _git(repo, "log", "-1", "--format=%H", "--", *_PARTS, check=False) or ""
+
+
+def _address(repo: Path) -> str:
+    """Where others find the control repository, without a password, in the form that copier takes for git's."""
+    address = _git(repo, "remote", "get-url", "origin", check=False) or f"file://{repo}"
+    address = re.sub(r"^(https?://)[^/@]*@", r"\1", address)
+    return address if address.startswith(("git@", "git+")) else f"git+{address}"
+
+
+def _instead_of(address: str, repo: Path) -> dict[str, str]:
+    """Have git take what it is told to fetch from an address from the checkout, whoever made the service, and where."""
+    count = int(os.environ.get("GIT_CONFIG_COUNT", "0"))
+    return {
+        "GIT_CONFIG_COUNT": str(count + 1),
+        f"GIT_CONFIG_KEY_{count}": f"url.{repo}.insteadOf",
+        f"GIT_CONFIG_VALUE_{count}": address,
+    }
+
+
+def _status(service: Path) -> list[str]:
+    """The files below a directory that differ from what is committed."""
+    lines = (
+        _git(service, "-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all", "--", ".") or ""
+    )
+    prefix = _git(service, "rev-parse", "--show-prefix") or ""
+    return [line.split(maxsplit=1)[1].removeprefix(prefix) for line in lines.splitlines()]
+
+
+def _git(directory: Path, *arguments: str, check: bool = True) -> str | None:
+    """Run git in a directory and return what it prints; None if it failed, where that is no error."""
+    result = process.run(["git", "-C", directory, *arguments], check=check)
+    return result.stdout.rstrip("\n") if result.returncode == 0 else None

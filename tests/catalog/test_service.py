@@ -34,6 +34,11 @@ flask_microservice::services:
   inventory:
     port: 7002
     version: '1.0.0-1'
+  foreign:
+    port: 7004
+    version: '1.0-1'
+    application: "shop.wsgi:make_app(settings='/etc/foreign/default_config.ini')"
+    health_path: /status/200
   gone:
     port: 7001
     ensure: absent
@@ -154,6 +159,24 @@ def test_service_runs_what_the_package_brought(catalog: Catalog) -> None:
     assert command.endswith(' --no-control-socket "order_items.application:create_app()"')
 
 
+def test_an_application_that_is_not_from_the_template_is_run_as_it_is_declared(catalog: Catalog) -> None:
+    (command,) = unit(catalog, "foreign.service")["ExecStart"]
+    assert command.startswith("/opt/venvs/foreign/bin/gunicorn --preload ")
+    assert command.endswith(""" "shop.wsgi:make_app(settings='/etc/foreign/default_config.ini')\"""")
+    assert unit(catalog, "foreign.service")["AssertPathExists"] == ["/etc/foreign/default_config.ini"]
+    assert "File[/etc/foreign/default_config.ini]" in catalog
+
+
+def test_catalog_says_where_each_service_is_asked_for_its_health(catalog: Catalog) -> None:
+    # What `fleet lab status` and the tests on the boxes read in PuppetDB.
+    declared = {
+        name: catalog[f"Flask_microservice::Service[{name}]"] for name in ("foreign", "inventory", "order-items")
+    }
+    assert {name: one["health_path"] for name, one in declared.items()} == {
+        "foreign": "/status/200", "inventory": "/health/ready", "order-items": "/health/ready",
+    }  # fmt: skip
+
+
 def test_service_keeps_its_socket_whatever_happens_to_it(catalog: Catalog) -> None:
     settings = unit(catalog, "order-items.service")
     assert settings["Requires"] == ["order-items.socket"]
@@ -203,14 +226,16 @@ def test_service_has_no_capability_and_few_system_calls(catalog: Catalog) -> Non
 
 
 def test_systemd_understands_the_units(catalog: Catalog, tmp_path: Path) -> None:
-    for name in ("order-items.socket", "order-items.service"):
+    for name in ("order-items.socket", "order-items.service", "foreign.socket", "foreign.service"):
         (tmp_path / name).write_text(catalog[f"File[/etc/systemd/system/{name}]"]["content"], encoding="utf-8")
     check = (
-        "useradd order-items && install -D /bin/true /opt/venvs/order-items/bin/gunicorn"
-        " && cp /units/* /etc/systemd/system && systemd-analyze verify --man=no order-items.socket order-items.service"
+        "for name in order-items foreign; do"
+        " useradd $name && install -D /bin/true /opt/venvs/$name/bin/gunicorn || exit 1; done"
+        " && cp /units/* /etc/systemd/system && systemd-analyze verify --man=no $(ls /units)"
     )
     result = rootfs.run("toolbox", ["sh", "-c", check], binds={tmp_path: "/units"}, check=False)
     assert "order-items" not in result.stderr
+    assert "foreign" not in result.stderr
     assert result.returncode == 0, result.stderr
 
 

@@ -15,8 +15,11 @@ VALID: dict[str, list[Any]] = {
     "Value": ["", "x", "a b", "50%", "#x", "a=b;c", "ü", 0, -1, 2.5, True, False],
     "Config": [{}, {"app": {}}, {"app": {"a": 1, "b": "x", "c": True}, "log": {"level": "info"}}],
     "Secret_keys": [{}, {"app": ["secret_key"]}, {"app": ["a", "b"], "db": ["password"]}],
+    "Application": ["httpbin:app", "shop.wsgi:make()", "_a._b:c1", "shop:make(settings='/etc/shop/x.ini', n=[1, 2])"],
+    "Http_path": ["/", "/health/ready", "/status/200", "/a.b_c~d-e/"],
     "Declaration": [
         {"port": 7001},
+        {"port": 7001, "application": "httpbin:app", "health_path": "/status/200"},
         {"port": 7001, "ensure": "absent"},
         {
             "port": 7001, "version": "1.0-1", "address": "::1", "upstreams": ["inventory"], "workers": 1,
@@ -35,7 +38,11 @@ INVALID: dict[str, list[Any]] = {
     "Value": [" x", "x ", "\t", " ", "a\nb", "a\rb", "x\n", [], {}],
     "Config": [{"app": "x"}, {"App": {}}, {"app": {"A": 1}}, {"app": {"a": [1]}}, [], "x"],
     "Secret_keys": [{"app": []}, {"app": "secret_key"}, {"app": {"secret_key": "x"}}, {"App": ["a"]}],
+    "Application": ["", "httpbin", "httpbin:", ":app", "a b:app", "a..b:app", "a:b.c", "a:b()()", "a:b(", "a-b:app",
+                    "a:app\n", 'a:b(")', "a:b('$x')", "a:b('%n')", "a:b('\\')"],
+    "Http_path": ["", "health", "/a b", "/a?b", "/a#b", "/a\n", "http://x/", "/%20"],
     "Declaration": [
+        {"port": 7001, "application": "httpbin"}, {"port": 7001, "health_path": "ready"},
         {}, {"port": "7001"}, {"prot": 7001}, {"port": 7001, "ensure": "running"}, {"port": 7001, "workers": 0},
         {"port": 7001, "address": "localhost"}, {"port": 7001, "address": "192.0.2.0/24"},
         {"port": 7001, "peers": ["db.example.test"]}, {"port": 7001, "upstreams": "inventory"},

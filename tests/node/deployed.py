@@ -34,5 +34,14 @@ class Deployed:
         return f"http://{self.box.address}:{self.parameters['port']}"
 
     @property
+    def health_url(self) -> str:
+        return f"{self.url}{self.parameters['health_path']}"
+
+    @property
+    def from_template(self) -> bool:
+        """Whether it was made from the template; of another application only what the module sees to is known."""
+        return self.parameters.get("application") is None
+
+    @property
     def node(self) -> Host:
         return connect(self.box)

@@ -11,7 +11,20 @@ from fleet_cli import building, deploying, host, process, steps
 from fleet_cli.errors import CommandFailedError, FleetError
 
 REPO = Path(__file__).resolve().parents[2]
-COMMANDS = ["lab", "lab up", "lab status", "lab ssh", "lab down", "new", "build", "publish", "deploy", "run", "test"]
+COMMANDS = [
+    "lab",
+    "lab up",
+    "lab status",
+    "lab ssh",
+    "lab down",
+    "new",
+    "update",
+    "build",
+    "publish",
+    "deploy",
+    "run",
+    "test",
+]
 
 
 def fleet(*arguments: str, cwd: Path = REPO) -> subprocess.CompletedProcess[str]:

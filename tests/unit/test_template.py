@@ -56,7 +56,9 @@ DEBIAN = [
     "debian/tidy.py",
 ]
 BESIDES = [
+    ".copier-answers.yml",
     ".gitignore",
+    "Jenkinsfile",
     "requirements.in",
     "src/PKG/health.py",
     "src/PKG/items.json",

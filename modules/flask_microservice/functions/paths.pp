@@ -4,7 +4,7 @@
 # one of these paths.
 #
 # @param service the service's name
-# @return where its parts are, and its WSGI application
+# @return where its parts are, and the WSGI application of a service made from the template
 #
 # @example The config file that Puppet writes
 #   flask_microservice::paths('orders')['config']  # /etc/orders/default_config.ini

@@ -18,6 +18,10 @@
 #   What its config file says: section => key => value.
 # @param secrets
 #   More of the same that nobody but the service may read.
+# @param application
+#   The WSGI application that its package brings, as `MODULE:NAME`; without it, that of a service made from the template.
+# @param health_path
+#   The path that answers 200 when it can serve. An application that was not made from the template may have another.
 # @param workers
 #   How many processes answer requests.
 # @param threads
@@ -36,6 +40,14 @@
 #     version => '1.0.0-1',
 #     config  => { 'log' => { 'level' => 'info' } },
 #   }
+#
+# @example An application from PyPI that knows nothing of this module
+#   flask_microservice::service { 'httpbin':
+#     port        => 7010,
+#     version     => '0.10.4-1',
+#     application => 'httpbin:app',
+#     health_path => '/status/200',
+#   }
 define flask_microservice::service (
   Flask_microservice::Port $port,
   Optional[Flask_microservice::Version] $version = undef,
@@ -43,6 +55,8 @@ define flask_microservice::service (
   Stdlib::IP::Address::Nosubnet $address = '0.0.0.0',
   Flask_microservice::Config $config = {},
   Sensitive[Flask_microservice::Config] $secrets = Sensitive({}),
+  Optional[Flask_microservice::Application] $application = undef,
+  Flask_microservice::Http_path $health_path = '/health/ready',
   Integer[1] $workers = 2,
   Integer[1] $threads = 8,
   Integer[1] $backlog = 2048,
@@ -65,12 +79,13 @@ define flask_microservice::service (
       settings => flask_microservice::settings($config, $secrets),
     }
     -> flask_microservice::service::units { $name:
-      address => $address,
-      port    => $port,
-      backlog => $backlog,
-      workers => $workers,
-      threads => $threads,
-      peers   => $peers,
+      application => $application.lest || { flask_microservice::paths($name)['application'] },
+      address     => $address,
+      port        => $port,
+      backlog     => $backlog,
+      workers     => $workers,
+      threads     => $threads,
+      peers       => $peers,
     }
   } else {
     flask_microservice::service::removal { $name: }

@@ -3,15 +3,17 @@
 # The keys are parameters of `flask_microservice::service`, which says what each does, and two that the class resolves:
 # `upstreams`, names of other services of the node, and `secrets`, names of keys whose values stand encrypted elsewhere.
 type Flask_microservice::Declaration = Struct[{
-    port                => Flask_microservice::Port,
-    Optional[ensure]    => Enum['present', 'absent'],
-    Optional[version]   => Flask_microservice::Version,
-    Optional[address]   => Stdlib::IP::Address::Nosubnet,
-    Optional[upstreams] => Array[Flask_microservice::Name],
-    Optional[config]    => Flask_microservice::Config,
-    Optional[secrets]   => Flask_microservice::Secret_keys,
-    Optional[workers]   => Integer[1],
-    Optional[threads]   => Integer[1],
-    Optional[backlog]   => Integer[1],
-    Optional[peers]     => Array[Stdlib::IP::Address],
+    port                  => Flask_microservice::Port,
+    Optional[ensure]      => Enum['present', 'absent'],
+    Optional[version]     => Flask_microservice::Version,
+    Optional[address]     => Stdlib::IP::Address::Nosubnet,
+    Optional[upstreams]   => Array[Flask_microservice::Name],
+    Optional[config]      => Flask_microservice::Config,
+    Optional[secrets]     => Flask_microservice::Secret_keys,
+    Optional[application] => Flask_microservice::Application,
+    Optional[health_path] => Flask_microservice::Http_path,
+    Optional[workers]     => Integer[1],
+    Optional[threads]     => Integer[1],
+    Optional[backlog]     => Integer[1],
+    Optional[peers]       => Array[Stdlib::IP::Address],
 }]

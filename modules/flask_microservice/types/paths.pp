@@ -9,5 +9,5 @@ type Flask_microservice::Paths = Struct[{
     logrotate   => Stdlib::Absolutepath,
     socket      => Stdlib::Absolutepath,
     service     => Stdlib::Absolutepath,
-    application => Pattern[/\A[a-z_][a-z0-9_]*\.application:create_app\(\)\z/],
+    application => Flask_microservice::Application,
 }]

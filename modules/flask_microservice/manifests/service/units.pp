@@ -3,6 +3,7 @@
 # No `systemctl daemon-reload` here: Puppet's systemd provider sees to it when it starts or restarts a unit whose file
 # changed.
 #
+# @param application the WSGI application that it runs
 # @param address the address that the socket listens on
 # @param port its port
 # @param backlog how many connections wait in it
@@ -12,6 +13,7 @@
 #
 # @api private
 define flask_microservice::service::units (
+  Flask_microservice::Application $application,
   Stdlib::IP::Address::Nosubnet $address,
   Flask_microservice::Port $port,
   Integer[1] $backlog,
@@ -20,9 +22,9 @@ define flask_microservice::service::units (
   Array[Stdlib::IP::Address] $peers,
 ) {
   $paths = flask_microservice::paths($name)
-  $listen = $address ? {
-    Stdlib::IP::Address::V6::Nosubnet => "[${address}]:${port}",
-    default                           => "${address}:${port}",
+  $host = $address ? {
+    Stdlib::IP::Address::V6::Nosubnet => "[${address}]",
+    default                           => $address,
   }
 
   file {
@@ -35,18 +37,19 @@ define flask_microservice::service::units (
     $paths['socket']:
       content => epp('flask_microservice/socket.epp', {
           service => $name,
-          listen  => $listen,
+          listen  => "${host}:${port}",
           backlog => $backlog,
       }),
       notify  => Service["${name}.socket"],
       ;
     $paths['service']:
       content => epp('flask_microservice/service.epp', {
-          service => $name,
-          paths   => $paths,
-          workers => $workers,
-          threads => $threads,
-          peers   => $peers,
+          service     => $name,
+          paths       => $paths,
+          application => $application,
+          workers     => $workers,
+          threads     => $threads,
+          peers       => $peers,
       }),
       notify  => Service["${name}.service"],
       ;
