@@ -49,6 +49,7 @@ def _count(url: str) -> float:
     return float(found[1]) if found else 0.0
 
 
+@pytest.mark.slow
 def test_requests_are_counted_over_all_workers(server: tuple[str, subprocess.Popen[bytes]]) -> None:
     url, process = server
     for _ in range(60):
