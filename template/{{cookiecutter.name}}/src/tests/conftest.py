@@ -1,27 +1,64 @@
-"""What the tests share: settings files, the application, and a real upstream service on a free port."""
+"""What the tests share: settings files, the application with its tables, and a real upstream service on a free port."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import flask_migrate
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
 from {{ cookiecutter.__package }}.application import create_app
+from {{ cookiecutter.__package }}.database import db
 from {{ cookiecutter.__package }}.settings import SITE_FILE_VARIABLE
 
 ITEMS = {"service": "other", "version": "3.2.1", "items": [{"id": 7, "name": "lamp"}]}
 
 
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the tables, and the rows, of a fresh service: to copy, not to use."""
+    folder = tmp_path_factory.mktemp("tables")
+    (folder / "site.ini").write_text(f"[log]\nfile =\n[database]\nurl = sqlite:///{folder}/service.db\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SITE_FILE_VARIABLE, str(folder / "site.ini"))
+        with create_app().app_context():
+            flask_migrate.upgrade()
+            db.engine.dispose()
+    return folder / "service.db"
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Close the connections that a test's applications leave open, as the end of a process would."""
+    opened: list[Any] = []
+
+    def note(connection: Any, _: object) -> None:
+        opened.append(connection)
+
+    sa.event.listen(sa.pool.Pool, "connect", note)
+    yield
+    sa.event.remove(sa.pool.Pool, "connect", note)
+    for connection in opened:
+        connection.close()
+
+
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Write the site's settings file, and have the service read it."""
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tables: Path) -> Callable[[str], Path]:
+    """Write the site's settings file, with a database of its own unless it names one, and have the service read it."""
 
     def write(text: str) -> Path:
         path = tmp_path / "site.ini"
+        if "[database]" not in text:
+            shutil.copy(tables, tmp_path / "service.db")
+            text += f"[database]\nurl = sqlite:///{tmp_path}/service.db\n"
         path.write_text(text)
         monkeypatch.setenv(SITE_FILE_VARIABLE, str(path))
         return path
@@ -36,38 +73,67 @@ def log_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(site: Callable[[str], Path], log_file: Path) -> FlaskClient:
-    """A client of the service as the defaults make it, but for the log's place."""
-    site(f"[app]\nsecret_key = for-tests\n[log]\nfile = {log_file}\n")
+def client(site: Callable[[str], Path], log_file: Path{% if cookiecutter.upstream %}, upstream: "Upstream"{% endif %}) -> FlaskClient:
+    """A client of the service as the defaults make it, but for the places that it writes to{% if cookiecutter.upstream %} and its upstream{% endif %}."""
+    text = f"[app]\nsecret_key = for-tests\n[log]\nfile = {log_file}\n"
+{% if cookiecutter.upstream %}
+    text += f"[upstreams]\n{{ cookiecutter.upstream }} = {upstream.url}\n"
+{% endif %}
+    site(text)
     return create_app().test_client()
 
 
+@pytest.fixture
+def address(client: FlaskClient) -> Iterator[str]:
+    """Where the service answers other processes, by the only name that Pact reaches without a network."""
+    with _served(make_server("127.0.0.1", 0, client.application, threaded=True)) as server:
+        yield f"http://localhost:{server.port}"
+
+
+@contextmanager
+def _served(server: BaseWSGIServer) -> Iterator[BaseWSGIServer]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 class Upstream:
-    """A service whose answer, a status and a body, the test chooses; `url` is its base address."""
+    """A service whose answer, a status and a body, the test chooses; `url` is its base address.
+
+    `failures` are the statuses that it answers first; `calls` are the requests that it got.
+    """
 
     def __init__(self) -> None:
         self.status, self.body = 200, json.dumps(ITEMS)
+        self.content_type = "application/json"
+        self.headers = {"X-Release": "3.2.1-1.abc"}
+        self.failures: list[int] = []
+        self.calls: list[Request] = []
         self.silent, self.over = False, threading.Event()
         self.server = make_server("127.0.0.1", 0, self.answer, threaded=True)
         self.url = f"http://127.0.0.1:{self.server.port}"
 
     @Request.application
     def answer(self, request: Request) -> Response:
+        self.calls.append(request)
         if self.silent:
             self.over.wait(10)
+        if self.failures:
+            return Response("", self.failures.pop(0))
         if request.path != "/api/v1/items":
             return Response("no such path", 404)
-        return Response(self.body, self.status, content_type="application/json")
+        return Response(self.body, self.status, self.headers, content_type=self.content_type)
 
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     """An upstream that answers until the test is over."""
     service = Upstream()
-    thread = threading.Thread(target=service.server.serve_forever)
-    thread.start()
-    yield service
-    service.over.set()
-    service.server.shutdown()
-    thread.join()
-    service.server.server_close()
+    with _served(service.server):
+        yield service
+        service.over.set()

@@ -1,9 +1,8 @@
-"""What a client, an operator and an upstream's failure get from the service."""
+"""What an operator gets from the service: health, settings, log and commands."""
 
 import configparser
 import json
 import re
-import socket
 import stat
 from collections.abc import Callable
 from importlib import resources
@@ -11,100 +10,24 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import Upstream
 from flask.testing import FlaskClient
 
-from {{ cookiecutter.__package }} import NAME, VERSION, items
+from {{ cookiecutter.__package }} import NAME, RELEASE, VERSION
 from {{ cookiecutter.__package }}.application import create_app
 from {{ cookiecutter.__package }}.manage import cli
 from {{ cookiecutter.__package }}.settings import SCHEMA, SITE_FILE_VARIABLE, SettingsError, load_settings
-from {{ cookiecutter.__package }}.upstreams import UpstreamFailed, fetch_items
 
 Site = Callable[[str], Path]
-
-{% if cookiecutter.upstream %}
-
-def test_items_come_with_those_of_the_upstream(site: Site, log_file: Path, upstream: Upstream) -> None:
-    site(f"[log]\nfile = {log_file}\n[upstreams]\n{{ cookiecutter.upstream }} = {upstream.url}/\n")
-    answer = create_app().test_client().get("/api/v1/items")
-    assert answer.status_code == 200
-    assert answer.json["service"] == NAME
-    assert answer.json["version"] == VERSION
-    assert answer.json["items"]
-    theirs = answer.json["upstreams"]["{{ cookiecutter.upstream }}"]
-    assert theirs == {"version": "3.2.1", "items": [{"id": 7, "name": "lamp"}]}
-
-
-def test_a_failing_upstream_is_named_in_a_502(site: Site, log_file: Path, upstream: Upstream) -> None:
-    upstream.status = 500
-    site(f"[log]\nfile = {log_file}\n[upstreams]\n{{ cookiecutter.upstream }} = {upstream.url}\n")
-    client = create_app().test_client()
-    answer = client.get("/api/v1/items")
-    assert answer.status_code == 502
-    assert answer.content_type == "application/problem+json"
-    assert answer.json["upstream"] == "{{ cookiecutter.upstream }}"
-    assert "500" in answer.json["cause"]
-    assert client.get("{{ cookiecutter.__ready }}").status_code == 200
-{% else %}
-
-def test_items_are_answered_with_name_and_version(client: FlaskClient) -> None:
-    answer = client.get("/api/v1/items")
-    assert answer.status_code == 200
-    assert answer.json["service"] == NAME
-    assert answer.json["version"] == VERSION
-    assert answer.json["items"]
-{% endif %}
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "cause"),
-    [
-        (500, "{}", "answered 500"),
-        (302, "{}", "answered 302"),
-        (200, "<html>", "without version and items"),
-        (200, "[]", "without version and items"),
-        (200, '{"version": "1.0.0"}', "without version and items"),
-    ],
-)
-def test_a_wrong_answer_of_an_upstream_is_told_apart(upstream: Upstream, status: int, body: str, cause: str) -> None:
-    upstream.status, upstream.body = status, body
-    with pytest.raises(UpstreamFailed, match=cause):
-        fetch_items("other", upstream.url, 2.0)
-
-
-def test_a_silent_upstream_costs_no_more_than_the_timeout(upstream: Upstream) -> None:
-    upstream.silent = True
-    with pytest.raises(UpstreamFailed, match="within 0.2 s"):
-        fetch_items("other", upstream.url, 0.2)
-
-
-def test_a_stopped_upstream_is_told_in_the_systems_words() -> None:
-    with socket.socket() as not_listening, pytest.raises(UpstreamFailed, match="Connection refused"):
-        not_listening.bind(("127.0.0.1", 0))
-        fetch_items("other", f"http://127.0.0.1:{not_listening.getsockname()[1]}", 2.0)
 
 
 def test_health_says_live_and_ready(client: FlaskClient) -> None:
     assert client.get("{{ cookiecutter.__live }}").json == {"status": "live"}
-    assert client.get("{{ cookiecutter.__ready }}").json == {"status": "ready", "name": NAME, "version": VERSION}
-
-
-def test_not_ready_says_why(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(items.resources, "files", lambda package: tmp_path)
-    answer = client.get("{{ cookiecutter.__ready }}")
-    assert answer.status_code == 503
-    assert "items.json" in answer.json["reason"]
-    assert client.get("/api/v1/items").status_code == 500
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/", 404), ("GET", "/api/v1/nothing", 404), ("POST", "/api/v1/items", 405)]
-)
-def test_every_error_is_a_problem_in_json(client: FlaskClient, method: str, path: str, status: int) -> None:
-    answer = client.open(path, method=method)
-    assert answer.status_code == status
-    assert answer.content_type == "application/problem+json"
-    assert answer.json["status"] == status
+    assert client.get("{{ cookiecutter.__ready }}").json == {
+        "status": "ready",
+        "name": NAME,
+        "version": VERSION,
+        "release": RELEASE,
+    }
 
 
 @pytest.mark.parametrize(
@@ -122,6 +45,11 @@ def test_every_error_is_a_problem_in_json(client: FlaskClient, method: str, path
         ("[http]\ntimeout = 1\ntimeout = 2\n", 3, "timeout stands twice in [http]"),
         ("[http]\n[log]\n[http]\n", 3, "[http] stands twice"),
         ("[http]\ntimeout\n", 2, "neither [section] nor key = value"),
+        ("[http]\nretries = -1\n", 2, "'-1' is not a whole number"),
+        ("[database]\nurl = sqlite:///relative.db\n", 2, "its value is not sqlite:////absolute/path.db"),
+        ("[database]\nurl = mysql://localhost/x\n", 2, "its value is not sqlite:////absolute/path.db"),
+        ("[database]\nurl = postgresql://h/d?password=x\n", 2, "the password before the @"),
+        ("[databse]\nurl = sqlite:////x.db\n", 1, "unknown section [databse]; did you mean database?"),
 {% if cookiecutter.upstream %}
         ("[upstreams]\n{{ cookiecutter.upstream }} = 127.0.0.1\n", 2, "'127.0.0.1' is not an address"),
         ("[upstreams]\n{{ cookiecutter.upstream }}s = h\n", 2, "did you mean {{ cookiecutter.upstream }}?"),
@@ -161,7 +89,9 @@ def test_each_request_is_one_log_line_without_its_query(client: FlaskClient, log
     lines = [json.loads(line) for line in log_file.read_text().splitlines()]
     requests = [(line["method"], line["path"], line["status"]) for line in lines if "path" in line]
     assert requests == [("GET", "{{ cookiecutter.__live }}", 200), ("GET", "/nothing", 404)]
-    assert all(line["duration_ms"] >= 0 for line in lines if "path" in line)
+    for line in lines:
+        assert {"time", "level", "message", "release"} <= set(line)
+    assert all(line["duration_ms"] >= 0 and len(line["trace_id"]) == 32 for line in lines if "path" in line)
     assert "hidden" not in log_file.read_text()
 
 
@@ -193,10 +123,15 @@ def test_without_a_log_folder_the_log_is_on_standard_error(
 
 
 def test_config_prints_what_is_in_force_and_no_secret(site: Site) -> None:
-    site("[app]\nsecret_key = hunter2\n[log]\nlevel = debug\n")
+    path = site(
+        "[app]\nsecret_key = hunter2\n[log]\nlevel = debug\n"
+        "[database]\nurl = postgresql://me:hunter2@db.example.org/{{ cookiecutter.__package }}\n"
+    )
     result = CliRunner().invoke(cli, ["config"])
     assert result.exit_code == 0
-    assert "level = debug" in result.output
+    assert f"# {path}:4\nlevel = debug\n" in result.output
+    assert re.search(r"^# .*/default_config\.ini:[0-9]+\ntimeout = 2\.0$", result.output, re.MULTILINE)
+    assert "url = postgresql+psycopg://me:***@db.example.org/{{ cookiecutter.__package }}\n" in result.output
     assert "secret_key = ********" in result.output
     assert "hunter2" not in result.output
 
@@ -214,3 +149,16 @@ def test_routes_lists_what_is_answered(client: FlaskClient) -> None:
     result = CliRunner().invoke(cli, ["routes"])
     assert result.exit_code == 0
     assert {"/api/v1/items", "{{ cookiecutter.__live }}", "{{ cookiecutter.__ready }}"} <= set(result.output.split())
+
+
+def test_openapi_prints_what_the_service_answers(client: FlaskClient) -> None:
+    result = CliRunner().invoke(cli, ["openapi"])
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document == client.get("/openapi.json").json
+    assert document["info"]["version"] == VERSION
+
+
+def test_every_answer_says_which_release_gave_it(client: FlaskClient) -> None:
+    for path in ("/api/v1/items", "/nothing", "{{ cookiecutter.__live }}"):
+        assert client.get(path).headers["X-Release"] == RELEASE

@@ -1,27 +1,35 @@
 """Health: alive, and ready to answer. Ready does not ask the upstreams: one service down must not take all down."""
 
-from typing import Any
-
 from flask import Blueprint
 
-from . import NAME, VERSION
-from .items import load_items
+from . import NAME, RELEASE, VERSION, database
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("{{ cookiecutter.__live }}")
 def live() -> dict[str, str]:
-    """The process runs and answers."""
+    """Say that the process runs.
+    ---
+    operationId: live
+    responses:
+      200: {description: It runs., schema: LiveSchema}
+    """
     return {"status": "live"}
 
 
 @blueprint.get("{{ cookiecutter.__ready }}")
-def ready() -> tuple[dict[str, Any], int]:
-    """What the service answers with can be had; 503 with the reason if not."""
-    who = {"name": NAME, "version": VERSION}
+def ready() -> tuple[dict[str, str], int]:
+    """Say whether requests can be answered: the database can be used, and its tables are as needed.
+    ---
+    operationId: ready
+    responses:
+      200: {description: They can., schema: ReadySchema}
+      503: {description: They can not., schema: ReadySchema}
+    """
+    who = {"name": NAME, "version": VERSION, "release": RELEASE}
     try:
-        load_items()
-    except (OSError, ValueError) as error:
-        return {"status": "not ready", "reason": f"items can not be read: {error}"} | who, 503
-    return {"status": "ready"} | who, 200
+        database.require_current()
+    except database.DatabaseError as error:
+        return {"status": "not ready", "reason": str(error), **who}, 503
+    return {"status": "ready", **who}, 200

@@ -1,31 +1,118 @@
-"""The resource that this service offers."""
+"""The resource that this service offers: items, one by one or in pages."""
 
-import json
-from importlib import resources
 from typing import Any
 
-from flask import current_app
-from flask_restful import Resource  # type: ignore[import-untyped]
+import sqlalchemy as sa
+{% if cookiecutter.upstream %}
+from flask import Response, current_app, url_for
+{% else %}
+from flask import Response, url_for
+{% endif %}
+from werkzeug.exceptions import NotFound
 
 from . import NAME, VERSION
-from .upstreams import fetch_items
+from .database import db
+from .models import Category, Item
+from .problems import Unsuited
+from .representations import Resource, load_body, load_query
+from .schemas import ItemQuerySchema, ItemSchema
+
+_item, _items, _query = ItemSchema(), ItemSchema(many=True), ItemQuerySchema()
 
 
-def load_items() -> list[dict[str, Any]]:
-    """The items, from items.json beside this module; ValueError or OSError if that can not be had."""
-    items = json.loads((resources.files(__package__) / "items.json").read_text("utf-8"))
-    if not isinstance(items, list):
-        raise ValueError("items.json holds no list")
-    return items
-
-
-class Items(Resource):  # type: ignore[misc]
-    """All items, and with them those of each upstream service."""
+class ItemsResource(Resource):
+    """All items{% if cookiecutter.upstream %}, and with them those of each upstream service{% endif %}."""
 
     def get(self) -> dict[str, Any]:
-        settings = current_app.config["SETTINGS"]
-        answer: dict[str, Any] = {"service": NAME, "version": VERSION, "items": load_items()}
-        if upstreams := settings.get("upstreams"):
-            timeout = settings["http"]["timeout"]
-            answer["upstreams"] = {name: fetch_items(name, url, timeout) for name, url in upstreams.items()}
-        return answer
+        """List the items in pages.
+        ---
+        operationId: listItems
+        parameters:
+          - {in: query, schema: ItemQuerySchema}
+        responses:
+          200: {description: One page of the items., schema: ItemsSchema}
+        """
+        query = load_query(_query)
+        wanted = sa.select(Item).order_by(Item.id)
+        if kind := query.get("kind"):
+            wanted = wanted.where(Item.kind == kind)
+        page = db.paginate(wanted, page=query["page"], per_page=query["per_page"], error_out=False)
+        return {
+            "service": NAME,
+            "version": VERSION,
+            "items": _items.dump(page.items),
+            "page": page.page,
+            "per_page": page.per_page,
+            "pages": page.pages,
+            "total": page.total,
+{% if cookiecutter.upstream %}
+            "upstreams": {name: upstream.items() for name, upstream in current_app.extensions["upstreams"].items()},
+{% endif %}
+        }
+
+    def post(self) -> tuple[dict[str, Any], int, dict[str, str]]:
+        """Add an item.
+        ---
+        operationId: addItem
+        requestBody: {schema: ItemSchema}
+        responses:
+          201: {description: The item as it is now., schema: ItemSchema}
+        """
+        item = Item()
+        _fill(item, load_body(_item))
+        db.session.add(item)
+        db.session.commit()
+        return _item.dump(item), 201, {"Location": url_for("item", item_id=item.id)}
+
+
+class ItemResource(Resource):
+    """One item."""
+
+    def get(self, item_id: int) -> dict[str, Any]:
+        """Show an item.
+        ---
+        operationId: showItem
+        responses:
+          200: {description: The item., schema: ItemSchema}
+        """
+        shown: dict[str, Any] = _item.dump(_find(item_id))
+        return shown
+
+    def put(self, item_id: int) -> dict[str, Any]:
+        """Replace an item.
+        ---
+        operationId: replaceItem
+        requestBody: {schema: ItemSchema}
+        responses:
+          200: {description: The item as it is now., schema: ItemSchema}
+        """
+        item = _find(item_id)
+        _fill(item, load_body(_item))
+        db.session.commit()
+        replaced: dict[str, Any] = _item.dump(item)
+        return replaced
+
+    def delete(self, item_id: int) -> Response:
+        """Remove an item.
+        ---
+        operationId: removeItem
+        responses:
+          204: {description: It is gone.}
+        """
+        db.session.delete(_find(item_id))
+        db.session.commit()
+        return Response(status=204)
+
+
+def _fill(item: Item, values: dict[str, Any]) -> None:
+    category = db.session.scalar(sa.select(Category).filter_by(name=values["category_name"]))
+    if category is None:
+        raise Unsuited("#/category", "There is no category of this name.")
+    item.name, item.kind, item.category = values["name"], values["kind"], category
+
+
+def _find(item_id: int) -> Item:
+    item = db.session.get(Item, item_id)
+    if item is None:
+        raise NotFound(f"There is no item {item_id}.")
+    return item

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
+
+from . import RELEASE, trace
 
 logger = logging.getLogger(__package__)
 
@@ -22,7 +24,10 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            "release": RELEASE,
         }
+        if has_request_context():
+            line["trace_id"] = trace.current().trace_id
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -59,7 +64,10 @@ def configure(file: Path | None, level: str) -> None:
 
 
 def log_requests(app: Flask) -> None:
-    """Log one line a request. The query string is left out: it may hold what does not belong in a log."""
+    """Log one line a request, and say in the answer which release gave it.
+
+    The query string is left out: it may hold what does not belong in a log.
+    """
 
     @app.before_request
     def start() -> None:
@@ -74,4 +82,5 @@ def log_requests(app: Flask) -> None:
             "duration_ms": round((time.monotonic() - g.started) * 1000, 1),
         }
         logger.info("%s %s %s", request.method, request.path, response.status_code, extra={"fields": fields})
+        response.headers["X-Release"] = RELEASE
         return response

@@ -1,11 +1,14 @@
 """The command {{ cookiecutter.name }}: what is done with the service by hand."""
 
-import click
-from flask import Flask
-from flask.cli import FlaskGroup, NoAppException, routes_command, run_command, shell_command
+import json
 
-from . import NAME, VERSION, application
-from .settings import SCHEMA, SettingsError, find_site_file, load_settings
+import click
+from flask import Flask, current_app
+from flask.cli import FlaskGroup, NoAppException, routes_command, run_command, shell_command, with_appcontext
+
+from . import NAME, VERSION, application, database_commands
+from .openapi import describe
+from .settings import SCHEMA, SettingsError, trace_settings
 
 
 class _Refused(NoAppException):
@@ -36,19 +39,29 @@ cli.add_command(shell_command)
 cli.add_command(routes_command)
 
 
+cli.add_command(database_commands.commands)
+
+
 @click.command()
 def config() -> None:
-    """Print the effective settings, secrets masked."""
+    """Print the settings in force and where each comes from, secrets masked."""
     try:
-        settings = load_settings()
+        settings = trace_settings()
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"# The defaults, then {find_site_file() or 'no file of the site'}.")
-    for section, values in settings.items():
+    for section, keys in settings.items():
         click.echo(f"[{section}]")
-        for key, value in values.items():
-            masked = value and SCHEMA[section][key].secret
-            click.echo(f"{key} = {'********' if masked else '' if value is None else value}".rstrip())
+        for key, setting in keys.items():
+            click.echo(f"# {setting.source}")
+            click.echo(f"{key} = {SCHEMA[section][key].shown(setting.value)}".rstrip())
+
+
+@click.command()
+@with_appcontext
+def openapi() -> None:
+    """Print the description of the API (OpenAPI)."""
+    click.echo(json.dumps(describe(current_app), indent=2))
 
 
 cli.add_command(config)
+cli.add_command(openapi)

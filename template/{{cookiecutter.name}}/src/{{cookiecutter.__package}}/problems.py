@@ -1,51 +1,77 @@
-"""Every error answer is a problem in JSON (RFC 9457), with the same members wherever it comes from."""
+"""Every error answer is a problem (RFC 9457), in JSON or XML, with the same members wherever it comes from."""
 
 import json
 import logging
+from typing import Any
 
-import flask_restful  # type: ignore[import-untyped]
-from flask import Flask
-from werkzeug.exceptions import HTTPException, InternalServerError
+from flask import Flask, request
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import Conflict, HTTPException, InternalServerError, ServiceUnavailable, UnprocessableEntity
 from werkzeug.wrappers import Response
 
+from . import trace, xml_data
+
 logger = logging.getLogger(__name__)
+
+PROBLEM_JSON, PROBLEM_XML = "application/problem+json", "application/problem+xml"
 
 
 class Problem(HTTPException):
     """An HTTP error whose answer carries more than the standard members."""
 
-    members: dict[str, str] = {}
+    members: dict[str, Any] = {}
 
 
-class Api(flask_restful.Api):  # type: ignore[misc]
-    """Flask-RESTful's Api, with this service's form of an error instead of its own."""
+class Invalid(Problem, UnprocessableEntity):
+    """What the client sent can be read, but says what can not be. Each of the errors names its place and the reason."""
 
-    def handle_error(self, error: Exception) -> Response:
-        return answer(error)
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__("The request does not fit its description; errors says where.")
+        self.members = {"errors": errors}
+
+
+class Unsuited(Problem, Conflict):
+    """What the client sent fits its description, but not what there is. Names the place in the body and the reason."""
+
+    def __init__(self, pointer: str, detail: str) -> None:
+        super().__init__("The request does not fit what there is; errors says where.")
+        self.members = {"errors": [{"pointer": pointer, "detail": detail}]}
 
 
 def answer(error: Exception) -> Response:
     """The answer to a request that ended in ERROR; a failure of ours or of an upstream is logged."""
-    if not isinstance(error, HTTPException):
-        logger.error("request failed", exc_info=error)
-        error = InternalServerError("The service failed; its log says why.")
+    error = _as_http(error)
     response = error.get_response()
     if response.status_code < 400:  # A redirect, which is an exception too.
         return response
-    members = error.members if isinstance(error, Problem) else {}
-    if members:
-        logger.warning("%s", error.description)
-    response.data = json.dumps(
-        {
-            "type": "about:blank",
-            "title": error.name,
-            "status": response.status_code,
-            "detail": error.description,
-        }
-        | members
-    )
-    response.content_type = "application/problem+json"
+    problem = {
+        "type": "about:blank",
+        "title": error.name,
+        "status": response.status_code,
+        "detail": error.description or error.name,
+        **(error.members if isinstance(error, Problem) else {}),
+        "trace_id": trace.current().trace_id,
+    }
+    offers = (PROBLEM_JSON, "application/json", PROBLEM_XML, "application/xml")
+    if (request.accept_mimetypes.best_match(offers) or PROBLEM_JSON).endswith("xml"):
+        response.data = xml_data.dumps(problem, "problem", "urn:ietf:rfc:7807", typed=False)
+        response.content_type = PROBLEM_XML
+    else:
+        response.data = json.dumps(problem)
+        response.content_type = PROBLEM_JSON
+    response.vary.add("Accept")
     return response
+
+
+def _as_http(error: Exception) -> HTTPException:
+    if isinstance(error, HTTPException):
+        if error.code and error.code >= 500:
+            logger.warning("%s", error.description)
+        return error
+    logger.error("request failed", exc_info=error)
+    if isinstance(error, OperationalError):
+        return ServiceUnavailable("The database can not be used now; the service's log says why.")
+    return InternalServerError("The service failed; its log says why.")
 
 
 def handle_errors(app: Flask) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
+
 SITE_FILE = Path("{{ cookiecutter.__site_config }}")
 SITE_FILE_VARIABLE = "{{ cookiecutter.__config_variable }}"
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -61,19 +63,70 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _whole(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", value):
+        raise ValueError("a whole number, 0 or above")
+    return int(value)
+
+
+def _database(value: str) -> sa.URL:
+    """The address of a database, with the driver that this service has for it."""
+    fault = ValueError("sqlite:////absolute/path.db, or postgresql://user:password@host/database")
+    try:
+        url = sa.make_url(value)
+    except (sa.exc.ArgumentError, ValueError):
+        raise fault from None
+    if "password" in url.query:
+        raise ValueError("an address with the password before the @, where it can be masked")
+    if url.drivername == "sqlite" and (url.database or "").startswith("/") and not url.query:
+        return url
+    if url.drivername in ("postgresql", "postgresql+psycopg") and url.database:
+        return url.set(drivername="postgresql+psycopg")
+    raise fault
+
+
+def _masked(value: Any) -> str:
+    return "********" if value else ""
+
+
+def _without_password(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=True)
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
 @dataclass(frozen=True)
 class Key:
-    """How the text of one key becomes a value (a ValueError says what was expected); a secret is never shown."""
+    """One key: how its text becomes a value (a ValueError says what was expected), and how the value is shown.
+
+    A value that is not shown as it is is a secret, and left out of messages too.
+    """
 
     parse: Callable[[str], Any]
-    secret: bool = False
+    shown: Callable[[Any], str] = _plain
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value in force, and the file and line that say so."""
+
+    value: Any
+    source: str
 
 
 # Every key there is. Each stands with its default and what it means in default_config.ini too.
 SCHEMA: dict[str, dict[str, Key]] = {
-    "app": {"secret_key": Key(_text, secret=True)},
+    "app": {"secret_key": Key(_text, shown=_masked)},
     "log": {"file": Key(_log_file), "level": Key(_level)},
-    "http": {"timeout": Key(_seconds)},
+    "database": {"url": Key(_database, shown=_without_password), "timeout": Key(_seconds)},
+    "http": {
+        "connect_timeout": Key(_seconds),
+        "timeout": Key(_seconds),
+        "retries": Key(_whole),
+        "max_body": Key(_whole),
+    },
     {% if cookiecutter.upstream %}
     "upstreams": {"{{ cookiecutter.upstream }}": Key(_base_url)},
     {% endif %}
@@ -81,7 +134,14 @@ SCHEMA: dict[str, dict[str, Key]] = {
 
 
 def load_settings() -> Settings:
-    """The effective settings by section and key, or SettingsError."""
+    """The values in force by section and key, or SettingsError."""
+    return {
+        section: {key: setting.value for key, setting in keys.items()} for section, keys in trace_settings().items()
+    }
+
+
+def trace_settings() -> dict[str, dict[str, Setting]]:
+    """The settings in force with their sources, by section and key, or SettingsError."""
     defaults = resources.files(__package__) / "default_config.ini"
     settings = _parse(str(defaults), defaults.read_text("utf-8"))
     if site_file := find_site_file():
@@ -112,7 +172,7 @@ def _read(path: Path) -> str:
         raise SettingsError(f"{path}: is not UTF-8 text") from None
 
 
-def _parse(path: str, text: str) -> Settings:
+def _parse(path: str, text: str) -> dict[str, dict[str, Setting]]:
     """The values that TEXT sets, each of its type; PATH is for the message."""
     parser = configparser.RawConfigParser(default_section="", delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # Keys are what the file says, not lower-cased.
@@ -127,7 +187,7 @@ def _parse(path: str, text: str) -> Settings:
     except configparser.ParsingError as error:
         # The line itself is not shown: it may hold a secret.
         raise SettingsError(f"{path}:{error.errors[0][0]}: is neither [section] nor key = value") from None
-    settings: Settings = {}
+    settings: dict[str, dict[str, Setting]] = {}
     for section in parser.sections():
         if section not in SCHEMA:
             hint = _nearest(section, SCHEMA)
@@ -138,9 +198,9 @@ def _parse(path: str, text: str) -> Settings:
             if key not in SCHEMA[section]:
                 raise SettingsError(f"{where}: unknown key {key} in [{section}]; {_hint(section, key)}")
             try:
-                settings[section][key] = SCHEMA[section][key].parse(value)
+                settings[section][key] = Setting(SCHEMA[section][key].parse(value), where)
             except ValueError as error:
-                shown = "its value" if SCHEMA[section][key].secret else repr(value)
+                shown = repr(value) if SCHEMA[section][key].shown is _plain else "its value"
                 raise SettingsError(f"{where}: {key} in [{section}]: {shown} is not {error}") from None
     return settings
 

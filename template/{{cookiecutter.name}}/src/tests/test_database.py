@@ -1,0 +1,206 @@
+"""The tables follow the models, on SQLite and on PostgreSQL, however many bring them up to date at once."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from click.testing import CliRunner
+from flask import Flask
+
+from {{ cookiecutter.__package }} import NAME, database
+from {{ cookiecutter.__package }}.application import create_app
+from {{ cookiecutter.__package }}.database import db
+from {{ cookiecutter.__package }}.manage import cli
+from {{ cookiecutter.__package }}.models import Category, Item
+
+Site = Callable[[str], Path]
+
+
+def _postgresql_programs() -> Path | None:
+    """The folder of PostgreSQL's server, which Debian keeps off the PATH."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    found = installed[-1] if installed else shutil.which("initdb")
+    return Path(found).parent if found else None
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server of the tests' own, without a network: an address in which DATABASE stands for the name."""
+    programs = _postgresql_programs()
+    if not programs:
+        pytest.skip("PostgreSQL's server is not installed (apt install postgresql)")
+    # It does not run as root; and it needs a short path for its socket.
+    user = "nobody" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder:
+        if user:
+            shutil.chown(folder, user)
+
+        def run(program: str, *arguments: str) -> None:
+            command = [programs / program, "-D", f"{folder}/data", *arguments]
+            subprocess.run(command, user=user, cwd=folder, check=True, capture_output=True, timeout=60)
+
+        run("initdb", "--username=tests", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+        # Not through a pipe, which the server would keep open.
+        run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", f"-k {folder} -c listen_addresses='' -c fsync=off", "start")
+        yield f"postgresql://tests@/DATABASE?host={folder}"
+        run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def app(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator[Flask]:
+    """The application on an empty database of each kind."""
+    url = f"sqlite:///{tmp_path}/empty.db"
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        admin = sa.create_engine(
+            server.replace("postgresql:", "postgresql+psycopg:").replace("DATABASE", "postgres"),
+            isolation_level="AUTOCOMMIT",
+        )
+        name = f"test{abs(hash(tmp_path))}"
+        with admin.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        admin.dispose()
+        url = server.replace("DATABASE", name)
+    site(f"[log]\nfile =\n[database]\nurl = {url}\n")
+    app = create_app()
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def tables() -> set[str]:
+    return set(sa.inspect(db.engine).get_table_names()) - {"alembic_version"}
+
+
+def test_models_and_migrations_agree(app: Flask) -> None:
+    flask_migrate.upgrade()
+    with db.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
+
+
+def test_migrations_go_up_and_down_and_up_again(app: Flask) -> None:
+    flask_migrate.upgrade()
+    assert tables() == set(db.metadata.tables)
+    flask_migrate.downgrade(revision="base")
+    assert tables() == set()
+    flask_migrate.upgrade()
+    assert tables() == set(db.metadata.tables)
+    assert db.session.query(Item).count() == 2
+
+
+def test_a_fresh_service_answers_and_takes_new_items(app: Flask) -> None:
+    flask_migrate.upgrade()
+    client = app.test_client()
+    added = client.post("/api/v1/items", json={"name": "lamp", "kind": "goods", "category": "general"})
+    assert added.status_code == 201
+    assert client.get(added.headers["Location"]).json["name"] == "lamp"
+    assert client.get("{{ cookiecutter.__ready }}").status_code == 200
+
+
+@pytest.mark.parametrize(("column", "value"), [("kind", "'other'"), ("category_id", "99"), ("name", "NULL")])
+def test_the_database_itself_refuses_what_makes_no_sense(app: Flask, column: str, value: str) -> None:
+    flask_migrate.upgrade()
+    with pytest.raises(sa.exc.IntegrityError), db.engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE items SET {column} = {value}"))
+
+
+def test_the_model_refuses_a_kind_that_there_is_not(app: Flask) -> None:
+    flask_migrate.upgrade()
+    db.session.add(Item(name="lamp", kind="other", category=db.session.query(Category).first()))
+    with pytest.raises(sa.exc.StatementError, match="other"):
+        db.session.flush()
+
+
+@pytest.mark.slow
+def test_upgrades_at_once_wait_for_each_other(app: Flask) -> None:
+    command = [sys.executable, "-c", "from {{ cookiecutter.__package }}.manage import cli; cli()", "db", "upgrade"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sum(out.startswith("at 0001") for out, _ in said) == 2, said
+    assert db.session.query(Item).count() == 2
+
+
+def test_an_upgrade_that_fails_leaves_no_half_of_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise sa.exc.ProgrammingError("INSERT", {}, Exception("it broke"))
+
+    monkeypatch.setattr("alembic.op.bulk_insert", fail)
+    result = CliRunner().invoke(cli, ["db", "upgrade"])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == "Error: it broke"
+    assert tables() == set()
+
+
+def test_check_says_whether_the_tables_are_current(app: Flask) -> None:
+    result = CliRunner().invoke(cli, ["db", "check"])
+    assert result.exit_code == 1
+    assert f"the database is at migration None, not 0001: run `{NAME} db upgrade`" in result.output
+    assert CliRunner().invoke(cli, ["db", "upgrade"]).output.splitlines()[-1] == "at 0001; was at None"
+    assert CliRunner().invoke(cli, ["db", "check"]).exit_code == 0
+    assert CliRunner().invoke(cli, ["db", "upgrade"]).output.splitlines()[-1] == "at 0001, as before"
+
+
+def test_an_older_release_lives_with_the_tables_of_a_newer_one(app: Flask) -> None:
+    flask_migrate.upgrade()
+    with db.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'from_later'"))
+    assert CliRunner().invoke(cli, ["db", "check"]).exit_code == 0
+    assert "left as it is" in CliRunner().invoke(cli, ["db", "upgrade"]).output
+    assert app.test_client().get("{{ cookiecutter.__ready }}").status_code == 200
+
+
+def test_not_ready_before_the_migrations(app: Flask) -> None:
+    answer = app.test_client().get("{{ cookiecutter.__ready }}")
+    assert answer.status_code == 503
+    assert answer.json["status"] == "not ready"
+    assert f"`{NAME} db upgrade`" in answer.json["reason"]
+    assert app.test_client().get("/api/v1/items/1").status_code in (500, 503)
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////absent/service.db", "postgresql://user:hunter2@127.0.0.1:9/service?connect_timeout=1"]
+)
+def test_an_unreachable_database_is_named_as_the_reason_and_its_password_is_not(site: Site, url: str) -> None:
+    site(f"[log]\nfile =\n[database]\nurl = {url}\ntimeout = 1\n")
+    client = create_app().test_client()
+    answer = client.get("{{ cookiecutter.__ready }}")
+    assert answer.status_code == 503
+    assert answer.json["reason"].startswith("the database can not be used: ")
+    assert "hunter2" not in answer.text
+    assert client.get("/api/v1/items/1").status_code == 503
+    for command in (["db", "check"], ["db", "upgrade"]):
+        result = CliRunner().invoke(cli, command)
+        assert result.exit_code == 1
+        assert "hunter2" not in result.output
+
+
+def test_a_migration_does_not_wait_forever(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site(f"[log]\nfile =\n[database]\nurl = sqlite:///{tmp_path}/empty.db\n")
+    monkeypatch.setattr(database, "MIGRATION_WAIT", 0.1)
+    with create_app().app_context(), database.migrating():
+        result = CliRunner().invoke(cli, ["db", "upgrade"])
+    assert result.exit_code == 1
+    assert "another migration has run" in result.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user's folder")
+def test_root_does_not_make_a_file_that_the_service_can_not_write(site: Site, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.chown(data, "nobody")
+    site(f"[log]\nfile =\n[database]\nurl = sqlite:///{data}/service.db\n")
+    result = CliRunner().invoke(cli, ["db", "upgrade"])
+    assert result.exit_code == 1
+    assert f"runuser -u nobody -- {NAME} db upgrade" in result.output
+    assert not list(data.iterdir())

@@ -1,0 +1,75 @@
+"""The metrics count what all of gunicorn's workers did, those that have died too."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+
+WORKERS = 3
+
+
+@pytest.fixture
+def server(site: Callable[[str], Path], tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The service as it runs on a node, on a port of the system's choice; its address and gunicorn's process."""
+    site(f"[log]\nfile = {tmp_path}/service.log\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", str(WORKERS), "--threads", "2"]
+    command += ["--no-control-socket", "--bind", "127.0.0.1:0"]
+    command += ["{{ cookiecutter.__wsgi }}"]
+    with (tmp_path / "gunicorn.log").open("w+") as log:
+        environment |= {"TMPDIR": str(tmp_path)}
+        process = subprocess.Popen(command, stderr=log, env=environment, cwd=tmp_path)
+        try:
+            yield _address(process, tmp_path / "gunicorn.log"), process
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert not list(tmp_path.glob("*-metrics-*"))
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"Listening at: (http://\S+)", log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+def _count(url: str) -> float:
+    text = requests.get(f"{url}/metrics", timeout=10).text
+    found = re.search(r'^flask_http_request_total\{[^}]*method="GET"[^}]*status="404"[^}]*\} (\S+)', text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+@pytest.mark.slow
+def test_requests_are_counted_over_all_workers(server: tuple[str, subprocess.Popen[bytes]]) -> None:
+    url, process = server
+    for _ in range(60):
+        assert requests.get(f"{url}/api/v1/items/99", timeout=10).status_code == 404
+    assert {_count(url) for _ in range(10)} == {60.0}
+
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) == WORKERS
+    os.kill(int(children[0]), signal.SIGKILL)
+    for _ in range(10):
+        requests.get(f"{url}/api/v1/items/99", timeout=10, headers={"Connection": "close"})
+    assert _count(url) >= 69  # The one that met the dying worker may be lost.
+
+
+def test_requests_are_timed_by_rule_not_by_path(client: FlaskClient) -> None:
+    for number in (1, 2, 99):
+        client.get(f"/api/v1/items/{number}")
+    text = client.get("/metrics").text
+    rules = re.findall(r'flask_http_request_duration_seconds_count\{[^}]*url_rule="([^"]*)"', text)
+    assert rules
+    assert all("/items/1" not in rule for rule in rules)
+    assert "/health" not in "".join(rules)

@@ -1,0 +1,152 @@
+"""The database: SQLite in a file, or PostgreSQL; and whether its tables are those that this release needs."""
+
+import fcntl
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import Migrate  # type: ignore[import-untyped]
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import DeclarativeBase
+
+from . import NAME
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+# Seconds for which a migration waits for one that another process runs.
+MIGRATION_WAIT = 60.0
+
+
+class Base(DeclarativeBase):
+    """What the models have in common. Every constraint has a name, so that a migration can change it."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate(db=db, directory=MIGRATIONS)
+
+
+class DatabaseError(Exception):
+    """The database can not be used; the message says why."""
+
+
+def configure(app: Flask, url: sa.URL, timeout: float) -> None:
+    """Use the database at URL; TIMEOUT in seconds, for a connection and for another's write. Nothing connects yet."""
+    sqlite = url.get_backend_name() == "sqlite"
+    waits = {"timeout": timeout} if sqlite else {"connect_timeout": math.ceil(timeout), "application_name": NAME}
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "connect_args": waits,
+        "hide_parameters": True,  # What a client sent does not belong in a log.
+        "pool_pre_ping": not sqlite,
+        "pool_timeout": timeout,
+    }
+    db.init_app(app)
+    migrate.init_app(app)
+    if sqlite:
+        with app.app_context():
+            sa.event.listen(db.engine, "connect", _set_up_sqlite)
+            sa.event.listen(db.engine, "begin", _begin)
+
+
+def _set_up_sqlite(connection: Any, _: Any) -> None:
+    """Leave transactions to SQLAlchemy, where the driver would begin none before a CREATE TABLE."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+@cache
+def _script() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
+
+
+def revision() -> str | None:
+    """The migration that the database is at, None if it has had none; DatabaseError if it can not be asked."""
+    try:
+        with db.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except sa.exc.SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise DatabaseError(f"the database can not be used: {cause}") from error
+
+
+def is_ahead(current: str | None) -> bool:
+    """Whether a newer release has migrated the database: this one does not know the migration CURRENT."""
+    return current is not None and current not in {script.revision for script in _script().walk_revisions()}
+
+
+def require_current() -> str:
+    """The migration that the database is at; DatabaseError if it lacks one that this release needs.
+
+    A database that a newer release has migrated will do: releases run side by side while one takes over from the other,
+    and the older one may be wanted back.
+    """
+    current, head = revision(), _script().get_current_head()
+    if current != head and not is_ahead(current):
+        raise DatabaseError(f"the database is at migration {current}, not {head}: run `{NAME} db upgrade`")
+    return str(current)
+
+
+@contextmanager
+def migrating() -> Iterator[sa.Connection]:
+    """A connection for a migration, while no other process migrates the same database."""
+    lock = _sqlite_lock if db.engine.dialect.name == "sqlite" else _postgresql_lock
+    with lock(), db.engine.connect() as connection:
+        if db.engine.dialect.name == "sqlite":
+            # A table is changed by making it anew, which must not take along the rows that refer to it.
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
+            connection.detach()
+        yield connection
+
+
+@contextmanager
+def _sqlite_lock() -> Iterator[None]:
+    path = Path(f"{db.engine.url.database}.lock")
+    deadline = time.monotonic() + MIGRATION_WAIT
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise DatabaseError(f"{path}: can not be written: {error.strerror}") from None
+    with file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise DatabaseError(f"{path}: another migration has run for {MIGRATION_WAIT:.0f} s") from None
+                time.sleep(0.05)
+        yield
+
+
+@contextmanager
+def _postgresql_lock() -> Iterator[None]:
+    key = int.from_bytes(hashlib.sha256(f"migrations of {NAME}".encode()).digest()[:8], signed=True)
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()  # Closed in the end, and the lock with it, rather than put back into the pool.
+        connection.execute(sa.text(f"SET lock_timeout = '{MIGRATION_WAIT:.0f}s'"))
+        connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
+        yield
