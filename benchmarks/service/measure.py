@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import building, host, rootfs, steps, templates
+from fleet_cli import building, host, kept, rootfs, steps, templates
 
 HERE = Path(__file__).resolve().parent
 # What dh-virtualenv's own documentation has a package begin with; the two options are needed on Debian 13.
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--no-builds", action="store_true", help="leave the package builds out")
     options = parser.parse_args()
     host.require_debian_root()
-    with rootfs.scratch() as scratch, steps.heartbeat():
+    with kept.scratch() as scratch, steps.heartbeat():
         service = templates.render("bench", scratch)
         with steps.step("requests, start and memory"):
             measured = measure_load(service, options.rounds, options.seconds, options.connections)

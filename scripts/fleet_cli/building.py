@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import host, process, rootfs, steps
+from fleet_cli import host, kept, process, rootfs, steps
 from fleet_cli.errors import CommandFailedError, FleetError
 
 NOT_SOURCE = (
@@ -65,7 +65,7 @@ def build(source: Path, output: Path) -> list[Package]:
     rootfs.ensure_layer("build")
     host.require_disk(output, gib=1)
     log: list[str] = []
-    with steps.step(f"building {name}"), rootfs.scratch() as scratch:
+    with steps.step(f"building {name}"), kept.scratch() as scratch:
         shutil.copytree(source, scratch / name, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
         try:
             rootfs.run(

@@ -17,7 +17,7 @@ from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-from fleet_cli import forge_server, paths, rootfs, steps
+from fleet_cli import base, forge_server, kept, paths, rootfs, steps
 from fleet_cli.errors import FleetError
 
 PACKAGES = (
@@ -45,8 +45,8 @@ def ensure() -> Path:
     recipe = " ".join(PACKAGES)
     if stamp.exists() and stamp.read_text(encoding="utf-8") == recipe:
         return paths.FORGE
-    rootfs.ensure_base()
-    with steps.step("Forge mirror from Debian's module packages"), rootfs.scratch() as scratch:
+    base.ensure()
+    with steps.step("Forge mirror from Debian's module packages"), kept.scratch() as scratch:
         # Unpacked, never installed: an installed module would be found although the Puppetfile lacks it.
         rootfs.run("", ["sh", "-c", _FETCH, "fetch", *PACKAGES], binds={scratch: "/mirror"})
         modules = sorted((scratch / "tree/usr/share/puppet/modules.available").glob("*/metadata.json")) or sorted(
@@ -57,7 +57,7 @@ def ensure() -> Path:
         new = scratch / "forge"
         for metadata in modules:
             _add_module(metadata.parent, new)
-        rootfs.replace(paths.FORGE, new)
+        kept.replace(paths.FORGE, new)
         stamp.write_text(recipe, encoding="utf-8")
     return paths.FORGE
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from fleet_cli import (
     agents,
+    base,
     building,
     cgroups,
     deploying,
     host,
+    kept,
     network,
     nodes,
     paths,
     publishing,
-    rootfs,
     server,
     status,
     steps,
@@ -45,7 +46,7 @@ def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
     deploying.head(repo)  # before anything else: is there something to deploy?
     with host.lock(), steps.heartbeat():
         host.ensure_packages(host.LAB_PACKAGES)
-        rootfs.ensure_base()
+        base.ensure()
         for path in deploying.uncommitted(repo):
             steps.say(f"note: {path} is not committed; boxes get what is committed")
         work = steps.Parallel()
@@ -66,7 +67,7 @@ def down(lab: Lab, *, purge: bool = False) -> None:
         Boxes(lab).down()
         network.down()
         cgroups.down()
-        rootfs.sweep()
+        kept.sweep()
         shutil.rmtree(paths.RUN, ignore_errors=True)
         if purge:
             for path in paths.STATE.iterdir():
@@ -119,7 +120,7 @@ def package(service: LabService) -> Path:
     directory = paths.PACKAGES / digest.hexdigest()[:16]
     built = sorted(directory.glob("*.deb"))
     if not built:
-        with rootfs.scratch() as scratch:
+        with kept.scratch() as scratch:
             source = templates.render(service.name, scratch, version=service.version, upstream=service.upstream)
             built = [made.path for made in building.build(source, directory)]
     return built[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import rootfs
+from fleet_cli import kept, rootfs
 
 ENVIRONMENTS = "/environments"
 EYAML_KEYS = "/etc/puppet/eyaml"
@@ -100,7 +100,7 @@ def compile_nodes(nodes: Sequence[Node], repo: Path, keys: Path) -> list[Catalog
         keys: the directory of the eyaml keys.
     """
     common_facts = json.loads(FACTS.read_text(encoding="utf-8"))
-    with rootfs.scratch() as directory:
+    with kept.scratch() as directory:
         requests = []
         for number, node in enumerate(nodes):
             environment = f"node{number}"

@@ -258,6 +258,19 @@ def test_config_is_there_before_the_units_and_the_package_before_both(catalog: C
     assert part("Units") in catalog[part("Files")].references("before")
 
 
+def test_database_is_migrated_by_the_service_itself_before_it_restarts(catalog: Catalog) -> None:
+    migration = catalog["Exec[migrations of order-items]"]
+    assert migration["user"] == "order-items"
+    assert migration["command"].startswith("/usr/bin/order-items db upgrade && ")
+    step = catalog["Flask_microservice::Service::Migration[order-items]"]
+    assert step.references("require") == {"Flask_microservice::Service::Files[order-items]"}
+    assert step.references("before") == {"Flask_microservice::Service::Units[order-items]"}
+
+
+def test_an_application_without_migrations_is_not_asked_for_them(catalog: Catalog) -> None:
+    assert "Exec[migrations of foreign]" not in catalog
+
+
 def test_absent_service_is_stopped_and_removed_but_its_data_and_log_stay(catalog: Catalog) -> None:
     for name in ("gone.socket", "gone.service"):
         service = catalog[f"Service[{name}]"]

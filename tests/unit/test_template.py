@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import json
 import os
 import re
 import subprocess
@@ -61,15 +62,42 @@ BESIDES = [
     "Jenkinsfile",
     "docs/source/legacy_client.rst",
     "docs/source/monolith.py",
+    "docs/source/api_reference.py",
+    "docs/source/migrations.rst",
+    "pacts/README.rst",
+    "requirements-test.in",
+    "requirements-test.txt",
     "requirements.in",
+    "src/PKG/database.py",
+    "src/PKG/database_commands.py",
     "src/PKG/health.py",
-    "src/PKG/items.json",
     "src/PKG/items.py",
     "src/PKG/log.py",
+    "src/PKG/metrics.py",
+    "src/PKG/migrations/__init__.py",
+    "src/PKG/migrations/env.py",
+    "src/PKG/migrations/script.py.mako",
+    "src/PKG/migrations/versions/0001_items.py",
+    "src/PKG/migrations/versions/__init__.py",
+    "src/PKG/models.py",
+    "src/PKG/openapi.py",
     "src/PKG/problems.py",
+    "src/PKG/representations.py",
+    "src/PKG/schemas.py",
     "src/PKG/settings.py",
+    "src/PKG/trace.py",
     "src/PKG/upstreams.py",
+    "src/PKG/xml_data.py",
+    "src/tests/contracts/test_openapi.py",
+    "src/tests/contracts/test_provider.py",
+    "src/tests/test_database.py",
+    "src/tests/test_items.py",
+    "src/tests/test_metrics.py",
+    "src/tests/test_upstreams.py",
+    "src/tests/test_xml_data.py",
 ]
+# What only a service with an upstream has: it is a consumer.
+CONSUMER = ["pacts/NAME-UPSTREAM.json", "src/tests/contracts/test_consumer.py"]
 
 Render = Callable[..., Path]
 
@@ -114,7 +142,10 @@ def files(service: Path) -> set[str]:
 def test_every_service_has_the_same_files(render: Render, answers: dict[str, str]) -> None:
     service = render(**answers)
     package = answers["name"].replace("-", "_")
-    assert files(service) == {name.replace("PKG", package) for name in SEED_TREE + DEBIAN + BESIDES}
+    expected = {name.replace("PKG", package) for name in SEED_TREE + DEBIAN + BESIDES}
+    if upstream := answers.get("upstream"):
+        expected |= {name.replace("NAME", answers["name"]).replace("UPSTREAM", upstream) for name in CONSUMER}
+    assert files(service) == expected
     assert all((service / name).stat().st_size for name in files(service))
     assert os.access(service / "debian/rules", os.X_OK)
 
@@ -166,6 +197,8 @@ def test_a_new_service_passes_its_own_linter(render: Render, answers: dict[str, 
         ("flask", "hide a library"),
         ("flask-restful", "hide a library"),
         ("gunicorn", "hide a library"),
+        ("sqlalchemy", "hide a library"),
+        ("flask-migrate", "hide a library"),
         ("tests", "hide a library"),
     ],
 )
@@ -219,6 +252,7 @@ def test_puppet_finds_everything_in_its_fixed_place(render: Render, name: str, p
     service = render(name=name)
     rules = dict(re.findall(r"^(\w+) *= *(.+)$", (service / "debian/rules").read_text(), re.MULTILINE))
     assert f"{rules['VENVS']}/{rules['NAME']}" == f"/opt/venvs/{name}"
+    assert rules["SHARE"] == f"debian/$(NAME)/usr/share/{name}"
     assert (service / "debian/links").read_text() == f"opt/venvs/{name}/bin/{name} usr/bin/{name}\n"
     assert (service / "debian/install").read_text() == f"src/{package}/default_config.ini usr/share/{name}\n"
 
@@ -230,6 +264,7 @@ def test_puppet_finds_everything_in_its_fixed_place(render: Render, name: str, p
     defaults = configparser.RawConfigParser()
     defaults.read(source / "default_config.ini")
     assert defaults["log"]["file"] == f"/var/log/{name}/{name}.log"
+    assert defaults["database"]["url"] == f"sqlite:////var/lib/{name}/{name}.db"
     assert set(re.findall(r'get\("(.+?)"\)', (source / "health.py").read_text())) == {"/health/live", "/health/ready"}
 
     setup = configparser.RawConfigParser()
@@ -256,8 +291,18 @@ def test_a_service_knows_exactly_the_sections_of_the_contract(
 ) -> None:
     defaults = configparser.RawConfigParser()
     defaults.read(render(name="orders", upstream=upstream) / "src/orders/default_config.ini")
-    assert set(defaults.sections()) == {"app", "log", "http"} | sections
+    assert set(defaults.sections()) == {"app", "log", "database", "http"} | sections
     assert defaults["http"]["timeout"] == "2.0"
+
+
+def test_the_package_carries_what_the_service_relies_on(render: Render) -> None:
+    service = render(name="stock-keeper", upstream="orders")
+    assert (service / "debian/install").read_text().splitlines() == [
+        "src/stock_keeper/default_config.ini usr/share/stock-keeper",
+        "pacts/stock-keeper-*.json usr/share/stock-keeper/pacts",
+    ]
+    pact = json.loads((service / "pacts/stock-keeper-orders.json").read_text())
+    assert (pact["consumer"]["name"], pact["provider"]["name"]) == ("stock-keeper", "orders")
 
 
 def test_the_package_version_is_the_python_version(render: Render) -> None:
@@ -274,14 +319,15 @@ def test_the_package_starts_nothing_and_leaves_etc_to_puppet(render: Render) -> 
     assert not re.search(r"\betc/", (debian / "install").read_text() + (debian / "links").read_text())
 
 
-def test_every_library_is_pinned_and_hashed_and_no_index_is_named(render: Render) -> None:
+@pytest.mark.parametrize("requirements", ["requirements", "requirements-test"])
+def test_every_library_is_pinned_and_hashed_and_no_index_is_named(render: Render, requirements: str) -> None:
     service = render(name="orders")
-    lock = (service / "requirements.txt").read_text()
+    lock = (service / f"{requirements}.txt").read_text()
     assert "://" not in lock
     entries = re.findall(r"^([a-z0-9-]+)(.*?) \\\n((?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", lock, re.MULTILINE)
     assert {name for name, _, _ in entries} == set(re.findall(r"^([a-z0-9-]+)[^\s#]*==", lock, re.MULTILINE))
     assert all(re.fullmatch(r"==[0-9.]+", pin) for _, pin, _ in entries)
-    wanted = re.findall(r"^([a-z0-9-]+)", (service / "requirements.in").read_text(), re.MULTILINE)
+    wanted = re.findall(r"^([a-z0-9-]+)", (service / f"{requirements}.in").read_text(), re.MULTILINE)
     assert set(wanted) <= {name for name, _, _ in entries}
 
 

@@ -12,6 +12,7 @@ function flask_microservice::paths(Flask_microservice::Name $service) >> Flask_m
   $python_package = regsubst($service, '-', '_', 'G')
   $paths = {
     'virtualenv'  => "/opt/venvs/${service}",
+    'command'     => "/usr/bin/${service}",
     'config_dir'  => "/etc/${service}",
     'config'      => "/etc/${service}/default_config.ini",
     'data_dir'    => "/var/lib/${service}",

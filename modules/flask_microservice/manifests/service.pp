@@ -22,6 +22,9 @@
 #   The WSGI application that its package brings, as `MODULE:NAME`; without it, that of a service made from the template.
 # @param health_path
 #   The path that answers 200 when it can serve. An application that was not made from the template may have another.
+# @param migrations
+#   Whether to run `NAME db upgrade` when its package or config changed, before it restarts. Services of the template have
+#   that command; an application of another shape does not, so the default is no where `application` is given.
 # @param workers
 #   How many processes answer requests.
 # @param threads
@@ -57,6 +60,7 @@ define flask_microservice::service (
   Sensitive[Flask_microservice::Config] $secrets = Sensitive({}),
   Optional[Flask_microservice::Application] $application = undef,
   Flask_microservice::Http_path $health_path = '/health/ready',
+  Boolean $migrations = $application =~ Undef,
   Integer[1] $workers = 2,
   Integer[1] $threads = 8,
   Integer[1] $backlog = 2048,
@@ -86,6 +90,14 @@ define flask_microservice::service (
       workers     => $workers,
       threads     => $threads,
       peers       => $peers,
+    }
+
+    if $migrations {
+      flask_microservice::service::migration { $name:
+        version => $version,
+        require => Flask_microservice::Service::Files[$name],
+        before  => Flask_microservice::Service::Units[$name],
+      }
     }
   } else {
     flask_microservice::service::removal { $name: }

@@ -12,6 +12,7 @@ type Flask_microservice::Declaration = Struct[{
     Optional[secrets]     => Flask_microservice::Secret_keys,
     Optional[application] => Flask_microservice::Application,
     Optional[health_path] => Flask_microservice::Http_path,
+    Optional[migrations]  => Boolean,
     Optional[workers]     => Integer[1],
     Optional[threads]     => Integer[1],
     Optional[backlog]     => Integer[1],

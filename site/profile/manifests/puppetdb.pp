@@ -62,6 +62,23 @@ class profile::puppetdb (
     ;
   }
 
+  file {
+    default:
+      owner => 'root',
+      group => 'root',
+    ;
+    '/etc/systemd/system/puppetdb.service.d':
+      ensure => directory,
+      mode   => '0755',
+    ;
+    '/etc/systemd/system/puppetdb.service.d/random.conf':
+      ensure => file,
+      mode   => '0644',
+      source => 'puppet:///modules/profile/puppetdb/random.conf',
+      notify => Service['puppetdb'],
+    ;
+  }
+
   service { 'puppetdb':
     ensure => running,
     enable => true,

@@ -4,6 +4,8 @@
 #   The most memory that the JVM's heap may take, in the JVM's own notation.
 # @param jruby_instances
 #   How many catalogs can be compiled at the same time. Each instance takes about 200 MB of the heap.
+# @param jruby_compile_mode
+#   Whether Ruby code that is run often is compiled. Without (`off`) the server starts with less work, and stays slower.
 # @param java_args
 #   More arguments of the JVM.
 # @param file_mounts
@@ -16,6 +18,7 @@
 class profile::puppetserver (
   Pattern[/\A[1-9]\d*[mg]\z/] $heap = '1g',
   Integer[1] $jruby_instances = 2,
+  Enum['jit', 'off'] $jruby_compile_mode = 'jit',
   Array[Pattern[/\A-\S+\z/]] $java_args = [],
   Hash[Pattern[/\A[a-z]\w*\z/], Stdlib::Absolutepath] $file_mounts = {},
 ) {
@@ -40,7 +43,10 @@ class profile::puppetserver (
       content => epp('profile/puppetserver/default.epp', { heap => $heap, java_args => $java_args }),
     ;
     '/etc/puppet/puppetserver/conf.d/puppetserver.conf':
-      content => epp('profile/puppetserver/puppetserver.conf.epp', { jruby_instances => $jruby_instances }),
+      content => epp('profile/puppetserver/puppetserver.conf.epp', {
+          instances    => $jruby_instances,
+          compile_mode => $jruby_compile_mode,
+      }),
     ;
     '/etc/puppet/puppetserver/conf.d/auth.conf':
       content => epp('profile/puppetserver/auth.conf.epp', { admin => $profile::puppetserver::settings::certname }),

@@ -121,6 +121,7 @@ def test_the_model_refuses_a_kind_that_there_is_not(app: Flask) -> None:
         db.session.flush()
 
 
+@pytest.mark.slow
 def test_upgrades_at_once_wait_for_each_other(app: Flask) -> None:
     command = [sys.executable, "-c", "from {{ cookiecutter.__package }}.manage import cli; cli()", "db", "upgrade"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]

@@ -22,7 +22,8 @@ def server(site: Callable[[str], Path], tmp_path: Path) -> Iterator[tuple[str, s
     site(f"[log]\nfile = {tmp_path}/service.log\n")
     environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
     command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", str(WORKERS), "--threads", "2"]
-    command += ["--no-control-socket", "--bind", "127.0.0.1:0", "{{ cookiecutter.__wsgi }}"]
+    command += ["--no-control-socket", "--bind", "127.0.0.1:0"]
+    command += ["{{ cookiecutter.__wsgi }}"]
     with (tmp_path / "gunicorn.log").open("w+") as log:
         environment |= {"TMPDIR": str(tmp_path)}
         process = subprocess.Popen(command, stderr=log, env=environment, cwd=tmp_path)
@@ -49,6 +50,7 @@ def _count(url: str) -> float:
     return float(found[1]) if found else 0.0
 
 
+@pytest.mark.slow
 def test_requests_are_counted_over_all_workers(server: tuple[str, subprocess.Popen[bytes]]) -> None:
     url, process = server
     for _ in range(60):

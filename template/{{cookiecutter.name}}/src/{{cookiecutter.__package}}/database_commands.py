@@ -1,9 +1,10 @@
-"""The commands `{{ cookiecutter.name }} db ...`: Flask-Migrate's, with those changed that must be safe at any time, on any node."""
+"""The commands below `db`: Flask-Migrate's, with those changed that must be safe at any time, on any node."""
 
 import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from typing import ParamSpec
 
 import click
 import flask_migrate  # type: ignore[import-untyped]
@@ -21,7 +22,10 @@ for _name in KEPT:
     commands.add_command(flask_migrate_cli.db.commands[_name])
 
 
-def _one_message[**P](command: Callable[P, None]) -> Callable[P, None]:
+P = ParamSpec("P")
+
+
+def _one_message(command: Callable[P, None]) -> Callable[P, None]:
     """The database's failure as a message, where Flask-Migrate shows a traceback."""
 
     @wraps(command)

@@ -1,4 +1,7 @@
-"""What Hiera declares is what the node has. Nothing here knows a service by name."""
+"""What Hiera declares is what the node has. Nothing here knows a service by name.
+
+These tests come first: those of operations run the agent, which would mend what is found here.
+"""
 
 import configparser
 import re
