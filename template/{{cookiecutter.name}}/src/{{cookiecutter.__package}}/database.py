@@ -75,7 +75,7 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    connection.connection.dbapi_connection.execute("BEGIN")  # type: ignore[union-attr]
 
 
 @cache
@@ -117,7 +117,7 @@ def migrating() -> Iterator[sa.Connection]:
     with lock(), db.engine.connect() as connection:
         if db.engine.dialect.name == "sqlite":
             # A table is changed by making it anew, which must not take along the rows that refer to it.
-            connection.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
+            connection.connection.dbapi_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
             connection.detach()
         yield connection
 
