@@ -7,7 +7,8 @@ from fleet_cli import labfile, paths
 from .catalogs import Catalog, Node
 from .conftest import Compile
 
-BOXES = {box.certname: box for box in labfile.load(paths.control_repo() / "lab.yaml").boxes}
+LAB = labfile.load(paths.control_repo() / "lab.yaml")
+BOXES = {box.certname: box for box in (LAB.server, *LAB.nodes)}
 APP_BOXES = [certname for certname, box in BOXES.items() if box.role == "app"]
 
 
