@@ -39,6 +39,12 @@ def lab() -> Lab:
 
 
 @pytest.fixture(scope="session")
+def repo() -> Path:
+    """This checkout."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
 def fleet() -> Fleet:
     return Fleet()
 
