@@ -7,6 +7,7 @@ import configparser
 import re
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -93,6 +94,8 @@ def test_secrets_arrived_and_are_nowhere_that_others_read(
     declared = looked_up[service.box.name][service.name].get("secrets", {})
     found = read_config(service)
     values = [found[section][key] for section, keys in declared.items() for key in keys]
+    if looked_up[service.box.name][service.name].get("database"):
+        values.append(str(urlsplit(found["database"]["url"]).password))
     node = service.node
     for value in values:
         assert len(value) >= 20
