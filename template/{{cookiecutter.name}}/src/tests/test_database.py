@@ -1,5 +1,6 @@
 """The tables follow the models, on SQLite and on PostgreSQL, however many bring them up to date at once."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -171,14 +172,22 @@ def test_not_ready_before_the_migrations(app: Flask) -> None:
 @pytest.mark.parametrize(
     "url", ["sqlite:////absent/service.db", "postgresql://user:hunter2@127.0.0.1:9/service?connect_timeout=1"]
 )
-def test_an_unreachable_database_is_named_as_the_reason_and_its_password_is_not(site: Site, url: str) -> None:
+def test_an_unreachable_database_is_named_as_the_reason_and_its_password_is_not(
+    site: Site, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     site(f"[log]\nfile =\n[database]\nurl = {url}\ntimeout = 1\n")
     client = create_app().test_client()
     answer = client.get("{{ cookiecutter.__ready }}")
     assert answer.status_code == 503
     assert answer.json["reason"].startswith("the database can not be used: ")
     assert "hunter2" not in answer.text
-    assert client.get("/api/v1/items/1").status_code == 503
+    problem = client.get("/api/v1/items/1")
+    assert problem.status_code == 503
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (failure,) = [line for line in lines if line["level"] == "error"]
+    assert failure["message"].startswith("the database can not be used: ")
+    assert failure["trace_id"] == problem.json["trace_id"]
+    assert "hunter2" not in str(failure)
     for command in (["db", "check"], ["db", "upgrade"]):
         result = CliRunner().invoke(cli, command)
         assert result.exit_code == 1
