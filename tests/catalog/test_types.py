@@ -17,8 +17,13 @@ VALID: dict[str, list[Any]] = {
     "Secret_keys": [{}, {"app": ["secret_key"]}, {"app": ["a", "b"], "db": ["password"]}],
     "Application": ["httpbin:app", "shop.wsgi:make()", "_a._b:c1", "shop:make(settings='/etc/shop/x.ini', n=[1, 2])"],
     "Http_path": ["/", "/health/ready", "/status/200", "/a.b_c~d-e/"],
+    "Database_server": [
+        {"host": "db1.example.test", "address": "192.0.2.1", "ca_file": "/etc/ssl/ca.pem"},
+        {"host": "db1", "address": "2001:db8::1", "ca_file": "/ca.pem", "port": 5433},
+    ],
     "Declaration": [
         {"port": 7001},
+        {"port": 7001, "database": "postgresql"},
         {"port": 7001, "application": "httpbin:app", "health_path": "/status/200"},
         {"port": 7001, "ensure": "absent"},
         {
@@ -41,7 +46,14 @@ INVALID: dict[str, list[Any]] = {
     "Application": ["", "httpbin", "httpbin:", ":app", "a b:app", "a..b:app", "a:b.c", "a:b()()", "a:b(", "a-b:app",
                     "a:app\n", 'a:b(")', "a:b('$x')", "a:b('%n')", "a:b('\\')"],
     "Http_path": ["", "health", "/a b", "/a?b", "/a#b", "/a\n", "http://x/", "/%20"],
+    "Database_server": [
+        {}, {"host": "db1.example.test"}, {"host": "a b", "address": "192.0.2.1", "ca_file": "/ca.pem"},
+        {"host": "db1", "address": "192.0.2.0/24", "ca_file": "/ca.pem"},
+        {"host": "db1", "address": "192.0.2.1", "ca_file": "ca.pem"},
+        {"host": "db1", "address": "192.0.2.1", "ca_file": "/ca.pem", "port": 0},
+    ],
     "Declaration": [
+        {"port": 7001, "database": "sqlite"}, {"port": 7001, "database": True},
         {"port": 7001, "application": "httpbin"}, {"port": 7001, "health_path": "ready"},
         {}, {"port": "7001"}, {"prot": 7001}, {"port": 7001, "ensure": "running"}, {"port": 7001, "workers": 0},
         {"port": 7001, "address": "localhost"}, {"port": 7001, "address": "192.0.2.0/24"},

@@ -6,11 +6,13 @@
 # @param services what flask_microservice::services declares, those with `ensure: absent` left out
 # @param versions flask_microservice::versions
 # @param secrets flask_microservice::secrets
+# @param database flask_microservice::database
 # @return one sentence a problem: what is wrong, with which service, which Hiera key to mend; none if all is well
 function flask_microservice::problems(
   Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services,
   Hash[Flask_microservice::Name, Flask_microservice::Version] $versions,
   Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets,
+  Optional[Flask_microservice::Database_server] $database,
 ) >> Array[String[1]] {
   $names_by_port = $services.group_by |$name, $declared| { $declared['port'] }.map |$port, $entries| {
     [$port, $entries.map |$entry| { $entry[0] }]
@@ -27,6 +29,7 @@ function flask_microservice::problems(
     $unpinned
     + flask_microservice::upstream_problems($name, $declared, $services.keys)
     + flask_microservice::secret_problems($name, $declared, $secrets)
+    + flask_microservice::database_problems($name, $declared, $database, $secrets)
   }
   $shared_ports + $of_each.flatten
 }
