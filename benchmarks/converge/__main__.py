@@ -31,41 +31,38 @@ Trusted: yes
 
 
 def controller_venv() -> Path:
-    """The push tools, on this machine."""
-    return _venv("controller", lambda directory: [
-        ["/usr/bin/python3", "-m", "venv", directory],
-        [directory / "bin/pip", "install", "--quiet", "--require-hashes", "-r", HERE / "controller.txt"],
-    ])  # fmt: skip
-
-
-def _venv(name: str, commands: Any) -> Path:
-    """A virtual environment, kept for the next time; it works at no other path."""
-    directory = paths.STATE / "benchmark" / name
-    recipe = kept.digest((HERE / f"{name}.txt").read_text(encoding="utf-8"))
+    """The push tools, on this machine; kept for the next time. It works at this path only, so it is made in place."""
+    directory = paths.STATE / "benchmark" / "controller"
+    requirements = HERE / "controller.txt"
+    recipe = kept.digest(requirements.read_text(encoding="utf-8"))
     if kept.made_from(directory) != recipe:
-        with steps.step(f"virtual environment of {name}.txt"):
+        with steps.step("virtual environment of controller.txt"):
             kept.forget(directory)
-            for command in commands(directory):
-                process.run(command)
+            process.run(["/usr/bin/python3", "-m", "venv", directory])
+            process.run([directory / "bin/pip", "install", "--quiet", "--require-hashes", "-r", requirements])
             kept.mark(directory, recipe)
     return directory
 
 
 def node_venv() -> Path:
-    """Salt for the node: made in a clean Debian of the node's release, which has a compiler, at its path on the node."""
+    """Salt for the node: made in a clean Debian of its release, which has a compiler, at its path on the node."""
     directory = paths.STATE / "benchmark" / "node"
     requirements = HERE / "node.txt"
+    target = f"{tools.ON_NODE}/salt"
+    script = f"python3 -m venv {target} && {target}/bin/pip install --quiet --require-hashes -r /requirements.txt"
+
+    def fill(new: Path) -> None:
+        rootfs.run(
+            "build",
+            ["sh", "-c", script],
+            binds={new: target, requirements: "/requirements.txt"},
+            env={**host.pip_environment(), "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt"},
+        )
+
     recipe = kept.digest(requirements.read_text(encoding="utf-8"))
     if kept.made_from(directory) != recipe:
         with steps.step("virtual environment of node.txt"):
-            target = f"{tools.ON_NODE}/salt"
-            script = (
-                f"python3 -m venv {target} && {target}/bin/pip install --quiet --require-hashes -r /requirements.txt"
-            )
-            kept.make(directory, recipe, lambda new: rootfs.run(
-                "build", ["sh", "-c", script], binds={new: target, requirements: "/requirements.txt"},
-                env={**host.pip_environment(), "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt"},
-            ) and None)  # fmt: skip
+            kept.make(directory, recipe, fill)
     return directory
 
 
@@ -88,11 +85,19 @@ def repository(work: Path, counts: Sequence[int], versions: int) -> Path:
     return directory
 
 
+def installed(box: Box) -> set[str]:
+    """The Debian packages of the node."""
+    return set(ssh.run(box, ["dpkg-query", "--show", "--showformat", "${Package}\\n"]).stdout.split())
+
+
 @contextmanager
 def prepared(lab: Lab, box: Box, packages_directory: Path, salt: Path) -> Iterator[None]:
     """The node with what the tools need on it; afterwards as it was."""
+    before = installed(box)
     try:
         with steps.step(f"{box.name}: packages and Salt"):
+            # Ansible's apt module needs it on the node.
+            ssh.run(box, ["apt-get", "-q", "-y", "--no-install-recommends", "install", "python3-apt"])
             ssh.upload(box, packages_directory, f"{tools.ON_NODE}/repository")
             ssh.upload(box, salt, f"{tools.ON_NODE}/salt")
             ssh.run(box, ["mkdir", "-p", f"{tools.ON_NODE}/salt-config"])
@@ -105,6 +110,8 @@ def prepared(lab: Lab, box: Box, packages_directory: Path, salt: Path) -> Iterat
         with steps.step(f"{box.name}: as it was"):
             for prefix in (desired.MODULE_SET, desired.TOOLS_SET):
                 clean(box, prefix)
+            if more := sorted(installed(box) - before):
+                ssh.run(box, ["dpkg", "--purge", *more])
             ssh.run(box, ["rm", "-rf", tools.ON_NODE, tools.APT_SOURCE])
             ssh.run(box, ["sh", "-c", "rm -f /var/lib/apt/lists/*fleet-benchmark*"])
             environment = f"/etc/puppet/code/environments/{tools.ENVIRONMENT}"
@@ -167,8 +174,6 @@ class Benchmark:
         return [*present[start:], *present[:start]]
 
     def _once(self, tool: Tool, scenario: str, expect: bool) -> float:
-        if not expect:
-            tool.declare(self._states[tool.prefix]) if scenario == "warm-up" else None
         sample = tool.run(expect)
         count = self._states[tool.prefix].count
         steps.say(f"{count} services, {scenario}, {tool.name}: {sample.wall:.1f} s")

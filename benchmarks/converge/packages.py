@@ -1,7 +1,7 @@
-"""The packages of the services, and an apt repository of them: real gunicorn in a virtualenv, and a one-line application.
+"""The packages of the services, and an apt repository of them: gunicorn in a virtualenv, and a tiny application.
 
-Each is what the module expects of a package: /opt/venvs/NAME with gunicorn. They differ by name and version only, so the
-virtualenv is made once.
+Each is what the module expects of a package: /opt/venvs/NAME with gunicorn. They differ by name and version only, so
+the virtualenv is made once.
 """
 
 import hashlib
@@ -44,9 +44,7 @@ def build(repository: Path, wanted: Iterable[tuple[str, str]], scratch: Path) ->
         scratch: where to work.
     """
     site = scratch / "site"
-    process.run(
-        ["/usr/bin/python3", "-m", "venv", scratch / "pip"],
-    )
+    process.run(["/usr/bin/python3", "-m", "venv", scratch / "pip"])
     process.run(
         [scratch / "pip/bin/pip", "install", "--quiet", "--no-compile", "--require-hashes", "--no-deps",
          "--only-binary=:all:", "--target", site, "-r", HERE / "package.txt"],
@@ -55,7 +53,7 @@ def build(repository: Path, wanted: Iterable[tuple[str, str]], scratch: Path) ->
     shutil.rmtree(site / "bin", ignore_errors=True)
     repository.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        entries = list(pool.map(lambda one: _package(repository, *one, site, scratch), wanted))
+        entries = list(pool.map(lambda one: _package(repository, one[0], one[1], site, scratch), wanted))
     (repository / "Packages").write_text("\n".join(entries), encoding="utf-8")
 
 

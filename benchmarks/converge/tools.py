@@ -144,13 +144,10 @@ class Ansible(Tool):
         return [str(self.venv / "bin/ansible-playbook"), "--inventory", "inventory", "playbook.yml"]
 
     def environment(self) -> dict[str, str]:
-        """Settings by environment, so that no file of this machine counts."""
+        """Its settings are in ansible.cfg of the states; no other file of this machine counts."""
         return {
             **super().environment(),
-            "ANSIBLE_CONFIG": "/dev/null",
-            "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_GATHERING": "explicit",
-            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CONFIG": "ansible.cfg",
             "ANSIBLE_SSH_ARGS": f"-F {paths.SSH_CONFIG} -o ControlMaster=auto -o ControlPersist=60s",
         }
 
@@ -182,13 +179,27 @@ class Pyinfra(Tool):
 
     def command(self) -> list[str]:
         """A deploy on an inventory of one node."""
-        data = {"ssh_config_file": str(paths.SSH_CONFIG), "ssh_strict_host_key_checking": "no", "_sudo": True}
+        # What ssh makes of its configuration: pyinfra's own reader is stricter.
+        said = process.run(["ssh", "-G", *ssh.command(self.box)[1:]]).stdout.splitlines()
+        settings = dict(line.split(" ", 1) for line in said if " " in line)
+        data = {
+            "ssh_hostname": settings["hostname"],
+            "ssh_port": int(settings["port"]),
+            "ssh_user": settings["user"],
+            "ssh_key": settings["identityfile"],
+            "ssh_strict_host_key_checking": "no",
+            "ssh_known_hosts_file": "/dev/null",
+            "_sudo": True,
+        }
         (self.directory / "inventory.py").write_text(f"node = [({self.box.name!r}, {data!r})]\n", encoding="utf-8")
         return [str(self.venv / "bin/pyinfra"), "--yes", "inventory.py", "deploy.py"]
 
     def changes(self, done: "subprocess.CompletedProcess[str]") -> int | None:
-        """The last column but one of the totals."""
-        return None if done.returncode != 0 else done.stderr.count("Success") + done.stdout.count("Success")
+        """The grand total has the number of operations that changed something; a dash is none."""
+        total = re.search(r"Grand total\s+\d+\s+(\d+|-)", done.stdout + done.stderr)
+        if done.returncode != 0 or not total:
+            return None
+        return 0 if total[1] == "-" else int(total[1])
 
 
 ALL: tuple[type[Tool], ...] = (Puppet, Salt, Mitogen, Pyinfra, Ansible)

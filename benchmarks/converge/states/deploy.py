@@ -13,7 +13,7 @@ packages = apt.packages(
 for service in SERVICES:
     name = service["name"]
     server.group(name=f"{name}: group", group=name, system=True)
-    server.user(
+    server.user(  # noqa: S604 - `shell` is the user's
         name=f"{name}: user", user=name, group=name, system=True, home=f"/var/lib/{name}", create_home=False,
         shell="/usr/sbin/nologin",
     )  # fmt: skip
