@@ -15,7 +15,7 @@ from fleet_cli.labfile import Box, Lab
 
 from benchmarks.converge import catalog, desired, packages, report, tools
 from benchmarks.converge.desired import State
-from benchmarks.converge.tools import Puppet, Tool
+from benchmarks.converge.tools import Ansible, Puppet, Tool
 
 HERE = Path(__file__).resolve().parent
 COUNTS = (1, 10, 50, 100)
@@ -134,10 +134,10 @@ class Benchmark:
         self.catalogs: list[dict[str, Any]] = []
         self._states = {prefix: State(prefix, 1) for prefix in (desired.MODULE_SET, desired.TOOLS_SET)}
 
-    def measure(self, count: int, skip: Sequence[str], first: bool) -> None:
+    def measure(self, count: int, skip: Sequence[str]) -> None:
         """All scenarios with so many services."""
         present = [tool for tool in self.tools if tool.name not in skip]
-        self._converge(count, present, first)
+        self._converge(count, present)
         warm_ups = {tool.name: self._once(tool, "warm-up", expect=False) for tool in present}
         rounds = {name: 1 if seconds > SLOW_SECONDS else self.runs for name, seconds in warm_ups.items()}
         for number in range(self.runs):
@@ -156,17 +156,14 @@ class Benchmark:
                         tool.declare(self._states[tool.prefix])
                         self._once(tool, scenario, expect=True)
 
-    def _converge(self, count: int, present: Sequence[Tool], first: bool) -> None:
-        """From nothing to all services, by each tool if that is to be measured, else by one of each set."""
+    def _converge(self, count: int, present: Sequence[Tool]) -> None:
+        """From nothing to all services, once by each tool."""
         for prefix, state in self._states.items():
             self._states[prefix] = dataclasses.replace(state, count=count)
-        done: set[str] = set()
         for tool in present:
             tool.declare(self._states[tool.prefix])
-            if first or tool.prefix not in done:
-                clean(self.box, tool.prefix)
-                self._once(tool, "first", expect=True)
-                done.add(tool.prefix)
+            clean(self.box, tool.prefix)
+            self._once(tool, "first", expect=True)
 
     def _in_turn(self, present: Sequence[Tool], number: int) -> list[Tool]:
         """Each round begins with another tool."""
@@ -194,6 +191,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="runs of each tool in each scenario (5)")
     parser.add_argument("--tools", nargs="+", help=f"only these of {', '.join(tool.name for tool in tools.ALL)}")
     parser.add_argument("--quick", action="store_true", help="1 and 10 services, 3 runs")
+    parser.add_argument(
+        "--slow", action="store_true", help="plain Ansible with more than 10 services too: an hour more"
+    )
     parser.add_argument("--output", type=Path, default=Path("dist/converge"), help="where the files go (dist/converge)")
     options = parser.parse_args()
     if options.quick:
@@ -232,8 +232,8 @@ def main() -> None:
             chosen = [kind(lab, box, work, controller) for kind in kinds]
             benchmark = Benchmark(lab, box, chosen, options.runs)
             for count in counts:
-                slow = ["Ansible"] if count > 10 else []
-                benchmark.measure(count, skip=slow, first=True)
+                slow = [] if options.slow or count <= max(QUICK_COUNTS) else [Ansible.name]
+                benchmark.measure(count, skip=slow)
     result = benchmark.result()
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "runs.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ for service in SERVICES:
     name = service["name"]
     server.group(name=f"{name}: group", group=name, system=True)
     server.user(  # noqa: S604 - `shell` is the user's
-        name=f"{name}: user", user=name, group=name, system=True, home=f"/var/lib/{name}", create_home=False,
+        name=f"{name}: user", user=name, group=name, system=True, home=f"/var/lib/{name}", ensure_home=False,
         shell="/usr/sbin/nologin",
     )  # fmt: skip
     for directory in ("/etc", "/var/log"):
