@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import fcntl
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -64,6 +65,23 @@ def node_venv() -> Path:
         with steps.step("virtual environment of node.txt"):
             kept.make(directory, recipe, fill)
     return directory
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep two benchmarks from spoiling each other.
+
+    Raises:
+        FleetError: another one is under way on this machine.
+    """
+    file = paths.STATE / "benchmark" / "lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FleetError("another benchmark is under way on this machine: wait for it to end") from None
+        yield
 
 
 def clean(box: Box, prefix: str) -> None:
@@ -226,21 +244,29 @@ def main() -> None:
     counts = sorted(options.counts)
     # Each run of these scenarios needs a version that none has had; the tools of a set share them.
     versions = 1 + options.runs * len(counts) * max(1, len(kinds))
-    with kept.scratch() as work, steps.heartbeat():
+    with alone(), kept.scratch() as work, steps.heartbeat():
         built = repository(work, counts, versions)
         with prepared(lab, box, built, salt):
             chosen = [kind(lab, box, work, controller) for kind in kinds]
             benchmark = Benchmark(lab, box, chosen, options.runs)
-            for count in counts:
-                slow = [] if options.slow or count <= max(QUICK_COUNTS) else [Ansible.name]
-                benchmark.measure(count, skip=slow)
-    result = benchmark.result()
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "runs.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (options.output / "tables.md").write_text(report.tables(result), encoding="utf-8")
-    (options.output / "plot.svg").write_text(report.plot(result), encoding="utf-8")
-    print(report.tables(result))
-    steps.say(f"written: {options.output}/runs.json, tables.md, plot.svg")
+            try:
+                for count in counts:
+                    slow = [] if options.slow or count <= max(QUICK_COUNTS) else [Ansible.name]
+                    benchmark.measure(count, skip=slow)
+            finally:
+                write(benchmark.result(), options.output)
+    print((options.output / "tables.md").read_text(encoding="utf-8"))
+
+
+def write(result: dict[str, Any], directory: Path) -> None:
+    """Write what was measured, also if that is not all."""
+    if not result["runs"]:
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "runs.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (directory / "tables.md").write_text(report.tables(result), encoding="utf-8")
+    (directory / "plot.svg").write_text(report.plot(result), encoding="utf-8")
+    steps.say(f"written: {directory}/runs.json, tables.md, plot.svg")
 
 
 if __name__ == "__main__":
