@@ -23,7 +23,7 @@ def catalogs(compile: Compile) -> dict[str, Catalog]:
         "tls": app(collector),
         "udp": app(f"{collector}\n{PROFILE}::protocol: udp\n{PROFILE}::port: 514"),
         "absent": app(f"{collector}\n{PROFILE}::ensure: absent"),
-        "service absent": app(f"{collector}\nflask_microservice::services: {{inventory: {{ensure: absent}}}}"),
+        "service absent": app(f"{collector}\nflask_microservice::services: {{orders: {{ensure: absent}}}}"),
         "no protocol": app(f"{collector}\n{PROFILE}::protocol: http"),
     }
     return dict(zip(nodes, compile(list(nodes.values())), strict=True))
@@ -53,8 +53,8 @@ def test_plain_text_is_sent_only_if_it_is_asked_for(catalogs: dict[str, Catalog]
 
 def test_a_removed_service_is_not_waited_for(catalogs: dict[str, Catalog]) -> None:
     config = catalogs["service absent"][CONFIG]["content"]
-    assert "/var/log/inventory/" not in config
-    assert "/var/log/orders/" in config
+    assert "/var/log/orders/" not in config
+    assert "/var/log/inventory/" in config
 
 
 def test_shipping_that_was_on_can_be_taken_back(catalogs: dict[str, Catalog]) -> None:

@@ -55,11 +55,11 @@ class profile::log_shipping (
       ensure => installed,
     }
     -> file { '/etc/rsyslog.conf':
-      ensure  => file,
-      owner   => 'root',
-      group   => 'root',
-      mode    => '0644',
-      content => epp('profile/log_shipping/rsyslog.conf.epp', {
+      ensure       => file,
+      owner        => 'root',
+      group        => 'root',
+      mode         => '0644',
+      content      => epp('profile/log_shipping/rsyslog.conf.epp', {
           collector => $collector,
           port      => $port,
           protocol  => $protocol,
