@@ -7,6 +7,9 @@
 # Over TLS each side shows a certificate of the Puppet CA: the node its own, the collector the one that has its name. While
 # the collector does not answer, messages wait on the node's disk. What the journal held before is not sent.
 #
+# A syslog collector acknowledges nothing: of `tls`, `tcp` and `udp`, messages that are under way as the connection breaks
+# are lost. `relp` is for collectors that run rsyslog: each message is kept until the collector says that it has it.
+#
 # @see rsyslogd(8), https://www.rsyslog.com/doc/configuration/modules/omfwd.html
 #
 # @param collector
@@ -14,7 +17,8 @@
 # @param port
 #   The port that it listens on: 6514 is the one of syslog over TLS.
 # @param protocol
-#   `tcp` and `udp` send in plain text, for a collector on the machine itself or behind a tunnel.
+#   `tls` is syslog over TLS, `relp` rsyslog's own protocol over TLS, which does not look at the CA's list of revoked
+#   certificates. `tcp` and `udp` send syslog in plain text, for a collector on the machine itself or behind a tunnel.
 # @param ensure
 #   `absent` stops the shipping and removes rsyslog with its waiting messages.
 # @param queue_mib
@@ -29,7 +33,7 @@
 class profile::log_shipping (
   Optional[Stdlib::Host] $collector = undef,
   Stdlib::Port $port = 6514,
-  Enum['tls', 'tcp', 'udp'] $protocol = 'tls',
+  Enum['tls', 'relp', 'tcp', 'udp'] $protocol = 'tls',
   Enum['present', 'absent'] $ensure = 'present',
   Integer[1] $queue_mib = 256,
 ) {
@@ -41,17 +45,19 @@ class profile::log_shipping (
     $services = $flask_microservice::services.filter |$_, $declared| { $declared['ensure'] != 'absent' }
     $logs = Hash($services.keys.sort.map |$name| { [$name, flask_microservice::paths($name)['log']] })
     $ssl = '/var/lib/puppet/ssl'
-    $tls = $protocol ? {
-      'tls'   => {
-        'authority'   => "${ssl}/certs/ca.pem",
-        'revoked'     => "${ssl}/crl.pem",
-        'certificate' => "${ssl}/certs/${trusted['certname']}.pem",
-        'key'         => "${ssl}/private_keys/${trusted['certname']}.pem",
-      },
-      default => undef,
+    $certificates = {
+      'authority'   => "${ssl}/certs/ca.pem",
+      'revoked'     => "${ssl}/crl.pem",
+      'certificate' => "${ssl}/certs/${trusted['certname']}.pem",
+      'key'         => "${ssl}/private_keys/${trusted['certname']}.pem",
+    }
+    $driver = $protocol ? {
+      'tls'   => ['rsyslog-openssl'],
+      'relp'  => ['rsyslog-relp'],
+      default => [],
     }
 
-    package { ['rsyslog', 'rsyslog-openssl']:
+    package { ['rsyslog'] + $driver:
       ensure => installed,
     }
     -> file { '/etc/rsyslog.conf':
@@ -60,12 +66,12 @@ class profile::log_shipping (
       group        => 'root',
       mode         => '0644',
       content      => epp('profile/log_shipping/rsyslog.conf.epp', {
-          collector => $collector,
-          port      => $port,
-          protocol  => $protocol,
-          tls       => $tls,
-          logs      => $logs,
-          queue_mib => $queue_mib,
+          collector    => $collector,
+          port         => $port,
+          protocol     => $protocol,
+          certificates => $certificates,
+          logs         => $logs,
+          queue_mib    => $queue_mib,
       }),
       # One that rsyslog does not take would stop the shipping, and silently: it goes on with what it understood.
       validate_cmd => '/usr/sbin/rsyslogd -N 1 -f %',
