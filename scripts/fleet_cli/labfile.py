@@ -12,6 +12,8 @@ from fleet_cli.errors import FleetError
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 SERVER_ROLE = "puppetserver"
+BARE_ROLE = "bare"
+"""Of a box that knows nothing of Puppet: for trying out what works on any Debian."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Lab:
 
     @property
     def nodes(self) -> tuple[Box, ...]:
-        """Every box but the Puppet server."""
-        return tuple(box for box in self.boxes if box.role != SERVER_ROLE)
+        """Every box that gets its catalog from the Puppet server, but the server itself."""
+        return tuple(box for box in self.boxes if box.role not in (SERVER_ROLE, BARE_ROLE))
 
     def box(self, name: str) -> Box:
         """Return the box of that name, short or fully qualified.

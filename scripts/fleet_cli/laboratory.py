@@ -39,7 +39,7 @@ def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
     """
     host.require_debian_root()
     wanted = [lab.box(name) for name in names] or list(lab.boxes)
-    new_nodes = [box for box in wanted if box != lab.server]
+    new_nodes = [box for box in lab.nodes if box in wanted]
     reason = host.why_no_containers()
     if reason:
         raise FleetError(f"system containers can't run on this machine: {reason}")
@@ -50,7 +50,7 @@ def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
         for path in deploying.uncommitted(repo):
             steps.say(f"note: {path} is not committed; boxes get what is committed")
         work = steps.Parallel()
-        work.add("boxes", lambda: _boxes_up(lab, [lab.server, *new_nodes]))
+        work.add("boxes", lambda: _boxes_up(lab, [box for box in lab.boxes if box in (lab.server, *wanted)]))
         work.add("server", lambda: _server_up(lab, repo), after=("boxes",))
         work.add("packages", lambda: _packages(lab))
         work.add("publish", lambda: _publish(lab), after=("server", "packages"))

@@ -71,5 +71,6 @@ def compile(deployed: Path, eyaml_keys: Path) -> Compile:
 @pytest.fixture(scope="session")
 def lab_catalogs(lab: labfile.Lab, compile: Compile) -> dict[str, Catalog]:
     """The catalog of each box of the lab, by its certname."""
-    nodes = [Node(box.certname, box.role, box.tier) for box in lab.boxes]
-    return dict(zip([box.certname for box in lab.boxes], compile(nodes), strict=True))
+    boxes = [lab.server, *lab.nodes]
+    nodes = [Node(box.certname, box.role, box.tier) for box in boxes]
+    return dict(zip([box.certname for box in boxes], compile(nodes), strict=True))

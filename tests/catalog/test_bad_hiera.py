@@ -41,6 +41,30 @@ CASES = {
             "give each its own 'port' in flask_microservice::services (file:",
         ),
     ),
+    "one socket twice": Case(
+        "{orders: {socket: /run/x.sock}, inventory: {socket: /run/x.sock}}",
+        ("services inventory and orders share socket /run/x.sock: give each its own 'socket'",),
+    ),
+    "neither port nor socket": Case(
+        "{orders: {workers: 1}}", ("service orders has neither a port nor a socket: give it one",)
+    ),
+    "both port and socket": Case(
+        "{orders: {port: 7001, socket: /run/x.sock}}",
+        ("service orders has both a port and a socket: drop one of them",),
+    ),
+    "upstream without a port": Case(
+        "{orders: {port: 7001, upstreams: [inventory]}, inventory: {socket: /run/x.sock}}",
+        ("service orders has the upstream inventory, which has a socket and no port to be asked on",),
+    ),
+    "one package at two versions": Case(
+        "{orders: {port: 7001}, orders-eu: {port: 7002, package: orders}}",
+        ("services orders and orders-eu run from the package orders at different versions: pin orders once",),
+        versions="{orders: 1.0-1, orders-eu: 1.1-1}",
+    ),
+    "a directive that the module relies on": Case(
+        "{orders: {port: 7001, unit: {Service: {NonBlocking: 'no'}}}}",
+        ("'services' entry 'orders' entry 'unit'", "NonBlocking"),
+    ),
     "unknown upstream": Case(
         "{orders: {port: 7001, upstreams: [inventroy]}}",
         (

@@ -7,7 +7,8 @@ from fleet_cli import labfile, paths
 from .catalogs import Catalog, Node
 from .conftest import Compile
 
-BOXES = {box.certname: box for box in labfile.load(paths.control_repo() / "lab.yaml").boxes}
+LAB = labfile.load(paths.control_repo() / "lab.yaml")
+BOXES = {box.certname: box for box in (LAB.server, *LAB.nodes)}
 APP_BOXES = [certname for certname, box in BOXES.items() if box.role == "app"]
 
 
@@ -47,9 +48,7 @@ def test_app_box_runs_every_declared_service_at_the_version_of_its_tier(
     assert catalog.titles("Flask_microservice::Service") == declared
     for name in declared:
         assert catalog[f"Package[{name}]"]["ensure"] == pinned[name]
-        for unit in (f"{name}.socket", f"{name}.service"):
-            service = catalog[f"Service[{unit}]"]
-            assert (service["ensure"], service["enable"]) == ("running", True)
+        assert catalog[f"Flask_microservice_release[{name}]"]["ensure"] == "serving"
 
 
 @pytest.mark.parametrize("certname", APP_BOXES)

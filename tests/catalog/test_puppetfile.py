@@ -104,5 +104,5 @@ def test_module_works_in_a_control_repo_without_our_profiles(compile: Compile) -
       }
     """
     (catalog,) = compile([Node(code=code)])
-    assert "Service[alone.service]" in catalog
+    assert "Flask_microservice_release[alone]" in catalog
     assert not {title for title in catalog.titles("Class") if title.startswith(("Profile", "Role"))}

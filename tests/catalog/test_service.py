@@ -42,6 +42,19 @@ flask_microservice::services:
   gone:
     port: 7001
     ensure: absent
+  gone-for-good:
+    ensure: absent
+    purge: true
+  inventory-eu:
+    package: inventory
+    socket: /run/inventory-eu.sock
+    log: {level: debug, keep: 3, max_size: 5M, max_age: 30}
+    environment: {TZ: UTC, SHARE: '50%'}
+    limits: {memory: 512M, tasks: 64, cpu: 150%, files: 4096}
+    deadlines: {ready: 20, watch: 1}
+    unit:
+      Unit: {Documentation: 'https://example.test/inventory'}
+      Service: {ProtectHome: read-only, BindPaths: [/srv/a, /srv/b]}
 """
 NOTHING = "---\n{}\n"
 
@@ -67,9 +80,9 @@ def catalog(compile: Compile, encrypt: Callable[[str], str]) -> Catalog:
 
 
 def unit(catalog: Catalog, name: str) -> dict[str, list[str]]:
-    """The settings of a unit file; a setting can be there more than once."""
+    """The settings of a service's unit, those for flask-microservice among them; one can be there more than once."""
     settings: dict[str, list[str]] = {}
-    for line in catalog[f"File[/etc/systemd/system/{name}]"]["content"].splitlines():
+    for line in catalog[f"File[/etc/systemd/system/{name}@.service]"]["content"].splitlines():
         key, equals, value = line.partition("=")
         if equals and not line.startswith("#"):
             settings.setdefault(key, []).append(value)
@@ -80,10 +93,9 @@ def test_tier_pin_wins_over_the_version_in_the_declaration(catalog: Catalog) -> 
     assert catalog["Package[inventory]"]["ensure"] == "1.1.0-1"
 
 
-def test_older_version_can_be_installed_but_no_unsigned_one(catalog: Catalog) -> None:
-    options = catalog["Package[inventory]"]["install_options"]
-    assert "--allow-downgrades" in options
-    assert options[-2:] == ["-o", "APT::Get::force-yes=false"]
+def test_packages_of_services_are_installed_together(catalog: Catalog) -> None:
+    packages = {title: catalog[f"Package[{title}]"] for title in ("inventory", "order-items", "foreign")}
+    assert {package["provider"] for package in packages.values()} == {"flask_microservice"}
 
 
 def test_config_file_says_all_that_hiera_does_in_an_order_that_never_changes(catalog: Catalog) -> None:
@@ -138,6 +150,12 @@ def test_data_and_log_are_where_the_package_looks_for_them(catalog: Catalog) -> 
         assert (file["ensure"], file["owner"], file["group"], file["mode"]) == what
 
 
+def test_log_is_rotated_by_age_and_size_as_declared(catalog: Catalog) -> None:
+    lines = [line.strip() for line in catalog["File[/etc/logrotate.d/inventory-eu]"]["content"].splitlines()]
+    assert {"rotate 3", "maxsize 5M", "maxage 30"} <= set(lines)
+    assert "OnCalendar=hourly" in catalog["File[/etc/systemd/system/logrotate.timer.d/hourly.conf]"]["content"]
+
+
 def test_log_is_rotated_daily_for_two_weeks(catalog: Catalog) -> None:
     lines = [line.strip() for line in catalog["File[/etc/logrotate.d/order-items]"]["content"].splitlines()]
     assert "/var/log/order-items/order-items.log {" in lines
@@ -148,23 +166,57 @@ def test_log_is_rotated_daily_for_two_weeks(catalog: Catalog) -> None:
 
 
 def test_socket_listens_where_the_declaration_says(catalog: Catalog) -> None:
-    assert unit(catalog, "order-items.socket")["ListenStream"] == ["0.0.0.0:7001"]
-    assert unit(catalog, "order-items.socket")["Backlog"] == ["99"]
-    assert unit(catalog, "far.socket")["ListenStream"] == ["[2001:db8::1]:7003"]
+    assert unit(catalog, "order-items")["ListenStream"] == ["0.0.0.0:7001"]
+    assert unit(catalog, "order-items")["Backlog"] == ["99"]
+    assert unit(catalog, "far")["ListenStream"] == ["[2001:db8::1]:7003"]
+    assert unit(catalog, "inventory-eu")["ListenStream"] == ["/run/inventory-eu.sock"]
+    assert unit(catalog, "inventory-eu")["SocketGroup"] == ["inventory-eu"]
 
 
 def test_service_runs_what_the_package_brought(catalog: Catalog) -> None:
-    (command,) = unit(catalog, "order-items.service")["ExecStart"]
-    assert command.startswith("/opt/venvs/order-items/bin/gunicorn --preload --workers 3 --threads 5 ")
+    (command,) = unit(catalog, "order-items")["ExecStart"]
+    assert command.startswith("/opt/venvs/order-items/bin/gunicorn --config ")
+    assert " --preload --workers 3 --threads 5 " in command
     assert command.endswith(' --no-control-socket "order_items.application:create_app()"')
 
 
 def test_an_application_that_is_not_from_the_template_is_run_as_it_is_declared(catalog: Catalog) -> None:
-    (command,) = unit(catalog, "foreign.service")["ExecStart"]
-    assert command.startswith("/opt/venvs/foreign/bin/gunicorn --preload ")
+    (command,) = unit(catalog, "foreign")["ExecStart"]
+    assert command.startswith("/opt/venvs/foreign/bin/gunicorn ")
     assert command.endswith(""" "shop.wsgi:make_app(settings='/etc/foreign/default_config.ini')\"""")
-    assert unit(catalog, "foreign.service")["AssertPathExists"] == ["/etc/foreign/default_config.ini"]
     assert "File[/etc/foreign/default_config.ini]" in catalog
+
+
+def test_a_release_runs_with_the_virtualenv_and_the_config_that_are_its_own(catalog: Catalog) -> None:
+    assert unit(catalog, "order-items")["BindReadOnlyPaths"] == [
+        "/opt/releases/order-items/%i/venv:/opt/venvs/order-items",
+        "/opt/releases/order-items/%i/default_config.ini:/etc/order-items/default_config.ini",
+    ]
+
+
+def test_several_services_run_from_one_package_each_with_its_own_files(catalog: Catalog) -> None:
+    settings = unit(catalog, "inventory-eu")
+    assert settings["ExecStart"][0].startswith("/opt/venvs/inventory/bin/gunicorn ")
+    assert (settings["Package"], settings["Version"]) == (["inventory"], ["1.1.0-1"])
+    assert "INVENTORY_CONFIG=/etc/inventory-eu/default_config.ini" in settings["Environment"]
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(catalog["File[/etc/inventory-eu/default_config.ini]"]["content"])
+    assert parser["log"]["file"] == "/var/log/inventory-eu/inventory-eu.log"
+    assert parser["log"]["level"] == "debug"
+    assert parser["database"]["url"] == "sqlite:////var/lib/inventory-eu/inventory-eu.db"
+    assert "Package[inventory-eu]" not in catalog
+
+
+def test_what_a_service_declares_of_its_unit_is_there_and_last(catalog: Catalog) -> None:
+    settings = unit(catalog, "inventory-eu")
+    assert settings["Documentation"] == ["https://example.test/inventory"]
+    assert settings["ProtectHome"] == ["yes", "read-only"]
+    assert settings["BindPaths"] == ["/srv/a", "/srv/b"]
+    assert [settings[key] for key in ("MemoryMax", "TasksMax", "CPUQuota", "LimitNOFILE")] == [
+        ["512M"], ["64"], ["150%"], ["4096"],
+    ]  # fmt: skip
+    assert {'"TZ=UTC"', '"SHARE=50%%"'} <= set(settings["Environment"])
+    assert (settings["ReadyDeadlineSec"], settings["WatchSec"]) == (["20"], ["1"])
 
 
 def test_catalog_says_where_each_service_is_asked_for_its_health(catalog: Catalog) -> None:
@@ -178,27 +230,22 @@ def test_catalog_says_where_each_service_is_asked_for_its_health(catalog: Catalo
 
 
 def test_service_keeps_its_socket_whatever_happens_to_it(catalog: Catalog) -> None:
-    settings = unit(catalog, "order-items.service")
-    assert settings["Requires"] == ["order-items.socket"]
+    settings = unit(catalog, "order-items")
+    assert settings["Sockets"] == ["order-items.socket order-items@%i.socket"]
     assert settings["NonBlocking"] == ["yes"]
     assert settings["StartLimitIntervalSec"] == ["0"]
     assert settings["Type"] == ["notify"]
 
 
-def test_service_does_not_start_without_its_config(catalog: Catalog) -> None:
-    settings = unit(catalog, "order-items.service")
-    assert settings["AssertPathExists"] == ["/etc/order-items/default_config.ini"]
-
-
 def test_service_can_reach_only_the_peers_it_declares(catalog: Catalog) -> None:
-    settings = unit(catalog, "order-items.service")
+    settings = unit(catalog, "order-items")
     assert settings["IPAddressDeny"] == ["any"]
     assert settings["IPAddressAllow"] == ["localhost 192.0.2.0/24 2001:db8::7 2001:db8::1"]
-    assert unit(catalog, "inventory.service")["IPAddressAllow"] == ["localhost"]
+    assert unit(catalog, "inventory")["IPAddressAllow"] == ["localhost"]
 
 
 def test_service_can_write_nothing_but_its_data_and_log(catalog: Catalog) -> None:
-    settings = unit(catalog, "order-items.service")
+    settings = unit(catalog, "order-items")
     assert settings["ProtectSystem"] == ["strict"]
     assert settings["ReadWritePaths"] == ["/var/lib/order-items /var/log/order-items"]
     assert settings["UMask"] == ["0027"]
@@ -214,11 +261,11 @@ def test_service_can_write_nothing_but_its_data_and_log(catalog: Catalog) -> Non
     ],
 )  # fmt: skip
 def test_hardening_is_on(catalog: Catalog, setting: str) -> None:
-    assert unit(catalog, "order-items.service")[setting] == ["yes"]
+    assert unit(catalog, "order-items")[setting] == ["yes"]
 
 
 def test_service_has_no_capability_and_few_system_calls(catalog: Catalog) -> None:
-    settings = unit(catalog, "order-items.service")
+    settings = unit(catalog, "order-items")
     assert settings["CapabilityBoundingSet"] == [""]
     assert settings["AmbientCapabilities"] == [""]
     assert settings["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
@@ -226,60 +273,56 @@ def test_service_has_no_capability_and_few_system_calls(catalog: Catalog) -> Non
 
 
 def test_systemd_understands_the_units(catalog: Catalog, tmp_path: Path) -> None:
-    for name in ("order-items.socket", "order-items.service", "foreign.socket", "foreign.service"):
-        (tmp_path / name).write_text(catalog[f"File[/etc/systemd/system/{name}]"]["content"], encoding="utf-8")
+    for name in ("order-items", "foreign", "inventory-eu"):
+        text = catalog[f"File[/etc/systemd/system/{name}@.service]"]["content"]
+        (tmp_path / f"{name}@1.service").write_text(text, encoding="utf-8")
+        (tmp_path / f"{name}@1.socket").write_text("[Socket]\nListenStream=/run/check.sock\n", encoding="utf-8")
+        (tmp_path / f"{name}.socket").write_text("[Socket]\nListenStream=/run/port.sock\n", encoding="utf-8")
+        (tmp_path / f"{name}.service").write_text("[Service]\nExecStart=/bin/true\n", encoding="utf-8")
+    drain = catalog["File[/etc/systemd/system/flask-microservice-drain.service]"]["content"]
+    (tmp_path / "flask-microservice-drain.service").write_text(drain, encoding="utf-8")
     check = (
-        "for name in order-items foreign; do"
-        " useradd $name && install -D /bin/true /opt/venvs/$name/bin/gunicorn || exit 1; done"
+        "for name in order-items foreign inventory-eu inventory; do"
+        " id $name >/dev/null 2>&1 || useradd $name; install -D /bin/true /opt/venvs/$name/bin/gunicorn || exit 1; done"
         " && cp /units/* /etc/systemd/system && systemd-analyze verify --man=no $(ls /units)"
     )
     result = rootfs.run("toolbox", ["sh", "-c", check], binds={tmp_path: "/units"}, check=False)
-    assert "order-items" not in result.stderr
-    assert "foreign" not in result.stderr
+    assert [line for line in result.stderr.splitlines() if "order-items" in line or "foreign" in line] == []
     assert result.returncode == 0, result.stderr
 
 
-def test_each_change_restarts_the_service_and_only_a_moved_port_the_socket(catalog: Catalog) -> None:
-    service = "Service[order-items.service]"
-    socket = "Service[order-items.socket]"
-    assert catalog[service].references("subscribe") == {
-        "Package[order-items]",
-        "File[/etc/order-items/default_config.ini]",
-    }
-    assert catalog["File[/etc/systemd/system/order-items.service]"].references("notify") == {service}
-    assert catalog["File[/etc/systemd/system/order-items.socket]"].references("notify") == {socket}
-    assert catalog[socket].references("before") == {service}
-    assert not catalog[socket].references("subscribe")
-
-
-def test_config_is_there_before_the_units_and_the_package_before_both(catalog: Catalog) -> None:
+def test_release_is_looked_at_after_all_that_it_is_made_of(catalog: Catalog) -> None:
     part = "Flask_microservice::Service::{}[order-items]".format
-    assert part("Files") in catalog[part("Package")].references("before")
-    assert part("Units") in catalog[part("Files")].references("before")
+    assert part("Files") in catalog["Package[order-items]"].references("before")
+    assert part("Release") in catalog[part("Files")].references("before")
+    unit_file = catalog["File[/etc/systemd/system/order-items@.service]"]
+    assert "Flask_microservice_release[order-items]" in unit_file.references("before")
 
 
-def test_database_is_migrated_by_the_service_itself_before_it_restarts(catalog: Catalog) -> None:
-    migration = catalog["Exec[migrations of order-items]"]
-    assert migration["user"] == "order-items"
-    assert migration["command"].startswith("/usr/bin/order-items db upgrade && ")
-    step = catalog["Flask_microservice::Service::Migration[order-items]"]
-    assert step.references("require") == {"Flask_microservice::Service::Files[order-items]"}
-    assert step.references("before") == {"Flask_microservice::Service::Units[order-items]"}
+def test_database_is_migrated_by_the_service_itself_once_for_each_release(catalog: Catalog) -> None:
+    (command,) = unit(catalog, "order-items")["ExecStartPre"]
+    assert "test -e /opt/releases/order-items/%i/migrated || " in command
+    assert command.endswith("exec /opt/venvs/order-items/bin/order-items db upgrade'")
 
 
 def test_an_application_without_migrations_is_not_asked_for_them(catalog: Catalog) -> None:
-    assert "Exec[migrations of foreign]" not in catalog
+    assert "ExecStartPre" not in unit(catalog, "foreign")
 
 
 def test_absent_service_is_stopped_and_removed_but_its_data_and_log_stay(catalog: Catalog) -> None:
-    for name in ("gone.socket", "gone.service"):
-        service = catalog[f"Service[{name}]"]
-        assert (service["ensure"], service["enable"]) == ("stopped", False)
-        assert catalog[f"File[/etc/systemd/system/{name}]"]["ensure"] == "absent"
+    assert catalog["Flask_microservice_release[gone]"]["ensure"] == "absent"
     assert catalog["Package[gone]"]["ensure"] == "purged"
-    assert catalog["File[/etc/gone]"]["ensure"] == "absent"
+    for path in ("/etc/gone", "/etc/systemd/system/gone@.service", "/etc/logrotate.d/gone"):
+        assert catalog[f"File[{path}]"]["ensure"] == "absent"
     for kept in ("File[/var/lib/gone]", "File[/var/log/gone]", "User[gone]"):
         assert kept not in catalog
+
+
+def test_absent_service_is_purged_with_data_and_log_if_that_is_said(catalog: Catalog) -> None:
+    for path in ("/var/lib/gone-for-good", "/var/log/gone-for-good"):
+        assert catalog[f"File[{path}]"]["ensure"] == "absent"
+    for account in ("User", "Group"):
+        assert catalog[f"{account}[gone-for-good]"]["ensure"] == "absent"
 
 
 def test_define_can_be_used_without_the_class(compile: Compile) -> None:
@@ -287,6 +330,6 @@ def test_define_can_be_used_without_the_class(compile: Compile) -> None:
     bad_name = "flask_microservice::service { 'Not_A_Name': port => 7001, version => '1.0' }"
     no_version = "flask_microservice::service { 'alone': port => 7001 }"
     good, misnamed, unversioned = compile([Node(code=text) for text in (code, bad_name, no_version)])
-    assert "Service[alone.service]" in good
+    assert "Flask_microservice_release[alone]" in good
     assert "'Not_A_Name' can't be a service's name" in misnamed.error
     assert "Flask_microservice::Service['alone'] has no version" in unversioned.error

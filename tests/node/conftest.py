@@ -29,12 +29,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "service" in metafunc.fixturenames:
         metafunc.parametrize("service", DEPLOYED, ids=[f"{one.name}-on-{one.box.name}" for one in DEPLOYED])
     if "box" in metafunc.fixturenames:
-        metafunc.parametrize("box", LAB.boxes, ids=[box.name for box in LAB.boxes])
+        boxes = [LAB.server, *LAB.nodes]
+        metafunc.parametrize("box", boxes, ids=[box.name for box in boxes])
 
 
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     return LAB
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """This checkout."""
+    return REPO
 
 
 @pytest.fixture(scope="session")
@@ -83,5 +90,5 @@ def production_restored(fleet: Fleet) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def second_run(lab: Lab) -> dict[str, agents.AgentRun]:
-    """A further agent run on every box, the Puppet server too, by box name."""
-    return {run.node: run for run in agents.run(lab.boxes)}
+    """A further agent run on every box that has one, the Puppet server too, by box name."""
+    return {run.node: run for run in agents.run([lab.server, *lab.nodes])}

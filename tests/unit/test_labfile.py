@@ -12,6 +12,7 @@ network: 10.77.0.0/24
 boxes:
   - {name: puppet, role: puppetserver, tier: production, address: 10.77.0.10}
   - {name: app1, role: app, tier: production, address: 10.77.0.31}
+  - {name: bare1, role: bare, tier: none, address: 10.77.0.61}
 services:
   - {name: inventory, version: 1.0.0}
   - {name: orders, version: 1.0.0, upstream: inventory}

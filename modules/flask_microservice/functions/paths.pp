@@ -4,23 +4,27 @@
 # one of these paths.
 #
 # @param service the service's name
+# @param package the name of its package, where several services run from one
 # @return where its parts are, and the WSGI application of a service made from the template
 #
 # @example The config file that Puppet writes
 #   flask_microservice::paths('orders')['config']  # /etc/orders/default_config.ini
-function flask_microservice::paths(Flask_microservice::Name $service) >> Flask_microservice::Paths {
-  $python_package = regsubst($service, '-', '_', 'G')
+function flask_microservice::paths(
+  Flask_microservice::Name $service,
+  Flask_microservice::Name $package = $service,
+) >> Flask_microservice::Paths {
+  $python_package = regsubst($package, '-', '_', 'G')
   $paths = {
-    'virtualenv'  => "/opt/venvs/${service}",
-    'command'     => "/usr/bin/${service}",
+    'virtualenv'  => "/opt/venvs/${package}",
+    'command'     => "/usr/bin/${package}",
     'config_dir'  => "/etc/${service}",
     'config'      => "/etc/${service}/default_config.ini",
     'data_dir'    => "/var/lib/${service}",
     'log_dir'     => "/var/log/${service}",
     'log'         => "/var/log/${service}/${service}.log",
     'logrotate'   => "/etc/logrotate.d/${service}",
-    'socket'      => "/etc/systemd/system/${service}.socket",
-    'service'     => "/etc/systemd/system/${service}.service",
+    'releases'    => "/opt/releases/${service}",
+    'unit'        => "/etc/systemd/system/${service}@.service",
     'application' => "${python_package}.application:create_app()",
   }
   $paths

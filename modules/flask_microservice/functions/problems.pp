@@ -12,21 +12,17 @@ function flask_microservice::problems(
   Hash[Flask_microservice::Name, Flask_microservice::Version] $versions,
   Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets,
 ) >> Array[String[1]] {
-  $names_by_port = $services.group_by |$name, $declared| { $declared['port'] }.map |$port, $entries| {
-    [$port, $entries.map |$entry| { $entry[0] }]
-  }
-  $shared_ports = $names_by_port.filter |$entry| { $entry[1].length > 1 }.map |$entry| {
-    "services ${entry[1].sort.join(' and ')} share port ${entry[0]}: give each its own 'port' in flask_microservice::services"
-  }
   $of_each = $services.map |$name, $declared| {
-    $version = $versions[$name].lest || { $declared['version'] }
+    $version = flask_microservice::version_of($name, $declared, $versions)
     $unpinned = $version ? {
       undef   => ["service ${name} has no version: pin one in flask_microservice::versions (${name}: 'VERSION')"],
       default => [],
     }
     $unpinned
-    + flask_microservice::upstream_problems($name, $declared, $services.keys)
+    + flask_microservice::upstream_problems($name, $declared, $services)
     + flask_microservice::secret_problems($name, $declared, $secrets)
   }
-  $shared_ports + $of_each.flatten
+  flask_microservice::listen_problems($services)
+  + flask_microservice::package_problems($services, $versions)
+  + $of_each.flatten
 }

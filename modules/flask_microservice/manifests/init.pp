@@ -16,6 +16,9 @@
 # @param apt_source
 #   The file in /etc/apt that names the repository of the services. With it, only that repository's index is fetched when
 #   a version is not known yet; without it, all of them.
+# @param drain_seconds
+#   For how long a service answers its health check with 503, and serves on, before it is removed or its machine goes down.
+#   Where a balancer is in front of it: a little longer than that takes to notice.
 #
 # @example In Hiera, one service and its version
 #   flask_microservice::services:
@@ -31,11 +34,16 @@ class flask_microservice (
   Hash[Flask_microservice::Name, Flask_microservice::Version] $versions = {},
   Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets = Sensitive({}),
   Optional[Stdlib::Absolutepath] $apt_source = undef,
+  Integer[0] $drain_seconds = 0,
 ) {
   $present = $services.filter |$name, $declared| { $declared['ensure'] != 'absent' }
   $problems = flask_microservice::problems($present, $versions, $secrets)
   unless $problems.empty {
     fail("flask_microservice can't run the declared services: ${problems.join('; ')}")
+  }
+
+  class { 'flask_microservice::program':
+    drain_seconds => $drain_seconds,
   }
 
   $services.each |$name, $declared| {
@@ -47,10 +55,11 @@ class flask_microservice (
     $addresses = $upstreams.map |$_, $its| { $its['address'] }.filter |$address| { !($address in [undef, '0.0.0.0', '::']) }
 
     flask_microservice::service { $name:
-      version    => $versions[$name].lest || { $declared['version'] },
+      version    => flask_microservice::version_of($name, $declared, $versions),
       config     => $config + ($section.empty ? { true => {}, default => { 'upstreams' => $section } }),
       secrets    => flask_microservice::secrets_of($name, $declared, $secrets),
       peers      => $declared['peers'].lest || { [] } + $addresses,
+      drain      => $drain_seconds,
       apt_source => $apt_source,
       *          => $declared - ['version', 'config', 'secrets', 'peers', 'upstreams'],
     }

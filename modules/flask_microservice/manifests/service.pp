@@ -1,17 +1,26 @@
-# @summary One Flask microservice: package, account, config, log rotation, socket and service unit
+# @summary One Flask microservice: package, account, config, log rotation, and the release that serves
 #
-# What the package brings and where is fixed: see `flask_microservice::paths`. The service is restarted once when its
-# package, config or unit changed, and behind an open socket: what arrives meanwhile waits. A new port or address does
-# close the old socket.
+# What the package brings and where is fixed: see `flask_microservice::paths`. When its version, its config or the way it
+# runs changes, that is a new release: it is prepared beside the one that serves, tried where no client reaches it, and takes
+# over the open port only when it has been ready for long enough. Whatever is wrong with it fails the run, and the old release
+# goes on serving.
 #
-# @see systemd.socket(5), systemd.exec(5), systemd.resource-control(5)
+# @see systemd.socket(5), systemd.exec(5), systemd.resource-control(5), `flask-microservice --help` on a node
 #
 # @param port
-#   The TCP port that it listens on.
+#   The TCP port that it listens on. A service has a port or a socket.
+# @param socket
+#   The unix socket that it listens on, in the place of a port: for a web server on the same machine, whose account has to
+#   be in the service's group.
 # @param version
 #   The exact version of its package; an older one than is installed is a step back. Needed unless `ensure` is absent.
 # @param ensure
-#   `absent` stops it and removes package, config and units; /var/lib/NAME, /var/log/NAME and the account that owns them stay.
+#   `absent` stops it and removes package, config, units and releases; its data, its log and the account that owns them stay.
+# @param purge
+#   With `ensure => absent`: whether data, log and account go as well.
+# @param package
+#   The Debian package that it runs from, where that has another name: several services can run from one package, at one
+#   version.
 # @param address
 #   The address that it listens on: all, if not told otherwise.
 # @param config
@@ -23,25 +32,41 @@
 # @param health_path
 #   The path that answers 200 when it can serve. An application that was not made from the template may have another.
 # @param migrations
-#   Whether to run `NAME db upgrade` when its package or config changed, before it restarts. Services of the template have
-#   that command; an application of another shape does not, so the default is no where `application` is given.
+#   Whether to run `NAME db upgrade` before a new release is tried. Services of the template have that command; an
+#   application of another shape does not, so the default is no where `application` is given.
 # @param workers
 #   How many processes answer requests.
 # @param threads
 #   How many threads each of them has.
 # @param backlog
-#   How many connections wait, at most, while all threads are busy or the service restarts.
+#   How many connections wait, at most, while all threads are busy.
 # @param peers
 #   Addresses and networks, besides the loopback ones, that it may connect to: a database, upstreams on other nodes. Who
 #   may connect to it is not limited here.
+# @param environment
+#   Environment variables, none of them a secret.
+# @param limits
+#   How much memory, how many tasks, how much processor time and how many open files it may have.
+# @param unit
+#   Further directives of its unit, such as those that open something which is closed to other services.
+# @param deadlines
+#   How long the steps of a switch may take, in seconds; those that are not given are as in the example.
+# @param keep
+#   How many releases stay on the node: the one that serves, and those to go back to.
+# @param log
+#   The level of its log, and how long it is kept.
+# @param drain
+#   For how many seconds it answers its health check with 503, and serves on, before it is removed: so that balancers turn
+#   away first.
 # @param apt_source
 #   The file in /etc/apt that names the repository of the package; see the class.
 #
 # @example A service that talks to itself only
 #   flask_microservice::service { 'inventory':
-#     port    => 7002,
-#     version => '1.0.0-1',
-#     config  => { 'log' => { 'level' => 'info' } },
+#     port      => 7002,
+#     version   => '1.0.0-1',
+#     config    => { 'log' => { 'level' => 'info' } },
+#     deadlines => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25 },
 #   }
 #
 # @example An application from PyPI that knows nothing of this module
@@ -52,9 +77,12 @@
 #     health_path => '/status/200',
 #   }
 define flask_microservice::service (
-  Flask_microservice::Port $port,
+  Optional[Flask_microservice::Port] $port = undef,
+  Optional[Stdlib::Absolutepath] $socket = undef,
   Optional[Flask_microservice::Version] $version = undef,
   Enum['present', 'absent'] $ensure = 'present',
+  Boolean $purge = false,
+  Optional[Flask_microservice::Name] $package = undef,
   Stdlib::IP::Address::Nosubnet $address = '0.0.0.0',
   Flask_microservice::Config $config = {},
   Sensitive[Flask_microservice::Config] $secrets = Sensitive({}),
@@ -65,41 +93,72 @@ define flask_microservice::service (
   Integer[1] $threads = 8,
   Integer[1] $backlog = 2048,
   Array[Stdlib::IP::Address] $peers = [],
+  Flask_microservice::Environment $environment = {},
+  Flask_microservice::Limits $limits = {},
+  Flask_microservice::Directives $unit = {},
+  Flask_microservice::Some_deadlines $deadlines = {},
+  Integer[1] $keep = 3,
+  Flask_microservice::Log $log = {},
+  Integer[0] $drain = 0,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
 ) {
   assert_type(Flask_microservice::Name, $name) |$expected, $actual| {
     fail("'${name}' can't be a service's name: lower-case words joined by single dashes, 2 to 32 characters in all")
   }
 
+  include flask_microservice::program
+
+  $deb = $package.lest || { $name }
+
   if $ensure == 'present' {
     unless $version {
       fail("Flask_microservice::Service['${name}'] has no version: name the exact one to install")
     }
-    flask_microservice::service::package { $name:
-      version    => $version,
-      apt_source => $apt_source,
+    if $port and $socket or !$port and !$socket {
+      fail("Flask_microservice::Service['${name}'] needs a port or a socket, and not both")
     }
-    -> flask_microservice::service::files { $name:
-      settings => flask_microservice::settings($config, $secrets),
+
+    # Its provider brings all packages of a run in one transaction of apt, and asks dpkg once for all of them.
+    ensure_resource('package', $deb, {
+        ensure          => $version,
+        provider        => 'flask_microservice',
+        source          => $apt_source,
+        install_options => ['--allow-downgrades'],
+    })
+
+    $base = flask_microservice::base_config($name, $deb, $application =~ Undef, $log)
+    flask_microservice::service::files { $name:
+      package  => $deb,
+      settings => flask_microservice::settings(flask_microservice::merged($base, $config), $secrets),
+      log      => $log,
     }
-    -> flask_microservice::service::units { $name:
-      application => $application.lest || { flask_microservice::paths($name)['application'] },
-      address     => $address,
-      port        => $port,
+
+    flask_microservice::service::release { $name:
+      package     => $deb,
+      version     => $version,
+      listen      => $socket.lest || { flask_microservice::listen($address, $port) },
       backlog     => $backlog,
+      application => $application,
+      health_path => $health_path,
+      migrations  => $migrations,
       workers     => $workers,
       threads     => $threads,
       peers       => $peers,
+      environment => $environment,
+      limits      => $limits,
+      directives  => $unit,
+      deadlines   => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25 } + $deadlines,
+      keep        => $keep,
     }
 
-    if $migrations {
-      flask_microservice::service::migration { $name:
-        version => $version,
-        require => Flask_microservice::Service::Files[$name],
-        before  => Flask_microservice::Service::Units[$name],
-      }
-    }
+    Package[$deb]
+    -> Flask_microservice::Service::Files[$name]
+    -> Flask_microservice::Service::Release[$name]
   } else {
-    flask_microservice::service::removal { $name: }
+    flask_microservice::service::removal { $name:
+      package => $deb,
+      purge   => $purge,
+      drain   => $drain,
+    }
   }
 }

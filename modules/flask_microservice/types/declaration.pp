@@ -3,9 +3,12 @@
 # The keys are parameters of `flask_microservice::service`, which says what each does, and two that the class resolves:
 # `upstreams`, names of other services of the node, and `secrets`, names of keys whose values stand encrypted elsewhere.
 type Flask_microservice::Declaration = Struct[{
-    port                  => Flask_microservice::Port,
+    Optional[port]        => Flask_microservice::Port,
+    Optional[socket]      => Stdlib::Absolutepath,
     Optional[ensure]      => Enum['present', 'absent'],
+    Optional[purge]       => Boolean,
     Optional[version]     => Flask_microservice::Version,
+    Optional[package]     => Flask_microservice::Name,
     Optional[address]     => Stdlib::IP::Address::Nosubnet,
     Optional[upstreams]   => Array[Flask_microservice::Name],
     Optional[config]      => Flask_microservice::Config,
@@ -17,4 +20,10 @@ type Flask_microservice::Declaration = Struct[{
     Optional[threads]     => Integer[1],
     Optional[backlog]     => Integer[1],
     Optional[peers]       => Array[Stdlib::IP::Address],
+    Optional[environment] => Flask_microservice::Environment,
+    Optional[limits]      => Flask_microservice::Limits,
+    Optional[unit]        => Flask_microservice::Directives,
+    Optional[deadlines]   => Flask_microservice::Some_deadlines,
+    Optional[keep]        => Integer[1],
+    Optional[log]         => Flask_microservice::Log,
 }]

@@ -8,7 +8,7 @@ type Flask_microservice::Paths = Struct[{
     log_dir     => Stdlib::Absolutepath,
     log         => Stdlib::Absolutepath,
     logrotate   => Stdlib::Absolutepath,
-    socket      => Stdlib::Absolutepath,
-    service     => Stdlib::Absolutepath,
+    releases    => Stdlib::Absolutepath,
+    unit        => Stdlib::Absolutepath,
     application => Flask_microservice::Application,
 }]

@@ -31,7 +31,7 @@ def up(context: Context, boxes: tuple[str, ...]) -> None:
     for url in [service.url for box in boxes_now for service in box.services][-1:]:
         click.echo(f"  curl {url}/api/v1/items")
     click.echo("  scripts/fleet test node          # what Hiera declares is what the boxes have")
-    click.echo(f"  scripts/fleet lab ssh {context.lab.boxes[-1].name}")
+    click.echo(f"  scripts/fleet lab ssh {context.lab.nodes[-1].name}")
     click.echo("  edit hieradata/, git commit, then: scripts/fleet deploy && scripts/fleet run")
     click.echo("  scripts/fleet lab down")
     if not steps.finished:

@@ -1,12 +1,16 @@
 # @summary The account, directories, config file and log rotation of one service
 #
+# @param package the name of its package
 # @param settings everything that its config file says
+# @param log how long its log is kept
 #
 # @api private
 define flask_microservice::service::files (
+  Flask_microservice::Name $package,
   Sensitive[Flask_microservice::Config] $settings,
+  Flask_microservice::Log $log,
 ) {
-  $paths = flask_microservice::paths($name)
+  $paths = flask_microservice::paths($name, $package)
 
   include flask_microservice::logrotate
 
@@ -66,7 +70,13 @@ define flask_microservice::service::files (
     owner   => 'root',
     group   => 'root',
     mode    => '0644',
-    content => epp('flask_microservice/logrotate.epp', { log => $paths['log'], service => $name }),
+    content => epp('flask_microservice/logrotate.epp', {
+        log      => $paths['log'],
+        service  => $name,
+        keep     => $log['keep'].lest || { 14 },
+        max_size => $log['max_size'].lest || { '100M' },
+        max_age  => $log['max_age'],
+    }),
     require => Class['flask_microservice::logrotate'],
   }
 }

@@ -1,23 +1,44 @@
 # @summary Stops one service and removes what made it run; its data, its log and the account that owns them stay
 #
+# @param package the name of its package
+# @param purge whether data, log and account go as well
+# @param drain for how many seconds it tells balancers to turn away before it stops
+#
 # @api private
-define flask_microservice::service::removal {
-  $paths = flask_microservice::paths($name)
+define flask_microservice::service::removal (
+  Flask_microservice::Name $package,
+  Boolean $purge,
+  Integer[0] $drain,
+) {
+  $paths = flask_microservice::paths($name, $package)
 
-  # The socket first: a request would start the service again.
-  service { ["${name}.socket", "${name}.service"]:
-    ensure   => stopped,
-    enable   => false,
-    provider => systemd,
+  flask_microservice_release { $name:
+    ensure  => absent,
+    drain   => $drain,
+    require => Class['flask_microservice::program'],
   }
-  -> file { [$paths['socket'], $paths['service'], $paths['logrotate'], $paths['config'], $paths['config_dir']]:
+  -> file { [$paths['unit'], $paths['logrotate'], $paths['config'], $paths['config_dir']]:
     ensure => absent,
     force  => true,
     backup => false,
   }
-  -> package { $name:
-    ensure   => purged,
-    provider => apt,
+
+  # Another service of the node may run from the same package.
+  ensure_resource('package', $package, { ensure => purged, provider => 'flask_microservice' })
+  Flask_microservice_release[$name] -> Package[$package]
+
+  if $purge {
+    file { [$paths['data_dir'], $paths['log_dir']]:
+      ensure  => absent,
+      force   => true,
+      backup  => false,
+      require => Flask_microservice_release[$name],
+    }
+    -> user { $name:
+      ensure => absent,
+    }
+    -> group { $name:
+      ensure => absent,
+    }
   }
-  Service["${name}.socket"] -> Service["${name}.service"]
 }

@@ -1,0 +1,19 @@
+# @summary What is wrong with the packages of a node's services: one that several run from has one version
+#
+# @param services what flask_microservice::services declares, those with `ensure: absent` left out
+# @param versions flask_microservice::versions
+# @return one sentence a problem; none if all is well
+#
+# @api private
+function flask_microservice::package_problems(
+  Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services,
+  Hash[Flask_microservice::Name, Flask_microservice::Version] $versions,
+) >> Array[String[1]] {
+  $services.keys.group_by |$name| { $services[$name]['package'].lest || { $name } }.map |$package, $names| {
+    $found = $names.map |$name| { flask_microservice::version_of($name, $services[$name], $versions) }.unique
+    $found.length ? {
+      1       => undef,
+      default => "services ${names.sort.join(' and ')} run from the package ${package} at different versions: pin ${package} once in flask_microservice::versions",
+    }
+  }.filter |$problem| { $problem }
+}

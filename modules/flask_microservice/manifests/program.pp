@@ -1,0 +1,47 @@
+# @summary The program that switches releases on a node, and what its services share
+#
+# `flask-microservice --help` on a node says what an operator can do with it.
+#
+# @param drain_seconds
+#   For how long, when the machine goes down, its services answer their health checks with 503 and serve on, so that
+#   balancers turn away first. With 0 they stop at once.
+#
+# @example On a node whose services are behind a balancer that checks every second
+#   class { 'flask_microservice::program':
+#     drain_seconds => 5,
+#   }
+class flask_microservice::program (
+  Integer[0] $drain_seconds = 0,
+) {
+  file {
+    default:
+      ensure => file,
+      owner  => 'root',
+      group  => 'root',
+      mode   => '0644',
+      ;
+    '/usr/local/sbin/flask-microservice':
+      mode   => '0755',
+      source => 'puppet:///modules/flask_microservice/flask_microservice.py',
+      ;
+    '/usr/local/lib/flask-microservice':
+      ensure => directory,
+      mode   => '0755',
+      ;
+    '/usr/local/lib/flask-microservice/gunicorn.conf.py':
+      source => 'puppet:///modules/flask_microservice/gunicorn.conf.py',
+      ;
+    ['/opt/venvs', '/opt/releases']:
+      ensure => directory,
+      mode   => '0755',
+      ;
+    '/etc/systemd/system/flask-microservice-drain.service':
+      content => epp('flask_microservice/drain.service.epp', { seconds => $drain_seconds }),
+      ;
+  }
+  -> service { 'flask-microservice-drain.service':
+    ensure   => running,
+    enable   => true,
+    provider => systemd,
+  }
+}

@@ -1,0 +1,13 @@
+# @summary What a service may use of its machine
+#
+# memory: bytes, with a suffix K, M, G or T, or a percentage of the machine's (MemoryMax=); tasks: threads and processes
+# (TasksMax=); cpu: percent of one processor, so 200% is two (CPUQuota=); files: open files and sockets of each process
+# (LimitNOFILE=).
+#
+# @see systemd.resource-control(5), systemd.exec(5)
+type Flask_microservice::Limits = Struct[{
+    Optional[memory] => Pattern[/\A[1-9][0-9]*([KMGT]|%)?\z/],
+    Optional[tasks]  => Integer[1],
+    Optional[cpu]    => Pattern[/\A[1-9][0-9]*%\z/],
+    Optional[files]  => Integer[64],
+}]
