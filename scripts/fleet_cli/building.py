@@ -1,6 +1,7 @@
 """From a service's source to its Debian package, in a clean Debian 13 that is thrown away afterwards."""
 
 import hashlib
+import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,10 +21,14 @@ NOT_SOURCE = (
     ".ruff_cache",
     "*.egg-info",
 )
+UNREACHABLE = re.compile(r"^E: Failed to fetch |NewConnectionError|NameResolutionError", re.MULTILINE)
+"""What apt and pip say when they do not reach their servers."""
+UNREACHABLE_HINT = "\nsomething could not be fetched: check the network, the apt sources and the pip configuration"
+
 _BUILD = """
 set -eu
 cd "/build/$1"
-apt-get -q -y --no-install-recommends build-dep . >/dev/null
+apt-get -q -y --no-install-recommends -o APT::Sandbox::User=root build-dep . >/dev/null
 chown -R root: .
 exec dpkg-buildpackage --build=binary --no-sign
 """
@@ -77,7 +82,8 @@ def build(source: Path, output: Path) -> list[Package]:
             )
         except CommandFailedError as error:
             tail = "\n".join(log[-40:])
-            raise FleetError(f"{source}: the build ended with status {error.status}:\n{tail}") from None
+            hint = UNREACHABLE_HINT if UNREACHABLE.search("\n".join(log)) else ""
+            raise FleetError(f"{source}: the build ended with status {error.status}:\n{tail}{hint}") from None
         output.mkdir(parents=True, exist_ok=True)
         built = sorted(scratch.glob("*.deb"))
         if not built:

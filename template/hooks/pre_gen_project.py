@@ -70,6 +70,83 @@ TAKEN = frozenset(
     ]
 )
 
+# The service's account and package have its name. These accounts are Debian's (base-passwd) or of the packages that
+# nodes and servers of the fleet have; a package in the place of one of these would break the machine.
+SYSTEM = frozenset(
+    [
+        "apt",
+        "aptly",
+        "backup",
+        "base-files",
+        "base-passwd",
+        "bash",
+        "bin",
+        "ca-certificates",
+        "coreutils",
+        "cron",
+        "curl",
+        "daemon",
+        "dash",
+        "dbus",
+        "debconf",
+        "dpkg",
+        "facter",
+        "games",
+        "git",
+        "gnats",
+        "grep",
+        "gzip",
+        "haproxy",
+        "init",
+        "irc",
+        "libc-bin",
+        "list",
+        "login",
+        "logrotate",
+        "lp",
+        "mail",
+        "man",
+        "messagebus",
+        "mount",
+        "news",
+        "nftables",
+        "nginx",
+        "nobody",
+        "openssh-server",
+        "openssl",
+        "passwd",
+        "perl",
+        "postgres",
+        "postgresql",
+        "proxy",
+        "puppet",
+        "puppet-agent",
+        "puppetdb",
+        "puppetserver",
+        "python3",
+        "r10k",
+        "root",
+        "rsyslog",
+        "ruby",
+        "sed",
+        "ssh",
+        "sshd",
+        "staff",
+        "sudo",
+        "sync",
+        "sys",
+        "syslog",
+        "systemd",
+        "tar",
+        "tzdata",
+        "udev",
+        "users",
+        "util-linux",
+        "uucp",
+        "www-data",
+    ]
+)
+
 
 def name_fault(name: str) -> str:
     """Why NAME can not be the name of a service, or an empty string."""
@@ -81,6 +158,8 @@ def name_fault(name: str) -> str:
         )
     if not package.isidentifier() or keyword.iskeyword(package):
         return f"gives the Python package {package!r}, which is a keyword of Python: choose another name"
+    if name in SYSTEM:
+        return "is that of an account or a package that Debian has: choose another name"
     if package in sys.stdlib_module_names:
         return f"gives the Python package {package!r}, which would hide Python's own module: choose another name"
     if package in TAKEN:

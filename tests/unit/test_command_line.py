@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleet_cli import building, deploying, host, process, steps
+from fleet_cli import building, deploying, host, labfile, process, steps, suite
 from fleet_cli.errors import CommandFailedError, FleetError
 
 REPO = Path(__file__).resolve().parents[2]
@@ -128,6 +128,40 @@ def test_without_a_network_the_first_call_says_so(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "check the network and the pip configuration" in result.stderr
     assert not (tmp_path / ".venv/made-from").exists(), "half an environment was taken for a whole one"
+
+
+def test_packages_that_apt_does_not_reach_are_named(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to take the network away")
+    # Lists of its own: what this machine's apt knows stays as it is.
+    settings = tmp_path / "apt.conf"
+    settings.write_text(f'Dir::State::Lists "{tmp_path}/lists";\nAcquire::Retries "0";\n', encoding="utf-8")
+    code = "from fleet_cli import host; host.ensure_packages(('dnsmasq-base-of-nowhere',))"
+    result = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(REPO / "scripts"), "APT_CONFIG": str(settings)},
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "apt could not install dnsmasq-base-of-nowhere: check its network and apt sources" in result.stderr
+
+
+# The ids keep what is chosen out of this test's own name, which would else be chosen too, and again.
+@pytest.mark.parametrize(("chosen", "status"), [("no_such_test", 1), ("a_missing_file_is_named", 0)], ids=["0", "1"])
+def test_a_selection_that_chooses_nothing_has_not_passed(
+    chosen: str, status: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(suite, "_prepare", lambda *_, **__: None)
+    lab = labfile.load(REPO / "lab.yaml")
+    assert suite.run(lab, REPO, ["unit"], ["-q", "-k", chosen], require_lab=False) == status
+    assert f"unit tests:     {'none selected' if status else 'passed'}" in capfd.readouterr().out
+
+
+def test_a_named_file_of_tests_runs_alone(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(suite, "_prepare", lambda *_, **__: None)
+    lab = labfile.load(REPO / "lab.yaml")
+    assert suite.run(lab, REPO, ["unit"], ["--collect-only", "-q", "tests/unit/test_labfile.py"], require_lab=False) == 0
+    collected = {line.partition("::")[0] for line in capfd.readouterr().out.splitlines() if "::" in line}
+    assert collected == {"tests/unit/test_labfile.py"}
 
 
 def test_two_at_once_do_not_touch_the_same_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

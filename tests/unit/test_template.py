@@ -200,6 +200,10 @@ def test_a_new_service_passes_its_own_linter(render: Render, answers: dict[str, 
         ("sqlalchemy", "hide a library"),
         ("flask-migrate", "hide a library"),
         ("tests", "hide a library"),
+        ("root", "an account or a package that Debian has"),
+        ("www-data", "an account or a package that Debian has"),
+        ("systemd", "an account or a package that Debian has"),
+        ("python3", "an account or a package that Debian has"),
     ],
 )
 def test_a_name_that_would_not_build_is_refused(
@@ -329,6 +333,14 @@ def test_every_library_is_pinned_and_hashed_and_no_index_is_named(render: Render
     assert all(re.fullmatch(r"==[0-9.]+", pin) for _, pin, _ in entries)
     wanted = re.findall(r"^([a-z0-9-]+)", (service / f"{requirements}.in").read_text(), re.MULTILINE)
     assert set(wanted) <= {name for name, _, _ in entries}
+
+
+@pytest.mark.parametrize("requirements", ["requirements.in", "requirements-test.in"])
+def test_every_library_has_a_reason(render: Render, requirements: str) -> None:
+    lines = (render(name="orders") / requirements).read_text().split("\n\n")[1].splitlines()
+    libraries = [number for number, line in enumerate(lines) if not line.startswith("#")]
+    assert len(libraries) > 2
+    assert [lines[number] for number in libraries if number == 0 or not lines[number - 1].startswith("# ")] == []
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The tables follow the models, on SQLite and on PostgreSQL, however many bring them up to date at once."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -151,6 +152,45 @@ def test_check_says_whether_the_tables_are_current(app: Flask) -> None:
     assert CliRunner().invoke(cli, ["db", "upgrade"]).output.splitlines()[-1] == "at 0001, as before"
 
 
+@pytest.mark.parametrize(
+    ("command", "after"),
+    [
+        (["heads"], "0001"),
+        (["history"], "0001"),
+        (["show"], "0001"),
+        (["stamp", "base"], None),
+        (["downgrade"], None),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_the_commands_of_flask_migrate_know_the_migrations(app: Flask, command: list[str], after: str | None) -> None:
+    flask_migrate.upgrade()
+    result = CliRunner().invoke(cli, ["db", *command])
+    assert result.exit_code == 0, result.output
+    assert database.revision() == after
+
+
+@pytest.mark.slow
+def test_current_says_where_the_tables_are(app: Flask) -> None:
+    flask_migrate.upgrade()
+    # Alembic prints to the terminal that it found when it was loaded.
+    command = [sys.executable, "-c", "from {{ cookiecutter.__package }}.manage import cli; cli()", "db", "current"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (result.returncode, result.stdout) == (0, "0001 (head)\n"), result.stderr
+
+
+def test_a_changed_model_becomes_a_migration(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flask_migrate.upgrade()
+    copied = shutil.copytree(database.MIGRATIONS, tmp_path / "migrations")
+    monkeypatch.setattr(database.migrate, "directory", str(copied))
+    with db.engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE items"))
+    result = CliRunner().invoke(cli, ["db", "revision", "--autogenerate", "-m", "items again", "--rev-id", "0002"])
+    assert result.exit_code == 0, result.output
+    (written,) = (copied / "versions").glob("0002_*.py")
+    assert "create_table('items'" in written.read_text().replace('"', "'")
+
+
 def test_an_older_release_lives_with_the_tables_of_a_newer_one(app: Flask) -> None:
     flask_migrate.upgrade()
     with db.engine.begin() as connection:
@@ -171,17 +211,25 @@ def test_not_ready_before_the_migrations(app: Flask) -> None:
 @pytest.mark.parametrize(
     "url", ["sqlite:////absent/service.db", "postgresql://user:hunter2@127.0.0.1:9/service?connect_timeout=1"]
 )
-def test_an_unreachable_database_is_named_as_the_reason_and_its_password_is_not(site: Site, url: str) -> None:
+def test_an_unreachable_database_is_named_as_the_reason_and_its_password_is_not(
+    site: Site, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     site(f"[log]\nfile =\n[database]\nurl = {url}\ntimeout = 1\n")
     client = create_app().test_client()
     answer = client.get("{{ cookiecutter.__ready }}")
     assert answer.status_code == 503
     assert answer.json["reason"].startswith("the database can not be used: ")
     assert "hunter2" not in answer.text
-    assert client.get("/api/v1/items/1").status_code == 503
-    for command in (["db", "check"], ["db", "upgrade"]):
-        result = CliRunner().invoke(cli, command)
-        assert result.exit_code == 1
+    problem = client.get("/api/v1/items/1")
+    assert problem.status_code == 503
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (failure,) = [line for line in lines if line["level"] == "error"]
+    assert failure["message"].startswith("the database can not be used: ")
+    assert failure["trace_id"] == problem.json["trace_id"]
+    assert "hunter2" not in str(failure)
+    for command in ("check", "upgrade", "current", "downgrade"):
+        result = CliRunner().invoke(cli, ["db", command])
+        assert (result.exit_code, type(result.exception)) == (1, SystemExit), result.output
         assert "hunter2" not in result.output
 
 

@@ -83,14 +83,19 @@ def _script() -> ScriptDirectory:
     return ScriptDirectory(str(MIGRATIONS))
 
 
+def why(error: sa.exc.SQLAlchemyError) -> str:
+    """What the database said, in one line, without the statement."""
+    said = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
+    return f"the database can not be used: {said[0]}"
+
+
 def revision() -> str | None:
     """The migration that the database is at, None if it has had none; DatabaseError if it can not be asked."""
     try:
         with db.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     except sa.exc.SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise DatabaseError(f"the database can not be used: {cause}") from error
+        raise DatabaseError(why(error)) from error
 
 
 def is_ahead(current: str | None) -> bool:

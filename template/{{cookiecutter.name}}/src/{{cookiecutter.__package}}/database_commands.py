@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from copy import copy
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
@@ -9,6 +10,7 @@ from typing import ParamSpec
 import click
 import flask_migrate  # type: ignore[import-untyped]
 import sqlalchemy as sa
+from flask import g
 from flask.cli import with_appcontext
 from flask_migrate import cli as flask_migrate_cli
 
@@ -16,11 +18,6 @@ from . import NAME, database
 from .database import DatabaseError, db
 
 KEPT = ("current", "downgrade", "heads", "history", "migrate", "revision", "show", "stamp")
-
-commands = click.Group("db", help="Look after the tables of the database.")
-for _name in KEPT:
-    commands.add_command(flask_migrate_cli.db.commands[_name])
-
 
 P = ParamSpec("P")
 
@@ -38,6 +35,20 @@ def _one_message(command: Callable[P, None]) -> Callable[P, None]:
             raise click.ClickException(str(getattr(error, "orig", None) or error).strip()) from None
 
     return wrapped
+
+
+@click.group("db")
+@with_appcontext
+def commands() -> None:
+    """Look after the tables of the database."""
+    # Flask-Migrate's commands find these here; their own group would take them from its options.
+    g.directory, g.x_arg = None, ()
+
+
+for _name in KEPT:
+    _command = copy(flask_migrate_cli.db.commands[_name])
+    _command.callback = _one_message(_command.callback)
+    commands.add_command(_command)
 
 
 @commands.command()

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import Conflict, HTTPException, InternalServerError, ServiceUnavailable, UnprocessableEntity
 from werkzeug.wrappers import Response
 
-from . import trace, xml_data
+from . import database, trace, xml_data
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +68,10 @@ def _as_http(error: Exception) -> HTTPException:
         if error.code and error.code >= 500:
             logger.warning("%s", error.description)
         return error
-    logger.error("request failed", exc_info=error)
     if isinstance(error, OperationalError):
+        logger.error("%s", database.why(error))
         return ServiceUnavailable("The database can not be used now; the service's log says why.")
+    logger.error("request failed", exc_info=error)
     return InternalServerError("The service failed; its log says why.")
 
 
