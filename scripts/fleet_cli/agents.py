@@ -1,5 +1,6 @@
 """`puppet agent` on many nodes at once, over ssh by ClusterShell."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -38,6 +39,7 @@ class AgentRun:
         outcome: unchanged, changed, failed, not run or unreachable.
         changed: resources that were changed.
         restarted: services that were restarted or refreshed.
+        switched: microservices that serve another release now, with what the node says of it.
         seconds: what the agent says the run took; 0.0 without a report.
         errors: what the agent printed as errors.
     """
@@ -46,6 +48,7 @@ class AgentRun:
     outcome: str
     changed: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
+    switched: list[str] = field(default_factory=list)
     failed: list[FailedResource] = field(default_factory=list)
     skipped: int = 0
     seconds: float = 0.0
@@ -116,6 +119,8 @@ def explain(run: AgentRun) -> list[str]:
     lines = [
         f"{run.node}: {run.outcome} ({counts}, {run.seconds:.1f} s)" if run.seconds else f"{run.node}: {run.outcome}"
     ]
+    lines += [f"  {name} restarted" for name in run.restarted]
+    lines += [f"  {switch}" for switch in run.switched]
     for failure in run.failed:
         lines.append(
             f"  {failure.resource} failed: {failure.message}" + (f" ({failure.where})" if failure.where else "")
@@ -152,6 +157,8 @@ def _add_report(result: AgentRun, text: str) -> None:
             result.failed.append(FailedResource(name, where, "; ".join(messages) or "failed to restart"))
         elif state.get("changed"):
             result.changed.append(name)
+            if release := re.fullmatch(r"Flask_microservice_release\[(.+)\]", name):
+                result.switched += [f"{release[1]}: {event['message']}" for event in events if event.get("message")]
         if name.startswith("Service[") and any(event.get("name") == "refresh" for event in events):
             result.restarted.append(name)
         result.skipped += bool(state.get("skipped"))

@@ -1,5 +1,6 @@
 """A service on a box, and how the tests reach it."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,5 +44,15 @@ class Deployed:
         return self.parameters.get("application") is None
 
     @property
+    def package(self) -> str:
+        return str(self.parameters.get("package") or self.name)
+
+    @property
     def node(self) -> Host:
         return connect(self.box)
+
+    @property
+    def instance(self) -> str:
+        """The unit of the release that serves."""
+        (status,) = json.loads(self.node.check_output(f"flask-microservice status --json --no-health {self.name}"))
+        return f"{self.name}@{status['release']}.service"

@@ -4,6 +4,7 @@ These tests come first: those of operations run the agent, which would mend what
 """
 
 import configparser
+import json
 import re
 import uuid
 from typing import Any
@@ -60,8 +61,8 @@ def test_catalog_has_all_that_hiera_declares(lab: Lab, looked_up: dict[str, dict
 
 
 def test_exact_version_is_installed(service: Deployed) -> None:
-    package = service.node.package(service.name)
-    assert package.is_installed, f"{service.name} is not installed on {service.box.name}"
+    package = service.node.package(service.package)
+    assert package.is_installed, f"{service.package} is not installed on {service.box.name}"
     assert package.version == service.parameters["version"]
 
 
@@ -98,15 +99,19 @@ def test_secrets_arrived_and_are_nowhere_that_others_read(
         assert len(value) >= 20
         assert not value.startswith("ENC[")
         # everything that another account of the node could read, and every log
-        places = f"/etc /opt/venvs/{service.name} /usr/share/{service.name} /var/log /run/systemd"
+        places = (
+            f"/etc /opt/venvs/{service.package} /opt/releases/{service.name} /usr/share/{service.package}"
+            " /usr/local /var/log /run/systemd /run/flask-microservice"
+        )
         command = (
-            f"find {places} -xdev -type f ! -path {config_path(service)} -print0"
+            f"find {places} -xdev -type f ! -path {config_path(service)}"
+            f" ! -path '/opt/releases/{service.name}/*/default_config.ini' -print0"
             " | xargs -0 grep -lF -f /dev/stdin 2>/dev/null"
         )
         leaks = ssh.run(service.box, ["sh", "-c", f"cat > /run/marker; {command.replace('/dev/stdin', '/run/marker')};"
                                       " rm -f /run/marker"], stdin=value + "\n", check=False)  # fmt: skip
         assert leaks.stdout.strip() == "", "a secret stands in a file that is not its config"
-        units = node.check_output(f"systemctl show {service.name}.service {service.name}.socket")
+        units = node.check_output(f"systemctl show {service.name}.service {service.name}.socket {service.instance}")
         journal = node.check_output("journalctl --no-pager --quiet")
         stored = [
             puppetdb.query(lab, f'catalogs {{ certname = "{service.box.certname}" }}'),
@@ -115,6 +120,13 @@ def test_secrets_arrived_and_are_nowhere_that_others_read(
         assert value not in units
         assert value not in journal
         assert value not in str(stored), "a secret stands in PuppetDB"
+
+
+def test_no_other_account_reads_the_config_of_a_kept_release(service: Deployed) -> None:
+    configs = service.node.check_output(
+        f"stat --format '%U:%G %a' /opt/releases/{service.name}/*/default_config.ini"
+    ).splitlines()
+    assert set(configs) == {f"root:{service.name} 640"}
 
 
 def test_no_account_but_the_services_own_reads_the_agents_catalog(service: Deployed) -> None:
@@ -133,10 +145,14 @@ def test_units_run_and_come_back_after_a_reboot(service: Deployed) -> None:
         found = service.node.service(unit)
         assert found.is_running, f"{unit} does not run on {service.box.name}"
         assert found.is_enabled, f"{unit} is not enabled on {service.box.name}"
+    instance = service.instance
+    assert service.node.service(instance).is_running, f"{instance} does not run on {service.box.name}"
+    wanted = service.node.check_output(f"systemctl show -P Wants {service.name}.service").split()
+    assert instance in wanted, f"{service.name}.service starts another release than the one that serves"
 
 
 def test_processes_have_no_privileges(service: Deployed) -> None:
-    pid = service.node.check_output(f"systemctl show -P MainPID {service.name}.service")
+    pid = service.node.check_output(f"systemctl show -P MainPID {service.instance}")
     status = service.node.file(f"/proc/{pid}/status").content_string
     uid = service.node.user(service.name).uid
     assert re.search(rf"^Uid:\s+{uid}\s+{uid}\s+{uid}\s+{uid}$", status, re.M)
@@ -146,13 +162,20 @@ def test_processes_have_no_privileges(service: Deployed) -> None:
 
 
 def test_hardening_is_on(service: Deployed) -> None:
+    instance = service.instance
     for key, wanted in HARDENING.items():
-        shown = service.node.check_output(f"systemctl show -P {key} {service.name}.service")
-        assert shown == wanted, f"{key} of {service.name} on {service.box.name}"
-    rating = service.node.check_output(f"systemd-analyze security --no-pager {service.name}.service | tail -n 1")
+        shown = service.node.check_output(f"systemctl show -P {key} {instance}")
+        assert shown == wanted, f"{key} of {instance} on {service.box.name}"
+    rating = service.node.check_output(f"systemd-analyze security --no-pager {instance} | tail -n 1")
     exposure = re.search(r"([0-9.]+) [A-Z]", rating)
     assert exposure, rating
     assert float(exposure[1]) <= MOST_EXPOSURE, rating
+
+
+def test_fact_says_what_serves(service: Deployed) -> None:
+    fact = json.loads(service.node.check_output("puppet facts show flask_microservices --render-as json"))
+    told = fact["flask_microservices"][service.name]
+    assert (f"{service.name}@{told['release']}.service", told["ready"]) == (service.instance, True)
 
 
 def test_answers_ready_from_the_network(service: Deployed) -> None:
@@ -197,7 +220,7 @@ def test_log_goes_on_after_logrotate(service: Deployed) -> None:
 
 
 def test_package_ships_no_unit_and_nothing_in_etc(service: Deployed) -> None:
-    files = service.node.check_output(f"dpkg -L {service.name}").splitlines()
+    files = service.node.check_output(f"dpkg -L {service.package}").splitlines()
     assert [path for path in files if path.startswith("/etc/") or "/systemd/" in path] == []
 
 

@@ -46,13 +46,20 @@ def ports(workspace: Workspace) -> dict[str, int]:
     return result
 
 
+def release(node: Host, service: str) -> str:
+    """Return the release that serves."""
+    (status,) = json.loads(node.check_output(f"flask-microservice status --json --no-health {service}"))
+    return str(status["release"])
+
+
 def starts(node: Host, service: str) -> str:
     """Return what identifies the running instance: it differs after a restart."""
-    return str(node.check_output(f"systemctl show -P InvocationID {service}.service"))
+    return str(node.check_output(f"systemctl show -P InvocationID {service}@{release(node, service)}.service"))
 
 
 def start_count(node: Host, service: str) -> int:
-    command = f"journalctl --no-pager -q -o cat -u {service}.service _PID=1 | grep -c ^Started"
+    """Return how many instances were started on the port in this boot."""
+    command = f"journalctl --no-pager -q -b -o cat -u '{service}@*.service' _PID=1 | grep -c ^Started"
     return int(node.run(command).stdout.strip() or 0)
 
 
@@ -75,9 +82,9 @@ def inventory_2(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.usefixtures("production_restored")
-def test_a_config_change_restarts_the_service_once_and_no_more(workspace: Workspace, staging: Box) -> None:
+def test_a_config_change_is_one_switch_and_no_more(workspace: Workspace, staging: Box) -> None:
     node = connect(staging)
-    before = start_count(node, "orders")
+    before, serving = start_count(node, "orders"), release(node, "orders")
     other = starts(node, "inventory")
     path = "hieradata/services/orders.yaml"
 
@@ -88,7 +95,8 @@ def test_a_config_change_restarts_the_service_once_and_no_more(workspace: Worksp
     workspace.fleet.ok("deploy")
     (first,) = workspace.fleet.agent(staging.name)
     assert (first["outcome"], first["failed"]) == ("changed", [])
-    assert "Service[orders.service]" in first["restarted"]
+    assert [switch.partition(":")[0] for switch in first["switched"]] == ["orders"]
+    assert release(node, "orders") != serving
     assert "level = debug" in node.file("/etc/orders/default_config.ini").content_string
     assert start_count(node, "orders") == before + 1
     assert starts(node, "inventory") == other, "a service whose config did not change was restarted"

@@ -26,7 +26,5 @@ def run(context: Context, nodes: tuple[str, ...], environment: str | None, noop:
     else:
         for result in runs:
             click.echo("\n".join(agents.explain(result)))
-            for name in result.restarted:
-                click.echo(f"  {name} restarted")
     if not all(result.ok for result in runs):
         sys.exit(1)
