@@ -159,7 +159,8 @@ def test_a_selection_that_chooses_nothing_has_not_passed(
 def test_a_named_file_of_tests_runs_alone(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(suite, "_prepare", lambda *_, **__: None)
     lab = labfile.load(REPO / "lab.yaml")
-    assert suite.run(lab, REPO, ["unit"], ["--collect-only", "-q", "tests/unit/test_labfile.py"], require_lab=False) == 0
+    options = ["--collect-only", "-q", "tests/unit/test_labfile.py"]
+    assert suite.run(lab, REPO, ["unit"], options, require_lab=False) == 0
     collected = {line.partition("::")[0] for line in capfd.readouterr().out.splitlines() if "::" in line}
     assert collected == {"tests/unit/test_labfile.py"}
 
