@@ -14,6 +14,7 @@ from fleet_cli.commands.deploy import deploy
 from fleet_cli.commands.lab import lab
 from fleet_cli.commands.new import new
 from fleet_cli.commands.publish import publish
+from fleet_cli.commands.reference import write_reference
 from fleet_cli.commands.run import run
 from fleet_cli.commands.test import test
 from fleet_cli.commands.update import update
@@ -34,7 +35,7 @@ def fleet(context: click.Context, directory: Path | None) -> None:
     context.obj = Context(directory)
 
 
-for command in (lab, new, update, build, publish, deploy, run, test):
+for command in (lab, new, update, build, publish, deploy, run, test, write_reference):
     fleet.add_command(command)
 
 

@@ -19,6 +19,8 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
               "python3-setuptools", "python3-venv", "python3-wheel"),
     # what checks Puppet code as the server would
     "toolbox": ("git", "hiera-eyaml", "puppet-lint", "r10k"),
+    # what documents and checks a Puppet module as it goes to others
+    "module": ("metadata-json-lint", "puppet-strings"),
     # what checks the Jenkins jobs and pipelines: Debian's Groovy is of the release line that Jenkins itself runs
     "jenkins": ("groovy", "jenkins-job-builder"),
 }  # fmt: skip

@@ -24,6 +24,7 @@ COMMANDS = [
     "deploy",
     "run",
     "test",
+    "reference",
 ]
 
 

@@ -6,4 +6,5 @@ class role::app {
   include profile::base
   include profile::puppet_agent
   include profile::microservices
+  include profile::log_shipping
 }

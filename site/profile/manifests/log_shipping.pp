@@ -1,0 +1,104 @@
+# @summary Sends the node's journal and its services' log files to a collector
+#
+# Off until a collector is named. rsyslog does it: it alone of what Debian has reads both the journal and files, and its
+# syslog over TLS (RFC 5424 and 5425) is what any collector takes, where systemd-journal-upload speaks to
+# systemd-journal-remote only and knows no files. The journal stays on the node as it is, and rsyslog writes nothing beside it.
+#
+# Over TLS each side shows a certificate of the Puppet CA: the node its own, the collector the one that has its name. While
+# the collector does not answer, messages wait on the node's disk. What the journal held before is not sent.
+#
+# A syslog collector acknowledges nothing: of `tls`, `tcp` and `udp`, messages that are under way as the connection breaks
+# are lost. `relp` is for collectors that run rsyslog: each message is kept until the collector says that it has it.
+#
+# @see rsyslogd(8), https://www.rsyslog.com/doc/configuration/modules/omfwd.html
+#
+# @param collector
+#   The host that takes the messages, under the name in its certificate; nothing is sent and nothing managed without it.
+# @param port
+#   The port that it listens on: 6514 is the one of syslog over TLS.
+# @param protocol
+#   `tls` is syslog over TLS, `relp` rsyslog's own protocol over TLS, which does not look at the CA's list of revoked
+#   certificates. `tcp` and `udp` send syslog in plain text, for a collector on the machine itself or behind a tunnel.
+# @param ensure
+#   `absent` stops the shipping and removes rsyslog with its waiting messages.
+# @param queue_mib
+#   How much may wait on the disk, in MiB. Of what comes after that the collector gets nothing; the journal and the log
+#   files have it.
+#
+# @example In Hiera, for the nodes of a tier
+#   profile::log_shipping::collector: logs.example.org
+#
+# @example No more of it, once it was on
+#   profile::log_shipping::ensure: absent
+class profile::log_shipping (
+  Optional[Stdlib::Host] $collector = undef,
+  Stdlib::Port $port = 6514,
+  Enum['tls', 'relp', 'tcp', 'udp'] $protocol = 'tls',
+  Enum['present', 'absent'] $ensure = 'present',
+  Integer[1] $queue_mib = 256,
+) {
+  if $ensure == 'absent' {
+    contain profile::log_shipping::removal
+  } elsif $collector {
+    include flask_microservice
+
+    $services = $flask_microservice::services.filter |$_, $declared| { $declared['ensure'] != 'absent' }
+    $logs = Hash($services.keys.sort.map |$name| { [$name, flask_microservice::paths($name)['log']] })
+    $ssl = '/var/lib/puppet/ssl'
+    $certificates = {
+      'authority'   => "${ssl}/certs/ca.pem",
+      'revoked'     => "${ssl}/crl.pem",
+      'certificate' => "${ssl}/certs/${trusted['certname']}.pem",
+      'key'         => "${ssl}/private_keys/${trusted['certname']}.pem",
+    }
+    $driver = $protocol ? {
+      'tls'   => ['rsyslog-openssl'],
+      'relp'  => ['rsyslog-relp'],
+      default => [],
+    }
+
+    package { ['rsyslog'] + $driver:
+      ensure => installed,
+    }
+    -> file { '/etc/rsyslog.conf':
+      ensure       => file,
+      owner        => 'root',
+      group        => 'root',
+      mode         => '0644',
+      content      => epp('profile/log_shipping/rsyslog.conf.epp', {
+          collector    => $collector,
+          port         => $port,
+          protocol     => $protocol,
+          certificates => $certificates,
+          logs         => $logs,
+          queue_mib    => $queue_mib,
+      }),
+      # One that rsyslog does not take would stop the shipping, and silently: it goes on with what it understood.
+      validate_cmd => '/usr/sbin/rsyslogd -N 1 -f %',
+    }
+    ~> service { 'rsyslog':
+      ensure => running,
+      enable => true,
+    }
+
+    # rsyslog reads the journal itself: nobody would take what journald hands on besides.
+    file {
+      default:
+        owner => 'root',
+        group => 'root',
+        ;
+      '/etc/systemd/journald.conf.d':
+        ensure => directory,
+        mode   => '0755',
+        ;
+      '/etc/systemd/journald.conf.d/log-shipping.conf':
+        ensure  => file,
+        mode    => '0644',
+        content => "[Journal]\nForwardToSyslog=no\n",
+        ;
+    }
+    ~> service { 'systemd-journald':
+      ensure => running,
+    }
+  }
+}

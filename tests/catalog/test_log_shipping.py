@@ -1,0 +1,74 @@
+"""Log shipping: off unless a collector is named, and then of the journal and of each service's log, over TLS."""
+
+import pytest
+
+from .catalogs import Catalog, Node
+from .conftest import Compile
+
+CONFIG = "File[/etc/rsyslog.conf]"
+PROFILE = "profile::log_shipping"
+
+
+def app(hiera: str = "") -> Node:
+    """A node of role app with more Hiera of its own."""
+    certname = "shipper.example.test"
+    return Node(certname, "app", "production", {f"nodes/{certname}.yaml": f"---\n{hiera}\n"} if hiera else {})
+
+
+@pytest.fixture(scope="module")
+def catalogs(compile: Compile) -> dict[str, Catalog]:
+    collector = f"{PROFILE}::collector: logs.example.test"
+    nodes = {
+        "off": app(),
+        "tls": app(collector),
+        "udp": app(f"{collector}\n{PROFILE}::protocol: udp\n{PROFILE}::port: 514"),
+        "relp": app(f"{collector}\n{PROFILE}::protocol: relp"),
+        "absent": app(f"{collector}\n{PROFILE}::ensure: absent"),
+        "service absent": app(f"{collector}\nflask_microservice::services: {{orders: {{ensure: absent}}}}"),
+        "no protocol": app(f"{collector}\n{PROFILE}::protocol: http"),
+    }
+    return dict(zip(nodes, compile(list(nodes.values())), strict=True))
+
+
+def test_nothing_is_shipped_unless_a_collector_is_named(catalogs: dict[str, Catalog]) -> None:
+    assert CONFIG not in catalogs["off"]
+    assert "Package[rsyslog]" not in catalogs["off"]
+
+
+def test_every_service_and_the_journal_go_to_the_collector_over_tls(catalogs: dict[str, Catalog]) -> None:
+    config = catalogs["tls"][CONFIG]["content"]
+    for service in catalogs["tls"].titles("Flask_microservice::Service"):
+        assert f'File="/var/log/{service}/{service}.log" Tag="{service}"' in config
+    assert 'module(load="imjournal"' in config
+    assert 'target="logs.example.test" port="6514"' in config
+    assert 'streamDriverAuthMode="x509/name" streamDriverPermittedPeers="logs.example.test"' in config
+    assert '/var/lib/puppet/ssl/private_keys/shipper.example.test.pem"' in config
+
+
+def test_relp_is_encrypted_as_well(catalogs: dict[str, Catalog]) -> None:
+    config = catalogs["relp"][CONFIG]["content"]
+    assert 'type="omrelp" tls="on" tls.authMode="name" tls.permittedPeer=["logs.example.test"]' in config
+    assert '/var/lib/puppet/ssl/private_keys/shipper.example.test.pem"' in config
+    assert "Package[rsyslog-relp]" in catalogs["relp"]
+
+
+def test_plain_text_is_sent_only_if_it_is_asked_for(catalogs: dict[str, Catalog]) -> None:
+    config = catalogs["udp"][CONFIG]["content"]
+    assert 'port="514"' in config
+    assert 'protocol="udp"' in config
+    assert "ossl" not in config
+
+
+def test_a_removed_service_is_not_waited_for(catalogs: dict[str, Catalog]) -> None:
+    config = catalogs["service absent"][CONFIG]["content"]
+    assert "/var/log/orders/" not in config
+    assert "/var/log/inventory/" in config
+
+
+def test_shipping_that_was_on_can_be_taken_back(catalogs: dict[str, Catalog]) -> None:
+    assert catalogs["absent"]["Service[rsyslog]"]["ensure"] == "stopped"
+    assert catalogs["absent"]["Package[rsyslog]"]["ensure"] == "purged"
+
+
+def test_an_unknown_protocol_is_refused(catalogs: dict[str, Catalog]) -> None:
+    assert "protocol" in catalogs["no protocol"].error

@@ -1,0 +1,196 @@
+"""Logs on their way to a collector: a real rsyslog on the bare box, which takes them over TLS only from whom it knows.
+
+The certificates are of an authority of these tests, in the places where a Puppet agent has those of its own.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+import requests
+from authority import Authority
+from deployed import REPO
+from fleet_cli import ssh
+from fleet_cli.labfile import Lab
+from standalone import PORT, SERVICE, Standalone, standalone
+
+SSL = "/var/lib/puppet/ssl"
+COLLECTOR = "/srv/collector"
+UNIT = "test-collector"
+REFUSED = {"tls": "certificate", "relp": "certificate"}
+SECONDS = 40.0
+"""How long a line may take: a collector that came back is found after five."""
+
+CONFIG = {
+    "tls": """\
+global(defaultNetstreamDriver="ossl" defaultNetstreamDriverCAFile="{home}/ca.pem"
+       defaultNetstreamDriverCertFile="{home}/{who}.pem" defaultNetstreamDriverKeyFile="{home}/{who}.key")
+module(load="imtcp" streamDriver.Name="ossl" streamDriver.Mode="1" streamDriver.AuthMode="x509/name"
+       permittedPeer=["{peer}"])
+input(type="imtcp" port="6514")
+""",
+    "relp": """\
+module(load="imrelp" tls.tlslib="openssl")
+input(type="imrelp" port="6514" tls="on" tls.authMode="name" tls.permittedPeer=["{peer}"]
+      tls.caCert="{home}/ca.pem" tls.myCert="{home}/{who}.pem" tls.myPrivKey="{home}/{who}.key")
+""",
+}
+OUTPUT = """\
+template(name="line" type="string" string="%app-name%|%msg%\\n")
+action(type="omfile" file="{home}/received.log" template="line")
+"""
+MANIFEST = """\
+class {{ 'flask_microservice':
+  services => {{ '{service}' => {{ 'port' => {port}, 'version' => '1.0.0-1' }} }},
+}}
+class {{ 'profile::log_shipping':
+  ensure    => {ensure},
+  collector => '{collector}',
+  protocol  => '{protocol}',
+  require   => Class['flask_microservice'],
+}}
+"""
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for a condition, bounded in time."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {SECONDS:.0f} s: {what}"
+        time.sleep(0.3)
+
+
+@dataclass(frozen=True)
+class Shipping:
+    """A node that ships its logs to a collector on itself."""
+
+    machine: Standalone
+    protocol: str
+
+    def declare(self, ensure: str) -> bool:
+        """Apply the profile; whether that changed anything."""
+        code = MANIFEST.format(
+            service=SERVICE, port=PORT, ensure=ensure, collector=self.machine.box.certname, protocol=self.protocol
+        )
+        return self.machine.apply(code)
+
+    def request(self) -> str:
+        """Ask the service for something; return the trace that its log has of it."""
+        trace = secrets.token_hex(16)
+        url = f"http://{self.machine.box.address}:{PORT}/api/v1/items"
+        headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
+        assert requests.get(url, headers=headers, timeout=10).status_code == 200
+        return trace
+
+    def received(self, sender: str, text: str) -> bool:
+        """Whether the collector has a line of a sender with this text in it."""
+        log = self.machine.host.run(f"cat {COLLECTOR}/received.log").stdout
+        lines = [line.partition("|") for line in log.splitlines()]
+        return any(app == sender and text in said for app, _, said in lines)
+
+    def collect(self, who: str = "known") -> None:
+        """Run the collector, under the certificate of the known authority or of a stranger."""
+        self.stop()
+        config = (CONFIG[self.protocol] + OUTPUT).format(home=COLLECTOR, who=who, peer=self.machine.box.certname)
+        ssh.run(self.machine.box, ["tee", f"{COLLECTOR}/rsyslog.conf"], stdin=config)
+        command = f"/usr/sbin/rsyslogd -n -i NONE -f {COLLECTOR}/rsyslog.conf"
+        self.machine.host.check_output(f"systemd-run --quiet --collect --unit={UNIT} {command}")
+        until(lambda: bool(self.machine.host.socket("tcp://0.0.0.0:6514").is_listening), "the collector listens")
+
+    def stop(self) -> None:
+        self.machine.host.run(f"systemctl stop {UNIT}.service")
+
+
+@pytest.fixture(scope="module")
+def node(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    """The bare box with certificates of two authorities; afterwards it is bare again."""
+    with standalone(lab, tmp_path_factory.mktemp("shipping"), REPO / "site/profile") as machine:
+        box, name = machine.box, machine.box.certname
+        known, stranger = Authority("Puppet CA of the test"), Authority("Someone else")
+        certificate, key = known.issue(name)
+        other, other_key = stranger.issue(name)
+        files = {
+            f"{SSL}/certs/ca.pem": known.certificate,
+            f"{SSL}/crl.pem": known.revoked(),
+            f"{SSL}/certs/{name}.pem": certificate,
+            f"{SSL}/private_keys/{name}.pem": key,
+            f"{COLLECTOR}/ca.pem": known.certificate,
+            f"{COLLECTOR}/known.pem": certificate,
+            f"{COLLECTOR}/known.key": key,
+            f"{COLLECTOR}/stranger.pem": other,
+            f"{COLLECTOR}/stranger.key": other_key,
+        }
+        machine.host.check_output(f"mkdir -p {SSL}/certs {SSL}/private_keys {COLLECTOR}")
+        for path, text in files.items():
+            ssh.run(box, ["tee", path], stdin=text)
+        yield machine
+        machine.host.check_output(f"rm -rf {COLLECTOR} {' '.join(files)}")
+
+
+@pytest.fixture(scope="module", params=list(CONFIG))
+def shipping(node: Standalone, request: pytest.FixtureRequest) -> Iterator[Shipping]:
+    """A service and the profile on it, with each of the encrypted protocols."""
+    ship = Shipping(node, request.param)
+    try:
+        ship.declare("present")
+        yield ship
+    finally:
+        ship.stop()
+        ship.declare("absent")
+
+
+def test_lines_of_a_service_and_what_it_prints_arrive(shipping: Shipping) -> None:
+    shipping.collect()
+    trace = shipping.request()
+    until(lambda: shipping.received(SERVICE, trace), "the line of the request, from the service's log")
+
+    host = shipping.machine.host
+    running = f"systemctl list-units --state=running --no-legend --plain '{SERVICE}*.service'"
+    unit = host.check_output(running).split()[0]
+    host.check_output(f"systemctl kill --kill-whom=main --signal=HUP {unit}")
+    until(lambda: shipping.received(unit, "Handling signal: hup"), f"what {unit} printed, from the journal")
+
+
+def test_lines_arrive_after_the_log_was_rotated(shipping: Shipping) -> None:
+    shipping.collect()
+    shipping.machine.host.check_output(f"logrotate --force /etc/logrotate.d/{SERVICE}")
+    trace = shipping.request()
+    until(lambda: shipping.received(SERVICE, trace), "the line of a request, from the new file")
+
+
+def test_lines_wait_for_a_collector_that_is_away(shipping: Shipping) -> None:
+    if shipping.protocol != "relp":
+        pytest.skip("syslog acknowledges nothing: what is under way as the connection breaks is lost")
+    shipping.collect()
+    before = shipping.request()
+    until(lambda: shipping.received(SERVICE, before), "a line before")
+    shipping.stop()
+    traces = [shipping.request() for _ in range(5)]
+    shipping.collect()
+    until(lambda: all(shipping.received(SERVICE, trace) for trace in traces), "the lines of the time without collector")
+
+
+def test_a_collector_without_a_certificate_of_the_authority_gets_nothing(shipping: Shipping) -> None:
+    shipping.collect("stranger")
+    refused = "journalctl --no-pager -q -o cat -u rsyslog.service"
+    before = shipping.machine.host.check_output(refused).count(REFUSED[shipping.protocol])
+    trace = shipping.request()
+    until(
+        lambda: shipping.machine.host.check_output(refused).count(REFUSED[shipping.protocol]) > before,
+        "the refusal in the journal",
+    )
+    assert not shipping.received(SERVICE, trace)
+    shipping.collect()
+    until(lambda: shipping.received(SERVICE, trace), "the line, once the collector is the right one")
+
+
+def test_a_second_apply_changes_nothing_and_shipping_can_be_taken_back(shipping: Shipping) -> None:
+    assert not shipping.declare("present")
+    assert shipping.declare("absent")
+    host = shipping.machine.host
+    assert not host.package("rsyslog").is_installed
+    assert not host.file("/etc/rsyslog.conf").exists
+    assert not shipping.declare("absent")
+    assert shipping.declare("present")
