@@ -13,7 +13,11 @@ function flask_microservice::package_problems(
     $found = $names.map |$name| { flask_microservice::version_of($name, $services[$name], $versions) }.unique
     $found.length ? {
       1       => undef,
-      default => "services ${names.sort.join(' and ')} run from the package ${package} at different versions: pin ${package} once in flask_microservice::versions",
+      default => @("PROBLEM"/L)
+        services ${names.sort.join(' and ')} run from the package ${package} at different versions: \
+        pin ${package} once in flask_microservice::versions
+        |- PROBLEM
+      ,
     }
   }.filter |$problem| { $problem }
 }
