@@ -5,5 +5,7 @@
 class role::app {
   include profile::base
   include profile::puppet_agent
+  include profile::firewall
   include profile::microservices
+  include profile::load_balancer::members
 }
