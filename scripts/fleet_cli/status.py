@@ -1,5 +1,6 @@
 """What runs in the lab: boxes, services, whether they answer."""
 
+import json
 import ssl as tls
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -10,7 +11,7 @@ import urllib3
 from rich.console import Console
 from rich.table import Table
 
-from fleet_cli import authority, puppetdb
+from fleet_cli import authority, puppetdb, ssh
 from fleet_cli.boxes import Boxes
 from fleet_cli.errors import FleetError
 from fleet_cli.labfile import Box, Lab
@@ -79,16 +80,36 @@ def _box(box: Box, running: bool, declared: list[dict[str, Any]], trusted: tls.S
 
 
 def _service(box: Box, declared: dict[str, Any], asking: urllib3.PoolManager) -> ServiceStatus:
-    url = f"{'https' if declared.get('certificate') else 'http'}://{box.address}:{declared['port']}"
+    path = declared.get("health_path") or HEALTH_PATH
     version, ready = str(declared.get("version", "")), False
+    socket = declared.get("socket")
+    url = f"unix:{socket}" if socket else _url(box, declared)
     try:
-        health = f"{url}{declared.get('health_path') or HEALTH_PATH}"
-        answer = asking.request("GET", health, timeout=TIMEOUT_SECONDS, retries=False)
-        ready = answer.status == HTTPStatus.OK
-        version = str(answer.json().get("version", version))
-    except (urllib3.exceptions.HTTPError, ValueError, AttributeError):
+        if socket:
+            text = _ask_socket(box, socket, path)
+            ready = True
+        else:
+            answer = asking.request("GET", f"{url}{path}", timeout=TIMEOUT_SECONDS, retries=False)
+            ready = answer.status == HTTPStatus.OK
+            text = answer.data.decode()
+        version = str(json.loads(text).get("version", version))
+    except (FleetError, urllib3.exceptions.HTTPError, ValueError, AttributeError):
         pass  # not ready says it
     return ServiceStatus(declared["name"], version, url, ready)
+
+
+def _url(box: Box, declared: dict[str, Any]) -> str:
+    return f"{'https' if declared.get('certificate') else 'http'}://{box.address}:{declared['port']}"
+
+
+def _ask_socket(box: Box, socket: str, path: str) -> str:
+    """Ask a service that nobody but its own machine reaches; return what it answers with status 200.
+
+    Raises:
+        FleetError: it does not answer, or with another status.
+    """
+    curl = ["curl", "--silent", "--fail", "--max-time", str(TIMEOUT_SECONDS), "--unix-socket", socket]
+    return ssh.run(box, [*curl, f"http://localhost{path}"]).stdout
 
 
 def show(statuses: list[BoxStatus]) -> None:

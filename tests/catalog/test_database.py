@@ -129,6 +129,7 @@ def test_postgresql_listens_on_one_address_and_speaks_tls(catalogs: dict[str, Ca
     catalog = catalogs["database"]
     assert catalog["Postgresql_conf[listen_addresses_for_instance_main]"]["value"] == "192.0.2.10"
     assert catalog["Postgresql_conf[ssl]"]["value"] == "on"
+    assert int(catalog["Postgresql_conf[max_connections]"]["value"]) > 128, "what two services on two nodes may need"
     key = catalog["File[/etc/postgresql/tls/key.pem]"]
     assert (key["group"], key["mode"], key["show_diff"]) == ("postgres", "0640", False)
     assert key["source"] == "/var/lib/puppet/ssl/private_keys/db.example.test.pem"
@@ -159,5 +160,5 @@ def test_what_can_not_be_is_explained_on_the_databases_machine(compile: Compile,
     without, reserved = compile([node("database", secret, services=unlocked), taken])
     assert "service inventory wants a database without a password" in without.error
     assert "flask_microservice::secrets (inventory: {database: {password: ...}})" in without.error
-    assert "service postgres can't have a database: PostgreSQL has its own of that name" in reserved.error
+    assert "service postgres can't have a database: PostgreSQL has something of its own of that name" in reserved.error
     assert "0123456789" not in without.error + reserved.error

@@ -13,7 +13,9 @@ SERVICES = """
 flask_microservice::services:
   orders: {port: 7001}
   gone: {port: 7002, ensure: absent}
-flask_microservice::versions: {orders: '1.0-1'}
+  inside: {port: 7003, address: 127.0.0.1}
+  socket: {socket: /run/socket/http.sock}
+flask_microservice::versions: {orders: '1.0-1', inside: '1.0-1', socket: '1.0-1'}
 """
 TIER = """
 profile::microservices::clients: [192.0.2.51, '2001:db8::/64', 192.0.2.51]
@@ -74,6 +76,12 @@ def test_a_port_is_open_to_those_who_are_declared_and_nothing_else_is(catalog: C
         "ssh": {("ip", "198.51.100.0/24", "tcp dport 22")},
         "statsd": {("ip", "192.0.2.7", "udp dport 8125")},
     }
+
+
+def test_the_port_of_a_removed_service_is_closed_after_it_has_drained(catalog: Catalog) -> None:
+    assert "Concat[/etc/nftables.conf]" in catalog["Flask_microservice::Service[gone]"].references("before")
+    # What is refused of a release that runs on must not keep the rules from being put in place.
+    assert "Concat[/etc/nftables.conf]" not in catalog["Flask_microservice::Service[orders]"].references("before")
 
 
 def test_all_else_that_comes_in_is_dropped_but_answers_and_errors(catalog: Catalog) -> None:

@@ -14,12 +14,14 @@ flask_microservice::services:
   order-items: {port: 7002}
   hidden: {port: 7003, address: 127.0.0.1}
   gone: {port: 7004, ensure: absent}
-flask_microservice::versions: {orders: '1.0-1', order-items: '1.0-1', hidden: '1.0-1'}
+  internal: {port: 7005}
+  socket: {socket: /run/socket/http.sock}
+flask_microservice::versions: {orders: '1.0-1', order-items: '1.0-1', hidden: '1.0-1', internal: '1.0-1', socket: '1.0-1'}
 """
 TIER = """
 profile::microservices::clients: [192.0.2.51]
 profile::load_balancer::clients: [198.51.100.0/24]
-profile::load_balancer::except: [hidden]
+profile::load_balancer::except: [internal]
 """
 WITHOUT_TLS = TIER + "profile::load_balancer::tls: false\n"
 OWN_CERTIFICATE = (
@@ -116,6 +118,19 @@ def test_each_machine_is_asked_for_its_health_where_the_service_says(catalogs: d
     assert "http-check send meth GET uri /status/200" in found["backend orders"]
     assert "http-check send meth GET uri /health/ready" in found["backend order-items"]
     assert "http-check expect status 200" in found["backend orders"]
+
+
+def test_a_client_can_not_say_where_it_comes_from(catalogs: dict[str, Catalog]) -> None:
+    frontend = sections(catalogs["balancer"])["frontend orders"]
+    assert "http-request set-header X-Forwarded-For %[src]" in frontend
+    assert "http-request set-header X-Forwarded-Proto https if { ssl_fc }" in frontend
+
+
+def test_two_services_at_one_port_are_refused(compile: Compile) -> None:
+    wrong = TIER + "profile::load_balancer::plain_ports: {orders: 7002, nosuch: 8002}\n"
+    (catalog,) = compile([node("lb.example.test", "load_balancer", layer=wrong)])
+    assert "more than one service has the port 7002" in catalog.error
+    assert "plain_ports has nosuch, which is no service" in catalog.error
 
 
 def test_what_may_arrive_twice_without_harm_alone_is_sent_twice(catalogs: dict[str, Catalog]) -> None:

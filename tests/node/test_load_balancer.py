@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import urllib3
+import yaml
 from deployed import LAB, Deployed, connect, environment_of
 from fleet_cli import authority, puppetdb, ssh
 from fleet_cli.labfile import Box
-from workspace import Fleet
+from workspace import Fleet, Workspace
 
 BALANCERS = [box for box in LAB.nodes if box.role == "load_balancer"]
 CLIENTS = 8
@@ -178,7 +179,20 @@ def test_only_root_controls_the_balancer(balanced: list[Balanced]) -> None:
 @pytest.fixture
 def shared(balanced: list[Balanced]) -> tuple[Balanced, list[Box]]:
     """A service that more than one machine runs, made from the template."""
-    for service in balanced:
+    return spread(balanced)
+
+
+@pytest.fixture
+def dispensable(balanced: list[Balanced]) -> tuple[Balanced, list[Box]]:
+    """The same, which no other service has as its upstream."""
+    declared = puppetdb.declared_services(LAB)
+    needed = {name for node in declared.values() for one in node for name in one["config"].get("upstreams", {})}
+    return spread([service for service in balanced if service.name not in needed])
+
+
+def spread(services: list[Balanced]) -> tuple[Balanced, list[Box]]:
+    """The first of the services that was made from the template and runs on several machines; and these."""
+    for service in services:
         found = machines(service)
         templates = [
             Deployed(box, one).from_template
@@ -241,6 +255,34 @@ def test_a_machine_that_says_it_can_not_serve_is_asked_no_more(shared: tuple[Bal
             sent.wait_for_more(100)
         assert sent.failures == []
     wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it can serve again")
+
+
+def test_no_request_is_lost_when_a_service_is_removed_from_a_machine(
+    dispensable: tuple[Balanced, list[Box]], workspace: Workspace
+) -> None:
+    service, (machine, *_) = dispensable
+    environment = environment_of(service.box)
+    before = service.servers()
+    absent = {"flask_microservice::services": {service.name: {"ensure": "absent"}}}
+    workspace.branch("leaving")
+    workspace.commit(f"hieradata/nodes/{machine.certname}.yaml", yaml.safe_dump(absent))
+    workspace.fleet.ok("deploy", "leaving")
+    try:
+        # Not its health path: there it says that it is leaving.
+        with load(service, "/api/v1/items") as sent:
+            sent.wait_for_more(100)
+            workspace.fleet.ok("run", machine.name, "--environment", "leaving")
+            assert service.servers()[machine.certname] == "DOWN"
+            sent.wait_for_more(100)
+            workspace.fleet.ok("run", service.box.name, "--environment", environment)
+            assert machine.certname not in service.servers()
+            sent.wait_for_more(100)
+        print(f"{service.name} through {service.box.name}, removed from {machine.name}: {dict(sent.done)}")
+        assert sent.failures == []
+    finally:
+        workspace.fleet.ok("run", machine.name, "--environment", environment)
+        workspace.fleet.ok("run", service.box.name, "--environment", environment)
+    wait_for(lambda: service.servers() == before, "the machine is back")
 
 
 def test_a_machine_leaves_and_comes_without_an_edit_at_the_balancer(

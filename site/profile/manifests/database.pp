@@ -9,6 +9,9 @@
 #   Addresses and networks of the machines that run the services.
 # @param address
 #   The address to listen on.
+# @param max_connections
+#   How many connections there can be at a time. Each thread of each worker may have one, on every node, and twice as many
+#   while a new release is tried beside the old. A change restarts PostgreSQL.
 # @param certname
 #   The name in the machine's certificate, which PostgreSQL uses as its own.
 #
@@ -19,6 +22,7 @@
 class profile::database (
   Array[Stdlib::IP::Address, 1] $clients,
   Stdlib::IP::Address::Nosubnet $address = $facts['networking']['ip'],
+  Integer[10] $max_connections = 200,
   Stdlib::Fqdn $certname = $trusted['certname'],
 ) {
   $declared = lookup('flask_microservice::services', Hash[Flask_microservice::Name, Flask_microservice::Declaration])
@@ -33,6 +37,10 @@ class profile::database (
   }
   contain postgresql::server
   contain profile::database::tls
+
+  postgresql::server::config_entry { 'max_connections':
+    value => $max_connections,
+  }
 
   file {
     default:

@@ -77,7 +77,12 @@ class profile::load_balancer (
 
   $declared = lookup('flask_microservice::services', Hash[Flask_microservice::Name, Flask_microservice::Declaration])
   $served_with = $tls ? { true => $pem, default => undef }
-  $balanced = $declared.filter |$name, $its| { $its['ensure'] != 'absent' and $its['port'] and !($name in $except) }
+  $balanced = profile::reachable($declared) - $except
+  $problems = profile::balancer_problems($balanced, $plain_ports)
+  unless $problems.empty {
+    fail("profile::load_balancer can't balance the declared services: ${problems.join('; ')}")
+  }
+
   $balanced.each |$name, $its| {
     profile::load_balancer::service { $name:
       port        => $its['port'],

@@ -9,6 +9,7 @@
 class profile::microservices (
   Array[Stdlib::IP::Address] $clients = [],
 ) {
+  include profile::firewall
   contain profile::puppet_ca
   contain profile::fleet_repository
   contain flask_microservice
@@ -16,11 +17,15 @@ class profile::microservices (
   Class['profile::puppet_ca'] -> Class['flask_microservice']
   Class['profile::fleet_repository'] -> Class['flask_microservice']
 
-  $listening = $flask_microservice::services.filter |$_, $its| { $its['ensure'] != 'absent' and $its['port'] }
-  $listening.each |$name, $its| {
+  profile::reachable($flask_microservice::services).each |$name, $its| {
     profile::firewall::allow { $name:
       port    => $its['port'],
       clients => $clients,
     }
+  }
+
+  # While it drains, balancers reach it: its port is closed after that.
+  $flask_microservice::services.filter |$_, $its| { $its['ensure'] == 'absent' }.each |$name, $_| {
+    Flask_microservice::Service[$name] -> Concat[$profile::firewall::config]
   }
 }

@@ -14,8 +14,8 @@ define profile::database::of_service (
   Sensitive[String[1]] $verifier,
   Array[Stdlib::IP::Address, 1] $clients,
 ) {
-  if $name in ['postgres', 'template0', 'template1'] {
-    fail("service ${name} can't have a database: PostgreSQL has its own of that name")
+  if $name in ['none', 'postgres', 'public', 'template0', 'template1'] {
+    fail("service ${name} can't have a database: PostgreSQL has something of its own of that name")
   }
 
   postgresql::server::role { $name:

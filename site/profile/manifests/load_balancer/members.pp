@@ -1,6 +1,6 @@
 # @summary Exports the services of this machine to the balancer of its tier
 #
-# A service that listens on a loopback address is nobody else's to reach, and is left out.
+# Those that other machines can reach at all: see `profile::reachable`.
 #
 # @param address
 #   Where this machine is reached.
@@ -12,17 +12,16 @@ class profile::load_balancer::members (
 ) {
   include flask_microservice
 
-  $flask_microservice::services.each |$name, $declared| {
-    $given = $declared['address'].lest || { '0.0.0.0' }
-    $listens = $given in ['0.0.0.0', '::'] ? { true => $address, default => $given }
-    if $declared['ensure'] != 'absent' and $declared['port'] and !($listens =~ /\A(127\.|::1\z)/) {
-      @@profile::load_balancer::member { "${name} on ${trusted['certname']}":
-        service  => $name,
-        tier     => $trusted['extensions']['pp_environment'],
-        certname => $trusted['certname'],
-        address  => $listens,
-        port     => $declared['port'],
-      }
+  profile::reachable($flask_microservice::services).each |$name, $declared| {
+    @@profile::load_balancer::member { "${name} on ${trusted['certname']}":
+      service  => $name,
+      tier     => $trusted['extensions']['pp_environment'],
+      certname => $trusted['certname'],
+      address  => $declared['address'] ? {
+        Variant[Undef, Enum['0.0.0.0', '::']] => $address,
+        default                               => $declared['address'],
+      },
+      port     => $declared['port'],
     }
   }
 }
