@@ -19,6 +19,8 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
               "python3-setuptools", "python3-venv", "python3-wheel"),
     # what checks Puppet code as the server would
     "toolbox": ("git", "hiera-eyaml", "puppet-lint", "r10k"),
+    # what checks the balancer's configuration
+    "load_balancer": ("haproxy",),
     # what checks the Jenkins jobs and pipelines: Debian's Groovy is of the release line that Jenkins itself runs
     "jenkins": ("groovy", "jenkins-job-builder"),
 }  # fmt: skip

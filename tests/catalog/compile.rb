@@ -7,9 +7,11 @@
 # nodes.json: [{"certname": ..., "extensions": {"pp_role": ..., "pp_environment": ...}, "environment": DIRECTORY,
 # "facts": {...}, "code": Puppet code in the place of manifests/site.pp, if given}, ...]
 # What a node exports, those after it in the list collect, as if it had reached PuppetDB by then.
-# catalogs.json: one entry a node, in the same order: {"version": ..., "resources": [...]} or {"error": MESSAGE}
+# catalogs.json: one entry a node, in the same order: {"version": ..., "resources": [...]} or {"error": MESSAGE}; the latter also
+# for a catalog that compiles, and that no agent could apply.
 require 'json'
 require 'puppet'
+require 'puppet/graph'
 require 'puppet/indirector/code'
 require 'tmpdir'
 
@@ -51,6 +53,14 @@ class Puppet::Resource::Exported < Puppet::Indirector::Code
   end
 end
 
+# What an agent would refuse: resources that wait for each other.
+def cycles(catalog, environment)
+  $LOAD_PATH.replace($LOAD_PATH | environment.modules.map { |mod| File.join(mod.path, 'lib') })
+  graph = Puppet::Graph::RelationshipGraph.new(Puppet::Graph::SequentialPrioritizer.new)
+  graph.populate_from(catalog.to_ral)
+  graph.find_cycles_in_graph.map { |cycle| cycle.map(&:ref).join(', ') }
+end
+
 def compile(certname:, environment:, facts:, extensions: {}, code: nil)
   directory = File.dirname(environment)
   environments = Puppet::Environments::Directories.new(directory, [])
@@ -69,6 +79,9 @@ def compile(certname:, environment:, facts:, extensions: {}, code: nil)
       compiled = Puppet::Parser::Compiler.compile(node)
       Puppet::Resource::Exported.all.concat(compiled.resources.select(&:exported))
       catalog = compiled.filter(&:virtual?)
+      waiting = cycles(catalog, node_environment)
+      return { 'error' => "these wait for each other: #{waiting.join('; ')}" } unless waiting.empty?
+
       # The wire format: what an agent and PuppetDB get.
       JSON.parse(catalog.to_json).slice('version', 'resources')
     end

@@ -1,9 +1,10 @@
 """The balancer of a tier finds the tier's services and the machines that run them, without being told."""
 
 import re
+from pathlib import Path
 
 import pytest
-from fleet_cli import labfile
+from fleet_cli import labfile, rootfs
 
 from .catalogs import Catalog, Node
 from .conftest import Compile
@@ -16,7 +17,8 @@ flask_microservice::services:
   gone: {port: 7004, ensure: absent}
   internal: {port: 7005}
   socket: {socket: /run/socket/http.sock}
-flask_microservice::versions: {orders: '1.0-1', order-items: '1.0-1', hidden: '1.0-1', internal: '1.0-1', socket: '1.0-1'}
+flask_microservice::versions:
+  {orders: '1.0-1', order-items: '1.0-1', hidden: '1.0-1', internal: '1.0-1', socket: '1.0-1'}
 """
 TIER = """
 profile::microservices::clients: [192.0.2.51]
@@ -163,6 +165,21 @@ def test_a_change_is_checked_and_taken_up_without_a_restart(catalogs: dict[str, 
     assert catalog["Concat[/etc/haproxy/haproxy.cfg]"]["validate_cmd"] == "/usr/sbin/haproxy -c -q -f %"
     assert catalog["Concat[/etc/haproxy/haproxy.cfg]"].references("notify") == {"Service[haproxy]"}
     assert catalog["Service[haproxy]"]["restart"] == "systemctl reload haproxy"
+
+
+def test_haproxy_takes_the_configuration(catalogs: dict[str, Catalog], eyaml_keys: Path, tmp_path: Path) -> None:
+    for name in ("balancer", "without TLS", "own certificate"):
+        (tmp_path / f"{name}.cfg").write_text(config(catalogs[name]), encoding="utf-8")
+    binds = {
+        tmp_path: "/balancers",
+        # A certificate and its key that are there: which ones does not matter here.
+        eyaml_keys / "public_key.pkcs7.pem": "/etc/haproxy/fleet.pem",
+        eyaml_keys / "private_key.pkcs7.pem": "/etc/haproxy/fleet.pem.key",
+    }
+    check = 'for file in /balancers/*.cfg; do haproxy -c -f "$file" || exit 1; done'
+    result = rootfs.run("load_balancer", ["sh", "-c", check], binds=binds, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "WARNING" not in result.stderr
 
 
 def test_the_labs_balancer_has_the_labs_app_nodes(lab: labfile.Lab, lab_catalogs: dict[str, Catalog]) -> None:

@@ -13,14 +13,15 @@ class profile::load_balancer::members (
   include flask_microservice
 
   profile::reachable($flask_microservice::services).each |$name, $declared| {
+    $listens = $declared['address'] ? {
+      Variant[Undef, Enum['0.0.0.0', '::']] => $address,
+      default                               => $declared['address'],
+    }
     @@profile::load_balancer::member { "${name} on ${trusted['certname']}":
       service  => $name,
       tier     => $trusted['extensions']['pp_environment'],
       certname => $trusted['certname'],
-      address  => $declared['address'] ? {
-        Variant[Undef, Enum['0.0.0.0', '::']] => $address,
-        default                               => $declared['address'],
-      },
+      address  => $listens,
       port     => $declared['port'],
     }
   }
