@@ -90,8 +90,8 @@ def lab_commit(lab: Lab, repo: Path, branch: str | None = None) -> str:
     git_dir = {"GIT_INDEX_FILE": str(index)}
     try:
         _git(repo, "read-tree", parent, env=git_dir)
-        wanted = secrets.declared(_service_files(repo, parent))
         for tier in sorted({box.tier for box in lab.boxes}):
+            wanted = secrets.declared(_service_files(repo, parent, tier))
             text = _lab_secrets(wanted, tier, public_key)
             blob = _git(repo, "hash-object", "-w", "--stdin", stdin=text)
             _git(
@@ -113,10 +113,9 @@ def lab_commit(lab: Lab, repo: Path, branch: str | None = None) -> str:
     return _git(repo, "commit-tree", tree, "-p", parent, "-m", "Secrets of this lab", env=who)
 
 
-def _service_files(repo: Path, commit: str) -> dict[str, str]:
-    folder = "hieradata/services/"
-    names = _git(repo, "ls-tree", "--name-only", commit, folder).splitlines()
-    return {name: _git(repo, "show", f"{commit}:{name}") for name in names if name.endswith(".yaml")}
+def _service_files(repo: Path, commit: str, tier: str) -> dict[str, str]:
+    names = _git(repo, "ls-tree", "-r", "--name-only", commit, "hieradata/").splitlines()
+    return {name: _git(repo, "show", f"{commit}:{name}") for name in names if secrets.may_declare(name, tier)}
 
 
 def _lab_secrets(wanted: secrets.Declared, tier: str, public_key: bytes) -> str:

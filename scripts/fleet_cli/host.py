@@ -17,7 +17,7 @@ LAB_PACKAGES = (
     "dnsmasq-base", "iproute2", "lxc", "nftables", "openssh-client", "vagrant", "vagrant-lxc",
 )  # fmt: skip
 FREE_GIB = 6
-"""What the base, its layers and four boxes take at most, in GiB."""
+"""What the base, its layers and the boxes take at most, in GiB."""
 
 
 def require_debian_root() -> None:

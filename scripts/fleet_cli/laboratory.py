@@ -26,7 +26,7 @@ from fleet_cli import (
 )
 from fleet_cli.boxes import Boxes
 from fleet_cli.errors import FleetError
-from fleet_cli.labfile import Box, Lab, LabService
+from fleet_cli.labfile import BALANCER_ROLE, Box, Lab, LabService
 
 READY_SECONDS = 60.0
 
@@ -140,20 +140,42 @@ def _deploy(lab: Lab, repo: Path) -> None:
 
 
 def _converge(lab: Lab, repo: Path, boxes: list[Box]) -> None:
-    work = steps.Parallel()
-    for box in boxes:
-        if not nodes.enrolled(box):
-            work.add(box.name, partial(nodes.enroll, lab, box, repo))
-    work.finish()
+    new = [box for box in boxes if not nodes.enrolled(box)]
+    _enroll(lab, repo, new)
     commit = deploying.deployed(lab)
     behind = [box for box in boxes if not nodes.converged(box, commit)]
-    if behind:
-        failed = [run for run in agents.run(behind) if not run.ok]
+    behind += _uninformed_balancers(lab, new, behind)
+    for group in lab.in_order(behind):
+        failed = [run for run in agents.run(group) if not run.ok]
         if failed:
             raise FleetError(
                 "\n".join(line for run in failed for line in agents.explain(run))
                 + "\nthe services of these nodes may be old or missing; `fleet run` tries again"
             )
+
+
+def _enroll(lab: Lab, repo: Path, boxes: Sequence[Box]) -> None:
+    work = steps.Parallel()
+    done: list[Box] = []
+    for group in lab.in_order(boxes):
+        for box in group:
+            # Only for those of its own tier: no other box has its database, or is behind it.
+            needed = tuple(other.name for other in done if other.tier == box.tier)
+            work.add(box.name, partial(nodes.enroll, lab, box, repo), after=needed)
+        done += group
+    work.finish()
+
+
+def _uninformed_balancers(lab: Lab, new: Sequence[Box], behind: Sequence[Box]) -> list[Box]:
+    """The balancers whose last run was, or will be, before that of a box that they are to find."""
+    found = []
+    for balancer in lab.nodes:
+        if balancer.role != BALANCER_ROLE or balancer in behind or not Boxes(lab).running(balancer):
+            continue
+        before = [*behind, *(() if balancer in new else new)]
+        if any(box.tier == balancer.tier for box in before) and nodes.enrolled(balancer):
+            found.append(balancer)
+    return found
 
 
 def _wait_until_ready(lab: Lab, boxes: list[Box]) -> None:

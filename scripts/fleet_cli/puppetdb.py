@@ -8,6 +8,7 @@ from fleet_cli.errors import CommandFailedError, FleetError
 from fleet_cli.labfile import Box, Lab
 
 SERVICE_TYPE = "Flask_microservice::Service"
+BALANCED_TYPE = "Profile::Load_balancer::Service"
 
 
 def query(lab: Lab, pql: str) -> list[dict[str, Any]]:
@@ -33,7 +34,16 @@ def query(lab: Lab, pql: str) -> list[dict[str, Any]]:
 
 def declared_services(lab: Lab) -> dict[str, list[dict[str, Any]]]:
     """Return by certname the parameters of each service in the node's newest catalog (secrets are not among them)."""
-    rows = query(lab, f'resources[certname, title, parameters] {{ type = "{SERVICE_TYPE}" order by certname, title }}')
+    return _by_certname(lab, SERVICE_TYPE)
+
+
+def balanced_services(lab: Lab) -> dict[str, list[dict[str, Any]]]:
+    """Return by certname of a load balancer the parameters of each service that it has a port for."""
+    return _by_certname(lab, BALANCED_TYPE)
+
+
+def _by_certname(lab: Lab, kind: str) -> dict[str, list[dict[str, Any]]]:
+    rows = query(lab, f'resources[certname, title, parameters] {{ type = "{kind}" order by certname, title }}')
     result: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         parameters = {**row["parameters"], "name": row["title"]}

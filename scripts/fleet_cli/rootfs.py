@@ -21,6 +21,8 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
     "toolbox": ("git", "hiera-eyaml", "puppet-lint", "r10k"),
     # what documents and checks a Puppet module as it goes to others
     "module": ("metadata-json-lint", "puppet-strings"),
+    # what checks the balancer's configuration
+    "load_balancer": ("haproxy",),
     # what checks the Jenkins jobs and pipelines: Debian's Groovy is of the release line that Jenkins itself runs
     "jenkins": ("groovy", "jenkins-job-builder"),
 }  # fmt: skip

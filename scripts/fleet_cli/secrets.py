@@ -4,6 +4,7 @@ import base64
 import datetime
 import secrets as random_secrets
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -69,22 +70,24 @@ _SERVICES = "flask_microservice::services"
 _SECRETS = "flask_microservice::secrets"
 
 
-def declared(service_files: Mapping[str, str]) -> Declared:
-    """Return the secrets that service files declare.
+def declared(files: Mapping[str, str]) -> Declared:
+    """Return the secrets that services need: those that they declare, and the password of a database.
 
     Args:
-        service_files: the text of each file of hieradata/services/, by its name.
+        files: the text of each file of Hiera that declares services, or more about them, by its name.
 
     Raises:
         FleetError: a file is not what it should be.
     """
     result: Declared = {}
-    for name, text in sorted(service_files.items()):
+    for name, text in sorted(files.items()):
         try:
             services: dict[str, Any] = (yaml.safe_load(text) or {}).get(_SERVICES) or {}
             for service, entry in services.items():
                 for section, keys in (entry.get("secrets") or {}).items():
                     result.setdefault(service, {}).setdefault(section, []).extend(keys)
+                if entry.get("database"):
+                    result.setdefault(service, {}).setdefault("database", []).append("password")
         except yaml.YAMLError as error:
             raise FleetError(f"{name}: not valid YAML: {error}") from None
         except (AttributeError, TypeError):
@@ -94,14 +97,20 @@ def declared(service_files: Mapping[str, str]) -> Declared:
     return result
 
 
-def service_files(repo: Path) -> dict[str, str]:
-    """Read hieradata/services/ of a checkout."""
-    return {str(path): path.read_text(encoding="utf-8") for path in (repo / "hieradata/services").glob("*.yaml")}
+def may_declare(path: str, tier: str) -> bool:
+    """Whether a file of the repository is of a layer of Hiera that declares a tier's services."""
+    return fnmatch(path, "hieradata/services/*.yaml") or path == f"hieradata/tiers/{tier}.yaml"
+
+
+def _files(repo: Path, tier: str) -> dict[str, str]:
+    """Read the files of a checkout that declare a tier's services."""
+    found = {str(path.relative_to(repo)): path for path in (repo / "hieradata").rglob("*.yaml")}
+    return {name: path.read_text(encoding="utf-8") for name, path in found.items() if may_declare(name, tier)}
 
 
 def generate(repo: Path, tier: str, public_key_pem: bytes) -> str:
-    """Return the text of hieradata/secrets/TIER.yaml: a new random value for each declared secret, encrypted."""
-    return complete("", declared(service_files(repo)), tier, public_key_pem)
+    """Return the text of hieradata/secrets/TIER.yaml: a new random value for each needed secret, encrypted."""
+    return complete("", declared(_files(repo, tier)), tier, public_key_pem)
 
 
 def complete(text: str, wanted: Declared, tier: str, public_key_pem: bytes) -> str:

@@ -1,27 +1,29 @@
 """What runs in the lab: boxes, services, whether they answer."""
 
 import json
+import ssl as tls
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from typing import Any
 
-import requests
+import urllib3
 from rich.console import Console
 from rich.table import Table
 
-from fleet_cli import puppetdb
+from fleet_cli import authority, puppetdb, ssh
 from fleet_cli.boxes import Boxes
 from fleet_cli.errors import FleetError
 from fleet_cli.labfile import Box, Lab
 
 TIMEOUT_SECONDS = 5.0
 HEALTH_PATH = "/health/ready"
-"""Of a service whose newest catalog is older than the parameter health_path."""
+"""Of a service whose newest catalog has no parameter health_path."""
 
 
 @dataclass
 class ServiceStatus:
-    """A service on a box.
+    """A service on a box, or at a load balancer.
 
     Attributes:
         version: what the service itself says; what is declared for it, while it does not answer, or if it says nothing.
@@ -55,32 +57,59 @@ def collect(lab: Lab) -> list[BoxStatus]:
     boxes = Boxes(lab)
     running = {box.name: boxes.running(box) for box in lab.boxes}
     declared: dict[str, list[dict[str, Any]]] = {}
+    trusted: tls.SSLContext | None = None
     if running[lab.server.name]:
         try:
-            declared = puppetdb.declared_services(lab)
+            declared = {**puppetdb.declared_services(lab), **puppetdb.balanced_services(lab)}
+            trusted = authority.context(lab)
         except FleetError:
             declared = {}  # the server is still starting: boxes are shown without services
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda box: _box(box, running[box.name], declared.get(box.certname, [])), lab.boxes))
+        return list(
+            pool.map(lambda box: _box(box, running[box.name], declared.get(box.certname, []), trusted), lab.boxes)
+        )
 
 
-def _box(box: Box, running: bool, declared: list[dict[str, Any]]) -> BoxStatus:
+def _box(box: Box, running: bool, declared: list[dict[str, Any]], trusted: tls.SSLContext | None) -> BoxStatus:
     status = BoxStatus(box.name, box.role, box.tier, box.address, running)
-    for service in declared if running else []:
-        status.services.append(_service(box, service))
+    # A machine is asked by its address, since this one may not know its name; its certificate has the name.
+    with urllib3.PoolManager(ssl_context=trusted, server_hostname=box.certname, assert_hostname=box.certname) as asking:
+        for service in declared if running else []:
+            status.services.append(_service(box, service, asking))
     return status
 
 
-def _service(box: Box, declared: dict[str, Any]) -> ServiceStatus:
-    url = f"http://{box.address}:{declared['port']}"
-    version, ready = str(declared["version"]), False
+def _service(box: Box, declared: dict[str, Any], asking: urllib3.PoolManager) -> ServiceStatus:
+    path = declared.get("health_path") or HEALTH_PATH
+    version, ready = str(declared.get("version", "")), False
+    socket = declared.get("socket")
+    url = f"unix:{socket}" if socket else _url(box, declared)
     try:
-        answer = requests.get(f"{url}{declared.get('health_path', HEALTH_PATH)}", timeout=TIMEOUT_SECONDS)
-        ready = answer.status_code == requests.codes.ok
-        version = str(answer.json().get("version", version))
-    except (requests.RequestException, json.JSONDecodeError, AttributeError):
+        if socket:
+            text = _ask_socket(box, socket, path)
+            ready = True
+        else:
+            answer = asking.request("GET", f"{url}{path}", timeout=TIMEOUT_SECONDS, retries=False)
+            ready = answer.status == HTTPStatus.OK
+            text = answer.data.decode()
+        version = str(json.loads(text).get("version", version))
+    except (FleetError, urllib3.exceptions.HTTPError, ValueError, AttributeError):
         pass  # not ready says it
     return ServiceStatus(declared["name"], version, url, ready)
+
+
+def _url(box: Box, declared: dict[str, Any]) -> str:
+    return f"{'https' if declared.get('certificate') else 'http'}://{box.address}:{declared['port']}"
+
+
+def _ask_socket(box: Box, socket: str, path: str) -> str:
+    """Ask a service that nobody but its own machine reaches; return what it answers with status 200.
+
+    Raises:
+        FleetError: it does not answer, or with another status.
+    """
+    curl = ["curl", "--silent", "--fail", "--max-time", str(TIMEOUT_SECONDS), "--unix-socket", socket]
+    return ssh.run(box, [*curl, f"http://localhost{path}"]).stdout
 
 
 def show(statuses: list[BoxStatus]) -> None:

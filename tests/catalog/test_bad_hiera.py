@@ -103,6 +103,31 @@ CASES = {
         ),
         secrets="{orders: {app: {secret_key: hush}}}",
     ),
+    "database without a server": Case(
+        "{orders: {port: 7001, database: postgresql}}",
+        (
+            "service orders wants a database, and no server is declared: "
+            "say in flask_microservice::database where it is (file:",
+        ),
+        secrets="{orders: {database: {password: hush}}}",
+    ),
+    "database without a password": Case(
+        "{orders: {port: 7001, database: postgresql}}\n"
+        "flask_microservice::database: {host: db.example.test, address: 192.0.2.1, ca_file: /ca.pem}",
+        (
+            "service orders wants a database without a password: add it, encrypted, to flask_microservice::secrets "
+            "(orders: {database: {password: ...}}) (file:",
+        ),
+    ),
+    "database in config too": Case(
+        "{orders: {port: 7001, database: postgresql, config: {database: {url: 'sqlite:////x'}}}}\n"
+        "flask_microservice::database: {host: db.example.test, address: 192.0.2.1, ca_file: /ca.pem}",
+        (
+            "service orders wants a database and has its url in 'config' too: "
+            "drop one of them in flask_microservice::services (orders) (file:",
+        ),
+        secrets="{orders: {database: {password: hush}}}",
+    ),
     "two mistakes at once": Case(
         "{orders: {port: 7001, upstreams: [nosuch]}}",
         ("service orders has no version", "; service orders has the upstream nosuch"),

@@ -12,11 +12,10 @@ BOXES = {box.certname: box for box in (LAB.server, *LAB.nodes)}
 APP_BOXES = [certname for certname, box in BOXES.items() if box.role == "app"]
 
 
-def hiera(path: str) -> dict[str, dict[str, object]]:
-    """The first key's value in a file of Hiera, which has only one."""
+def hiera(path: str, key: str) -> dict[str, dict[str, object]]:
+    """The value of a key of flask_microservice in a file of Hiera."""
     text = (paths.control_repo() / "hieradata" / path).read_text(encoding="utf-8")
-    (value,) = yaml.safe_load(text).values()
-    return dict(value)
+    return dict(yaml.safe_load(text)[f"flask_microservice::{key}"])
 
 
 @pytest.mark.parametrize("certname", BOXES)
@@ -43,8 +42,8 @@ def test_app_box_runs_every_declared_service_at_the_version_of_its_tier(
 ) -> None:
     catalog = lab_catalogs[certname]
     files = sorted((paths.control_repo() / "hieradata/services").glob("*.yaml"))
-    declared = {name for file in files for name in hiera(f"services/{file.name}")}
-    pinned = hiera(f"tiers/{BOXES[certname].tier}.yaml")
+    declared = {name for file in files for name in hiera(f"services/{file.name}", "services")}
+    pinned = hiera(f"tiers/{BOXES[certname].tier}.yaml", "versions")
     assert catalog.titles("Flask_microservice::Service") == declared
     for name in declared:
         assert catalog[f"Package[{name}]"]["ensure"] == pinned[name]

@@ -25,10 +25,15 @@ VALID: dict[str, list[Any]] = {
     ],
     "Some_deadlines": [{}, {"ready": 1, "watch": 0, "migrate": 3600, "stop": 1}],
     "Log": [{}, {"level": "debug", "keep": 0, "max_size": "10M", "max_age": 1}],
+    "Database_server": [
+        {"host": "db1.example.test", "address": "192.0.2.1", "ca_file": "/etc/ssl/ca.pem"},
+        {"host": "db1", "address": "2001:db8::1", "ca_file": "/ca.pem", "port": 5433},
+    ],
     "Declaration": [
         {"port": 7001},
         {"socket": "/run/orders.sock", "package": "orders", "keep": 1, "purge": False},
         {"ensure": "absent", "purge": True},
+        {"port": 7001, "database": "postgresql"},
         {"port": 7001, "application": "httpbin:app", "health_path": "/status/200"},
         {"port": 7001, "ensure": "absent"},
         {
@@ -60,7 +65,14 @@ INVALID: dict[str, list[Any]] = {
     ],
     "Some_deadlines": [{"ready": 0}, {"watch": -1}, {"start": 5}, {"ready": "60"}],
     "Log": [{"level": "loud"}, {"keep": -1}, {"max_size": "0"}, {"max_age": 0}, {"size": "1M"}],
+    "Database_server": [
+        {}, {"host": "db1.example.test"}, {"host": "a b", "address": "192.0.2.1", "ca_file": "/ca.pem"},
+        {"host": "db1", "address": "192.0.2.0/24", "ca_file": "/ca.pem"},
+        {"host": "db1", "address": "192.0.2.1", "ca_file": "ca.pem"},
+        {"host": "db1", "address": "192.0.2.1", "ca_file": "/ca.pem", "port": 0},
+    ],
     "Declaration": [
+        {"port": 7001, "database": "sqlite"}, {"port": 7001, "database": True},
         {"port": 7001, "application": "httpbin"}, {"port": 7001, "health_path": "ready"},
         {"port": "7001"}, {"prot": 7001}, {"socket": "orders.sock"}, {"port": 7001, "keep": 0},
         {"port": 7001, "log": {"max_size": "10 MB"}}, {"port": 7001, "deadlines": {"start": 5}},

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import testinfra
-from fleet_cli import labfile, paths
+from fleet_cli import labfile, paths, puppetdb
 from fleet_cli.labfile import Box
 from testinfra.host import Host
 
@@ -17,6 +17,12 @@ LAB = labfile.load(REPO / "lab.yaml")
 def connect(box: Box) -> Host:
     """Return the testinfra host of a box, as root, over Vagrant's ssh configuration."""
     return testinfra.get_host(f"ssh://{box.name}", ssh_config=str(paths.SSH_CONFIG), sudo=True)
+
+
+def environment_of(box: Box) -> str:
+    """Return the environment that a box got its newest catalog from."""
+    rows = puppetdb.query(LAB, f'nodes[catalog_environment] {{ certname = "{box.certname}" }}')
+    return str(rows[0]["catalog_environment"])
 
 
 @dataclass(frozen=True)

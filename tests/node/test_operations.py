@@ -109,7 +109,7 @@ def test_a_config_change_is_one_switch_and_no_more(workspace: Workspace, staging
 def test_a_version_is_promoted_and_taken_back(workspace: Workspace, lab: Lab, inventory_2: Path) -> None:
     assert inventory_2.exists()
     port = ports(workspace)["inventory"]
-    production = [box for box in lab.nodes if box.tier == "production"]
+    production = [box for box in lab.nodes if (box.role, box.tier) == ("app", "production")]
     names = [box.name for box in production]
     pin(workspace, "production", "inventory", "2.0.0-1")
     workspace.fleet.ok("deploy")

@@ -70,6 +70,19 @@ def test_an_unknown_box_is_answered_with_those_that_exist(tmp_path: Path) -> Non
         labfile.load(write(tmp_path, GOOD)).box("web9")
 
 
+def test_databases_come_before_those_who_need_them_and_balancers_last(tmp_path: Path) -> None:
+    more = GOOD.replace(
+        "services:",
+        "  - {name: lb1, role: load_balancer, tier: canary, address: 10.77.0.51}\n"
+        "  - {name: app2, role: app, tier: canary, address: 10.77.0.32}\n"
+        "  - {name: db1, role: database, tier: canary, address: 10.77.0.41}\nservices:",
+    )
+    lab = labfile.load(write(tmp_path, more))
+    names = [[box.name for box in group] for group in lab.in_order(lab.nodes)]
+    assert names == [["db1"], ["app1", "app2"], ["lb1"]]
+    assert lab.in_order([lab.box("app1")]) == [[lab.box("app1")]]
+
+
 def test_a_box_is_added_with_one_entry(tmp_path: Path) -> None:
     more = GOOD.replace("services:", "  - {name: app2, role: app, tier: canary, address: 10.77.0.32}\nservices:")
     assert [box.name for box in labfile.load(write(tmp_path, more)).nodes] == ["app1", "app2"]

@@ -52,6 +52,22 @@ def test_every_declared_secret_gets_a_value_and_keeps_it(keys: Path) -> None:
     assert "k" in second["x"]["app"]
 
 
+def test_a_service_with_a_database_gets_a_password_in_the_tier_that_declares_it(keys: Path, tmp_path: Path) -> None:
+    for path, text in {
+        "services/orders.yaml": "flask_microservice::services: {orders: {port: 7001}}\n",
+        "tiers/production.yaml": "flask_microservice::services: {orders: {database: postgresql}}\n",
+        "tiers/staging.yaml": "flask_microservice::versions: {orders: '1.0-1'}\n",
+    }.items():
+        (tmp_path / "hieradata" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "hieradata" / path).write_text(text, encoding="utf-8")
+    found = {
+        tier: yaml.safe_load(secrets.generate(tmp_path, tier, public(keys)))["flask_microservice::secrets"]
+        for tier in ("production", "staging")
+    }
+    assert found["production"]["orders"]["database"]["password"].startswith("ENC[PKCS7,")
+    assert found["staging"] == {}
+
+
 @pytest.mark.parametrize(
     "text", ["{", "flask_microservice::services: [orders]", "flask_microservice::services: {o: 1}"]
 )

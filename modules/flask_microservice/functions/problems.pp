@@ -6,11 +6,13 @@
 # @param services what flask_microservice::services declares, those with `ensure: absent` left out
 # @param versions flask_microservice::versions
 # @param secrets flask_microservice::secrets
+# @param database flask_microservice::database
 # @return one sentence a problem: what is wrong, with which service, which Hiera key to mend; none if all is well
 function flask_microservice::problems(
   Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services,
   Hash[Flask_microservice::Name, Flask_microservice::Version] $versions,
   Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets,
+  Optional[Flask_microservice::Database_server] $database,
 ) >> Array[String[1]] {
   $of_each = $services.map |$name, $declared| {
     $version = flask_microservice::version_of($name, $declared, $versions)
@@ -21,6 +23,7 @@ function flask_microservice::problems(
     $unpinned
     + flask_microservice::upstream_problems($name, $declared, $services)
     + flask_microservice::secret_problems($name, $declared, $secrets)
+    + flask_microservice::database_problems($name, $declared, $database, $secrets)
   }
   flask_microservice::listen_problems($services)
   + flask_microservice::package_problems($services, $versions)

@@ -13,6 +13,9 @@
 # @param secrets
 #   The values of the secret keys that services declare: name => section => key => value. Encrypt them in Hiera; lookup
 #   makes them Sensitive.
+# @param database
+#   The PostgreSQL server of the services that declare `database: postgresql`. Each has a database and a login of its own
+#   name there, with the password of its secret `database` => `password`; making them is not this module's matter.
 # @param apt_source
 #   The file in /etc/apt that names the repository of the services. With it, only that repository's index is fetched when
 #   a version is not known yet; without it, all of them.
@@ -33,11 +36,12 @@ class flask_microservice (
   Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services = {},
   Hash[Flask_microservice::Name, Flask_microservice::Version] $versions = {},
   Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets = Sensitive({}),
+  Optional[Flask_microservice::Database_server] $database = undef,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
   Integer[0] $drain_seconds = 0,
 ) {
   $present = $services.filter |$name, $declared| { $declared['ensure'] != 'absent' }
-  $problems = flask_microservice::problems($present, $versions, $secrets)
+  $problems = flask_microservice::problems($present, $versions, $secrets, $database)
   unless $problems.empty {
     fail("flask_microservice can't run the declared services: ${problems.join('; ')}")
   }
@@ -57,11 +61,11 @@ class flask_microservice (
     flask_microservice::service { $name:
       version    => flask_microservice::version_of($name, $declared, $versions),
       config     => $config + ($section.empty ? { true => {}, default => { 'upstreams' => $section } }),
-      secrets    => flask_microservice::secrets_of($name, $declared, $secrets),
-      peers      => $declared['peers'].lest || { [] } + $addresses,
+      secrets    => flask_microservice::secrets_of($name, $declared, $secrets, $database),
+      peers      => $declared['peers'].lest || { [] } + $addresses + flask_microservice::database_peers($declared, $database),
       drain      => $drain_seconds,
       apt_source => $apt_source,
-      *          => $declared - ['version', 'config', 'secrets', 'peers', 'upstreams'],
+      *          => $declared - ['version', 'config', 'secrets', 'peers', 'upstreams', 'database'],
     }
   }
 }

@@ -1,7 +1,8 @@
 # @summary One service, as it is declared in Hiera
 #
-# The keys are parameters of `flask_microservice::service`, which says what each does, and two that the class resolves:
-# `upstreams`, names of other services of the node, and `secrets`, names of keys whose values stand encrypted elsewhere.
+# The keys are parameters of `flask_microservice::service`, which says what each does, and three that the class resolves:
+# `upstreams`, names of other services of the node; `secrets`, names of keys whose values stand encrypted elsewhere; and
+# `database`, the kind of database that it has on a server. Without one it uses a file of its own (SQLite).
 type Flask_microservice::Declaration = Struct[{
     Optional[port]        => Flask_microservice::Port,
     Optional[socket]      => Stdlib::Absolutepath,
@@ -11,6 +12,7 @@ type Flask_microservice::Declaration = Struct[{
     Optional[package]     => Flask_microservice::Name,
     Optional[address]     => Stdlib::IP::Address::Nosubnet,
     Optional[upstreams]   => Array[Flask_microservice::Name],
+    Optional[database]    => Enum['postgresql'],
     Optional[config]      => Flask_microservice::Config,
     Optional[secrets]     => Flask_microservice::Secret_keys,
     Optional[application] => Flask_microservice::Application,

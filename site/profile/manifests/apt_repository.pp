@@ -2,6 +2,8 @@
 #
 # It keeps every version. The signing key is made on this machine and never leaves it.
 #
+# @param clients
+#   Addresses and networks of the machines that fetch packages.
 # @param fqdn
 #   The name under which machines fetch packages.
 # @param suite
@@ -16,6 +18,7 @@
 #
 # @see https://www.aptly.info/doc/overview/
 class profile::apt_repository (
+  Array[Stdlib::IP::Address, 1] $clients,
   Stdlib::Fqdn $fqdn = $trusted['certname'],
   Pattern[/\A[a-z][a-z0-9-]*\z/] $suite = 'fleet',
   Pattern[/\A[a-z][a-z0-9-]*\z/] $component = 'main',
@@ -94,4 +97,9 @@ class profile::apt_repository (
     root => "${root}/public",
   }
   contain profile::apt_repository::web_server
+
+  profile::firewall::allow { 'apt repository':
+    port    => 80,
+    clients => $clients,
+  }
 }

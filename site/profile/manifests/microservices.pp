@@ -1,10 +1,31 @@
 # @summary The microservices that Hiera declares, from the fleet's own apt repository
 #
+# @param clients
+#   Addresses and networks that may connect to the services: the balancer of the machine's tier above all. Hiera collects
+#   them from all layers.
+#
 # @example
 #   include profile::microservices
-class profile::microservices {
+class profile::microservices (
+  Array[Stdlib::IP::Address] $clients = [],
+) {
+  include profile::firewall
+  contain profile::puppet_ca
   contain profile::fleet_repository
   contain flask_microservice
 
+  Class['profile::puppet_ca'] -> Class['flask_microservice']
   Class['profile::fleet_repository'] -> Class['flask_microservice']
+
+  profile::reachable($flask_microservice::services).each |$name, $its| {
+    profile::firewall::allow { $name:
+      port    => $its['port'],
+      clients => $clients,
+    }
+  }
+
+  # While it drains, balancers reach it: its port is closed after that.
+  $flask_microservice::services.filter |$_, $its| { $its['ensure'] == 'absent' }.each |$name, $_| {
+    Flask_microservice::Service[$name] -> Concat[$profile::firewall::config]
+  }
 }

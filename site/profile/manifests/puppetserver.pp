@@ -1,5 +1,7 @@
 # @summary Puppet Server with its certificate authority, policy autosigning, hiera-eyaml and storage in PuppetDB
 #
+# @param clients
+#   Addresses and networks of the machines that it serves.
 # @param heap
 #   The most memory that the JVM's heap may take, in the JVM's own notation.
 # @param jruby_instances
@@ -16,6 +18,7 @@
 #
 # @see https://www.puppet.com/docs/puppet/8/server/configuration.html
 class profile::puppetserver (
+  Array[Stdlib::IP::Address, 1] $clients,
   Pattern[/\A[1-9]\d*[mg]\z/] $heap = '1g',
   Integer[1] $jruby_instances = 2,
   Enum['jit', 'off'] $jruby_compile_mode = 'jit',
@@ -54,6 +57,11 @@ class profile::puppetserver (
     '/etc/puppet/fileserver.conf':
       content => epp('profile/puppetserver/fileserver.conf.epp', { mounts => $file_mounts }),
     ;
+  }
+
+  profile::firewall::allow { 'puppetserver':
+    port    => 8140,
+    clients => $clients,
   }
 
   service { 'puppetserver':

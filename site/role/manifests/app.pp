@@ -5,6 +5,8 @@
 class role::app {
   include profile::base
   include profile::puppet_agent
+  include profile::firewall
   include profile::microservices
   include profile::log_shipping
+  include profile::load_balancer::members
 }

@@ -5,4 +5,6 @@
 class role::database {
   include profile::base
   include profile::puppet_agent
+  include profile::firewall
+  include profile::database
 }

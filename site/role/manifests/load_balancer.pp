@@ -5,4 +5,6 @@
 class role::load_balancer {
   include profile::base
   include profile::puppet_agent
+  include profile::firewall
+  include profile::load_balancer
 }

@@ -7,6 +7,7 @@
 class role::puppetserver {
   include profile::base
   include profile::puppet_agent
+  include profile::firewall
   include profile::puppetserver
   include profile::puppetdb
   include profile::r10k

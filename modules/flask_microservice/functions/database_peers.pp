@@ -1,0 +1,17 @@
+# @summary Where a service has to connect to for its database
+#
+# @param declared the service's declaration
+# @param server flask_microservice::database
+# @return the server's address, if the service has a database there
+#
+# @api private
+function flask_microservice::database_peers(
+  Flask_microservice::Declaration $declared,
+  Optional[Flask_microservice::Database_server] $server,
+) >> Array[Stdlib::IP::Address] {
+  if $declared['database'] and $server {
+    [$server['address']]
+  } else {
+    []
+  }
+}

@@ -1,0 +1,17 @@
+"""What the lab's machines prove their names with: certificates of its Puppet server's authority."""
+
+import ssl as tls
+
+from fleet_cli import ssh
+from fleet_cli.labfile import Lab
+
+CERTIFICATE = "/var/lib/puppet/ssl/certs/ca.pem"
+
+
+def context(lab: Lab) -> tls.SSLContext:
+    """Return a TLS context that trusts the lab's authority, and no other.
+
+    Raises:
+        FleetError: the Puppet server does not answer.
+    """
+    return tls.create_default_context(cadata=ssh.run(lab.server, ["cat", CERTIFICATE]).stdout)

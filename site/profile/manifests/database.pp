@@ -1,0 +1,80 @@
+# @summary PostgreSQL for the services of this machine's tier: a database and a login for each that declares one
+#
+# Which services those are, the passwords and the port come from the same Hiera as on the machines that run them. It
+# listens on one address and takes TLS only; every login is let into its own database, from the declared networks, and
+# into no other. The superuser comes in on the machine itself. A database whose service is no longer declared stays, and
+# nobody is let in.
+#
+# @param clients
+#   Addresses and networks of the machines that run the services.
+# @param address
+#   The address to listen on.
+# @param max_connections
+#   How many connections there can be at a time. Each thread of each worker may have one, on every node, and twice as many
+#   while a new release is tried beside the old. A change restarts PostgreSQL.
+# @param certname
+#   The name in the machine's certificate, which PostgreSQL uses as its own.
+#
+# @example Hiera of a tier
+#   profile::database::clients: [192.0.2.0/28]
+#
+# @see https://www.postgresql.org/docs/17/auth-pg-hba-conf.html
+class profile::database (
+  Array[Stdlib::IP::Address, 1] $clients,
+  Stdlib::IP::Address::Nosubnet $address = $facts['networking']['ip'],
+  Integer[10] $max_connections = 200,
+  Stdlib::Fqdn $certname = $trusted['certname'],
+) {
+  $declared = lookup('flask_microservice::services', Hash[Flask_microservice::Name, Flask_microservice::Declaration])
+  $secrets = lookup('flask_microservice::secrets', Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]])
+  $server = lookup('flask_microservice::database', Flask_microservice::Database_server)
+  $services = $declared.filter |$_, $its| { $its['database'] == 'postgresql' and $its['ensure'] != 'absent' }.keys
+
+  class { 'postgresql::server':
+    listen_addresses     => $address,
+    port                 => $server['port'].lest || { 5432 },
+    pg_hba_conf_defaults => false,
+  }
+  contain postgresql::server
+  contain profile::database::tls
+
+  postgresql::server::config_entry { 'max_connections':
+    value => $max_connections,
+  }
+
+  file {
+    default:
+      owner => 'root',
+      group => 'root',
+    ;
+    '/etc/systemd/system/postgresql@.service.d':
+      ensure => directory,
+      mode   => '0755',
+    ;
+    '/etc/systemd/system/postgresql@.service.d/network-online.conf':
+      ensure => file,
+      mode   => '0644',
+      source => 'puppet:///modules/profile/database/network-online.conf',
+    ;
+  }
+
+  profile::firewall::allow { 'postgresql':
+    port    => $postgresql::server::port,
+    clients => $clients,
+  }
+
+  postgresql::server::pg_hba_rule { 'the superuser, on the machine itself':
+    type        => 'local',
+    database    => 'all',
+    user        => 'postgres',
+    auth_method => 'peer',
+    order       => 1,
+  }
+
+  $services.each |$service| {
+    profile::database::of_service { $service:
+      verifier => profile::password_verifier($service, $secrets),
+      clients  => $clients,
+    }
+  }
+}

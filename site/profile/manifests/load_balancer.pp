@@ -1,0 +1,102 @@
+# @summary HAProxy in front of the services of this machine's tier
+#
+# Each service of the tier has one port here, the same as on the machines that run it. Which machines those are comes from
+# PuppetDB: each exports itself (profile::load_balancer::members). A machine is asked for its health every second, gets no
+# request while it does not answer 200, and a request that it did not take goes to another one.
+#
+# @param clients
+#   Addresses and networks that may connect to the services' ports.
+# @param tls
+#   Whether the services' ports speak HTTPS. If not, they speak HTTP.
+# @param plain_ports
+#   A further port for plain HTTP, for clients that can't speak TLS: service => port.
+# @param certificate
+#   The certificate, and what signed it up to the root: a file on this machine.
+# @param private_key
+#   Its key: a file on this machine.
+# @param except
+#   Services of the tier that are not to be reached through here.
+#
+# @example Hiera, with a certificate of one's own
+#   profile::load_balancer::certificate: /etc/ssl/certs/www.example.com.pem
+#   profile::load_balancer::private_key: /etc/ssl/private/www.example.com.key
+#   profile::load_balancer::plain_ports: {orders: 8001}
+#
+# @see https://docs.haproxy.org/3.0/configuration.html
+class profile::load_balancer (
+  Array[Stdlib::IP::Address, 1] $clients,
+  Boolean $tls = true,
+  Hash[Flask_microservice::Name, Stdlib::Port] $plain_ports = {},
+  Stdlib::Absolutepath $certificate = "/var/lib/puppet/ssl/certs/${trusted['certname']}.pem",
+  Stdlib::Absolutepath $private_key = "/var/lib/puppet/ssl/private_keys/${trusted['certname']}.pem",
+  Array[Flask_microservice::Name] $except = [],
+) {
+  $config = '/etc/haproxy/haproxy.cfg'
+  $pem = '/etc/haproxy/fleet.pem'
+
+  # With socat, root asks HAProxy: echo 'show stat' | socat - /run/haproxy/root.sock
+  package { ['haproxy', 'socat']:
+    ensure => installed,
+  }
+
+  # HAProxy finds a certificate's key in the file of its name with .key.
+  file {
+    default:
+      ensure    => file,
+      owner     => 'root',
+      group     => 'root',
+      mode      => '0600',
+      show_diff => false,
+      backup    => false,
+      require   => Package['haproxy'],
+      before    => Concat[$config],
+      notify    => Service['haproxy'],
+    ;
+    $pem:
+      source => $certificate,
+    ;
+    "${pem}.key":
+      source => $private_key,
+    ;
+  }
+
+  concat { $config:
+    owner        => 'root',
+    group        => 'root',
+    mode         => '0644',
+    # What HAProxy would refuse is never put in place.
+    validate_cmd => '/usr/sbin/haproxy -c -q -f %',
+    require      => Package['haproxy'],
+    notify       => Service['haproxy'],
+  }
+  concat::fragment { 'haproxy: what holds for all services':
+    target  => $config,
+    content => epp('profile/load_balancer/haproxy.cfg.epp'),
+    order   => '0',
+  }
+
+  $declared = lookup('flask_microservice::services', Hash[Flask_microservice::Name, Flask_microservice::Declaration])
+  $served_with = $tls ? { true => $pem, default => undef }
+  $balanced = profile::reachable($declared) - $except
+  $problems = profile::balancer_problems($balanced, $plain_ports)
+  unless $problems.empty {
+    fail("profile::load_balancer can't balance the declared services: ${problems.join('; ')}")
+  }
+
+  $balanced.each |$name, $its| {
+    profile::load_balancer::service { $name:
+      port        => $its['port'],
+      plain_port  => $plain_ports[$name],
+      health_path => $its['health_path'],
+      certificate => $served_with,
+      clients     => $clients,
+      config      => $config,
+    }
+  }
+
+  service { 'haproxy':
+    ensure  => running,
+    enable  => true,
+    restart => 'systemctl reload haproxy',
+  }
+}

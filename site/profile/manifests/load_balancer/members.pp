@@ -1,0 +1,28 @@
+# @summary Exports the services of this machine to the balancer of its tier
+#
+# Those that other machines can reach at all: see `profile::reachable`.
+#
+# @param address
+#   Where this machine is reached.
+#
+# @example
+#   include profile::load_balancer::members
+class profile::load_balancer::members (
+  Stdlib::IP::Address::Nosubnet $address = $facts['networking']['ip'],
+) {
+  include flask_microservice
+
+  profile::reachable($flask_microservice::services).each |$name, $declared| {
+    $listens = $declared['address'] ? {
+      Variant[Undef, Enum['0.0.0.0', '::']] => $address,
+      default                               => $declared['address'],
+    }
+    @@profile::load_balancer::member { "${name} on ${trusted['certname']}":
+      service  => $name,
+      tier     => $trusted['extensions']['pp_environment'],
+      certname => $trusted['certname'],
+      address  => $listens,
+      port     => $declared['port'],
+    }
+  }
+}

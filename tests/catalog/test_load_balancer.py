@@ -1,0 +1,188 @@
+"""The balancer of a tier finds the tier's services and the machines that run them, without being told."""
+
+import re
+from pathlib import Path
+
+import pytest
+from fleet_cli import labfile, rootfs
+
+from .catalogs import Catalog, Node
+from .conftest import Compile
+
+SERVICES = """
+flask_microservice::services:
+  orders: {port: 7001, health_path: /status/200}
+  order-items: {port: 7002}
+  hidden: {port: 7003, address: 127.0.0.1}
+  gone: {port: 7004, ensure: absent}
+  internal: {port: 7005}
+  socket: {socket: /run/socket/http.sock}
+flask_microservice::versions:
+  {orders: '1.0-1', order-items: '1.0-1', hidden: '1.0-1', internal: '1.0-1', socket: '1.0-1'}
+"""
+TIER = """
+profile::microservices::clients: [192.0.2.51]
+profile::load_balancer::clients: [198.51.100.0/24]
+profile::load_balancer::except: [internal]
+"""
+WITHOUT_TLS = TIER + "profile::load_balancer::tls: false\n"
+OWN_CERTIFICATE = (
+    TIER
+    + """
+profile::load_balancer::certificate: /etc/ssl/own.pem
+profile::load_balancer::private_key: /etc/ssl/private/own.key
+profile::load_balancer::plain_ports: {orders: 8001}
+"""
+)
+
+
+def node(name: str, role: str, address: str = "192.0.2.10", *, tier: str = "test", layer: str = TIER) -> Node:
+    host, _, domain = name.partition(".")
+    return Node(
+        certname=name,
+        role=role,
+        tier=tier,
+        hiera={
+            "services/orders.yaml": SERVICES,
+            "services/inventory.yaml": "---\n{}\n",
+            f"tiers/{tier}.yaml": layer,
+            "nodes/far.example.test.yaml": "flask_microservice::services: {orders: {address: '2001:db8::1'}}\n",
+            "nodes/leaving.example.test.yaml": "flask_microservice::services: {order-items: {ensure: absent}}\n",
+        },
+        facts={"networking": {"hostname": host, "domain": domain, "fqdn": name, "ip": address}},
+    )
+
+
+NODES = {
+    "app1": node("app1.example.test", "app", "192.0.2.31"),
+    "far": node("far.example.test", "app", "192.0.2.32"),
+    "leaving": node("leaving.example.test", "app", "192.0.2.33"),
+    "other tier": node("app9.example.test", "app", "192.0.2.39", tier="other"),
+    "balancer": node("lb.example.test", "load_balancer"),
+    "without TLS": node("lb.example.test", "load_balancer", layer=WITHOUT_TLS),
+    "own certificate": node("lb.example.test", "load_balancer", layer=OWN_CERTIFICATE),
+}
+
+
+@pytest.fixture(scope="module")
+def catalogs(compile: Compile) -> dict[str, Catalog]:
+    """Each node's catalog; the balancers come after those who export to them."""
+    return dict(zip(NODES, compile(list(NODES.values())), strict=True))
+
+
+def config(catalog: Catalog) -> str:
+    """HAProxy's configuration, put together from its fragments as concat does it."""
+    fragments = [
+        resource
+        for resource in catalog
+        if resource.reference.startswith("Concat::Fragment[") and resource["target"] == "/etc/haproxy/haproxy.cfg"
+    ]
+    return "".join(fragment["content"] for fragment in sorted(fragments, key=lambda one: str(one["order"])))
+
+
+def sections(catalog: Catalog) -> dict[str, list[str]]:
+    """The lines of each frontend and backend."""
+    found: dict[str, list[str]] = {}
+    for part in re.split(r"(?m)^(?=\S)", config(catalog)):
+        head, *lines = part.strip().splitlines() or [""]
+        found[head] = [line.strip() for line in lines if line.strip()]
+    return found
+
+
+def servers(catalog: Catalog, service: str) -> list[str]:
+    return [line for line in sections(catalog)[f"backend {service}"] if line.startswith("server ")]
+
+
+def test_every_machine_of_the_tier_is_behind_it_and_no_other(catalogs: dict[str, Catalog]) -> None:
+    assert servers(catalogs["balancer"], "orders") == [
+        "server app1.example.test 192.0.2.31:7001",
+        "server far.example.test [2001:db8::1]:7001",
+        "server leaving.example.test 192.0.2.33:7001",
+    ]
+
+
+def test_a_machine_whose_service_is_absent_is_taken_out(catalogs: dict[str, Catalog]) -> None:
+    assert servers(catalogs["balancer"], "order-items") == [
+        "server app1.example.test 192.0.2.31:7002",
+        "server far.example.test 192.0.2.32:7002",
+    ]
+
+
+def test_each_service_of_the_tier_has_its_own_port_with_tls(catalogs: dict[str, Catalog]) -> None:
+    found = sections(catalogs["balancer"])
+    assert {name for name in found if name.startswith("frontend ")} == {"frontend orders", "frontend order-items"}
+    assert "bind :::7001 v4v6 ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in found["frontend orders"]
+    assert "bind :::7002 v4v6 ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in found["frontend order-items"]
+
+
+def test_each_machine_is_asked_for_its_health_where_the_service_says(catalogs: dict[str, Catalog]) -> None:
+    found = sections(catalogs["balancer"])
+    assert "http-check send meth GET uri /status/200" in found["backend orders"]
+    assert "http-check send meth GET uri /health/ready" in found["backend order-items"]
+    assert "http-check expect status 200" in found["backend orders"]
+
+
+def test_a_client_can_not_say_where_it_comes_from(catalogs: dict[str, Catalog]) -> None:
+    frontend = sections(catalogs["balancer"])["frontend orders"]
+    assert "http-request set-header X-Forwarded-For %[src]" in frontend
+    assert "http-request set-header X-Forwarded-Proto https if { ssl_fc }" in frontend
+
+
+def test_two_services_at_one_port_are_refused(compile: Compile) -> None:
+    wrong = TIER + "profile::load_balancer::plain_ports: {orders: 7002, nosuch: 8002}\n"
+    (catalog,) = compile([node("lb.example.test", "load_balancer", layer=wrong)])
+    assert "more than one service has the port 7002" in catalog.error
+    assert "plain_ports has nosuch, which is no service" in catalog.error
+
+
+def test_what_may_arrive_twice_without_harm_alone_is_sent_twice(catalogs: dict[str, Catalog]) -> None:
+    found = sections(catalogs["balancer"])
+    assert "retry-on conn-failure empty-response junk-response" in found["defaults"]
+    for service in ("orders", "order-items"):
+        rule = "http-request disable-l7-retry unless { method GET HEAD OPTIONS }"
+        assert rule in found[f"backend {service}"]
+
+
+def test_certificate_is_the_machines_own_or_a_given_one(catalogs: dict[str, Catalog]) -> None:
+    key = "File[/etc/haproxy/fleet.pem.key]"
+    own, given = catalogs["balancer"], catalogs["own certificate"]
+    assert own[key]["source"] == "/var/lib/puppet/ssl/private_keys/lb.example.test.pem"
+    assert given[key]["source"] == "/etc/ssl/private/own.key"
+    assert given["File[/etc/haproxy/fleet.pem]"]["source"] == "/etc/ssl/own.pem"
+    assert (own[key]["mode"], own[key]["show_diff"]) == ("0600", False)
+
+
+def test_plain_http_is_offered_only_where_it_is_asked_for(catalogs: dict[str, Catalog]) -> None:
+    plain = sections(catalogs["own certificate"])["frontend orders"]
+    assert "bind :::8001 v4v6" in plain
+    assert "bind :::7001 v4v6 ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in plain
+    assert "bind :::7001 v4v6" in sections(catalogs["without TLS"])["frontend orders"]
+    assert "ssl crt" not in config(catalogs["without TLS"])
+
+
+def test_a_change_is_checked_and_taken_up_without_a_restart(catalogs: dict[str, Catalog]) -> None:
+    catalog = catalogs["balancer"]
+    assert catalog["Concat[/etc/haproxy/haproxy.cfg]"]["validate_cmd"] == "/usr/sbin/haproxy -c -q -f %"
+    assert catalog["Concat[/etc/haproxy/haproxy.cfg]"].references("notify") == {"Service[haproxy]"}
+    assert catalog["Service[haproxy]"]["restart"] == "systemctl reload haproxy"
+
+
+def test_haproxy_takes_the_configuration(catalogs: dict[str, Catalog], eyaml_keys: Path, tmp_path: Path) -> None:
+    for name in ("balancer", "without TLS", "own certificate"):
+        (tmp_path / f"{name}.cfg").write_text(config(catalogs[name]), encoding="utf-8")
+    binds = {
+        tmp_path: "/balancers",
+        # A certificate and its key that are there: which ones does not matter here.
+        eyaml_keys / "public_key.pkcs7.pem": "/etc/haproxy/fleet.pem",
+        eyaml_keys / "private_key.pkcs7.pem": "/etc/haproxy/fleet.pem.key",
+    }
+    check = 'for file in /balancers/*.cfg; do haproxy -c -f "$file" || exit 1; done'
+    result = rootfs.run("load_balancer", ["sh", "-c", check], binds=binds, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "WARNING" not in result.stderr
+
+
+def test_the_labs_balancer_has_the_labs_app_nodes(lab: labfile.Lab, lab_catalogs: dict[str, Catalog]) -> None:
+    for balancer in (box for box in lab.nodes if box.role == "load_balancer"):
+        members = {line.split()[1] for line in servers(lab_catalogs[balancer.certname], "orders")}
+        assert members == {box.certname for box in lab.nodes if (box.role, box.tier) == ("app", balancer.tier)}

@@ -1,0 +1,307 @@
+"""Clients of the load balancer reach every service of its tier, and notice nothing of what happens to one machine."""
+
+import csv
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import urllib3
+import yaml
+from deployed import LAB, Deployed, connect, environment_of
+from fleet_cli import authority, puppetdb, ssh
+from fleet_cli.labfile import Box
+from workspace import Fleet, Workspace
+
+BALANCERS = [box for box in LAB.nodes if box.role == "load_balancer"]
+CLIENTS = 8
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Balanced:
+    """A service at a load balancer."""
+
+    box: Box
+    parameters: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.parameters["name"])
+
+    @property
+    def url(self) -> str:
+        scheme = "https" if self.parameters.get("certificate") else "http"
+        return f"{scheme}://{self.box.address}:{self.parameters['port']}"
+
+    def servers(self) -> dict[str, str]:
+        """What HAProxy says of each machine that runs the service: UP, DOWN and so on, by certname."""
+        command = "echo 'show stat' | socat - /run/haproxy/root.sock"
+        rows = csv.DictReader(ssh.run(self.box, ["sh", "-c", command]).stdout.removeprefix("# ").splitlines())
+        return {
+            row["svname"]: row["status"].split()[0]
+            for row in rows
+            if row["pxname"] == self.name and row["svname"] not in ("FRONTEND", "BACKEND")
+        }
+
+
+@pytest.fixture(scope="module")
+def balanced() -> list[Balanced]:
+    declared = puppetdb.balanced_services(LAB)
+    found = [Balanced(box, parameters) for box in BALANCERS for parameters in declared.get(box.certname, [])]
+    assert found, "no load balancer of the lab has a service: there is nothing to test"
+    return found
+
+
+def client(box: Box) -> urllib3.PoolManager:
+    """A client that trusts the lab's authority only, and wants to see the machine's name."""
+    return urllib3.PoolManager(
+        ssl_context=authority.context(LAB), server_hostname=box.certname, assert_hostname=box.certname, retries=False
+    )
+
+
+def machines(service: Balanced) -> list[Box]:
+    """The machines of the balancer's tier whose newest catalog has the service."""
+    declared = puppetdb.declared_services(LAB)
+    return [
+        box
+        for box in LAB.nodes
+        if box.tier == service.box.tier and service.name in [one["name"] for one in declared.get(box.certname, [])]
+    ]
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s: {what}"
+        time.sleep(0.2)
+
+
+@dataclass
+class Load:
+    """Requests that clients have made until now."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def wait_for_more(self, requests: int) -> None:
+        goal = self.done.total() + requests
+        wait_for(lambda: self.done.total() >= goal, f"{requests} more requests")
+
+
+@contextmanager
+def load(service: Balanced, path: str) -> Iterator[Load]:
+    """Clients that ask one request after the other; half of them keep their connection."""
+    load = Load()
+    stop = threading.Event()
+
+    def ask(keep: bool) -> None:
+        kept = client(service.box)
+        while not stop.is_set():
+            asking = kept if keep else client(service.box)
+            try:
+                answer = asking.request("GET", service.url + path, timeout=30.0)
+                outcome = str(answer.status)
+            except urllib3.exceptions.HTTPError as error:
+                outcome = str(error)
+            load.done[outcome] += 1
+            if outcome != "200":
+                load.failures.append(outcome)
+            if not keep:
+                asking.clear()
+
+    threads = [threading.Thread(target=ask, args=(number % 2 == 0,)) for number in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+@contextmanager
+def stopped(box: Box, name: str) -> Iterator[None]:
+    """The service on a machine, stopped whole; what ran of it is started again afterwards."""
+    node = connect(box)
+    units = " ".join(
+        line.split()[0]
+        for line in node.check_output(
+            f"systemctl list-units --no-legend --plain --state=active '{name}.*' '{name}@*'"
+        ).splitlines()
+    )
+    node.check_output(f"systemctl stop {units}")
+    try:
+        yield
+    finally:
+        node.check_output(f"systemctl start {units}")
+
+
+def test_every_service_of_the_tier_is_there(balanced: list[Balanced]) -> None:
+    declared = puppetdb.declared_services(LAB)
+    for box in BALANCERS:
+        others = [other.certname for other in LAB.nodes if other.tier == box.tier]
+        of_tier = {one["name"] for certname in others for one in declared.get(certname, [])}
+        assert {service.name for service in balanced if service.box == box} == of_tier
+
+
+def test_every_service_answers_by_the_balancers_name(balanced: list[Balanced]) -> None:
+    for service in balanced:
+        path = service.parameters.get("health_path") or "/health/ready"
+        answer = client(service.box).request("GET", service.url + path, timeout=10.0)
+        assert answer.status == 200, f"{service.url}: {answer.data.decode(errors='replace')}"
+
+
+def test_a_port_with_tls_speaks_nothing_else(balanced: list[Balanced]) -> None:
+    for service in balanced:
+        if service.parameters.get("certificate"):
+            with pytest.raises(urllib3.exceptions.HTTPError):
+                client(service.box).request("GET", service.url.replace("https", "http"), timeout=10.0)
+
+
+def test_every_machine_that_runs_a_service_is_asked(balanced: list[Balanced]) -> None:
+    for service in balanced:
+        assert service.servers() == {box.certname: "UP" for box in machines(service)}
+
+
+def test_only_root_controls_the_balancer(balanced: list[Balanced]) -> None:
+    for box in {service.box for service in balanced}:
+        node = connect(box)
+        assert oct(node.file("/run/haproxy/root.sock").mode) == "0o600"
+        assert oct(node.file("/etc/haproxy/fleet.pem.key").mode) == "0o600"
+
+
+@pytest.fixture
+def shared(balanced: list[Balanced]) -> tuple[Balanced, list[Box]]:
+    """A service that more than one machine runs, made from the template."""
+    return spread(balanced)
+
+
+@pytest.fixture
+def dispensable(balanced: list[Balanced]) -> tuple[Balanced, list[Box]]:
+    """The same, which no other service has as its upstream."""
+    declared = puppetdb.declared_services(LAB)
+    needed = {name for node in declared.values() for one in node for name in one["config"].get("upstreams", {})}
+    return spread([service for service in balanced if service.name not in needed])
+
+
+def spread(services: list[Balanced]) -> tuple[Balanced, list[Box]]:
+    """The first of the services that was made from the template and runs on several machines; and these."""
+    for service in services:
+        found = machines(service)
+        templates = [
+            Deployed(box, one).from_template
+            for box in found
+            for one in puppetdb.declared_services(LAB)[box.certname]
+            if one["name"] == service.name
+        ]
+        if len(found) > 1 and all(templates):
+            return service, found
+    pytest.fail("no service runs on two machines behind a balancer: there is nothing to test")
+
+
+def test_no_request_is_lost_when_a_machine_stops_a_service(shared: tuple[Balanced, list[Box]]) -> None:
+    service, (machine, *_) = shared
+    with load(service, "/api/v1/items") as sent:
+        sent.wait_for_more(100)
+        with stopped(machine, service.name):
+            sent.wait_for_more(100)
+            wait_for(lambda: service.servers()[machine.certname] == "DOWN", "the balancer sees that it is gone")
+            sent.wait_for_more(100)
+        wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it is back")
+        sent.wait_for_more(100)
+    print(f"{service.name} through {service.box.name}, {machine.name} stopped and started: {dict(sent.done)}")
+    assert sent.failures == []
+
+
+def test_no_get_is_lost_when_a_service_dies_on_a_machine(shared: tuple[Balanced, list[Box]]) -> None:
+    service, (machine, *_) = shared
+    with load(service, "/api/v1/items") as sent:
+        for _ in range(3):
+            sent.wait_for_more(50)
+            connect(machine).check_output(f"pkill -KILL -u {service.name}")
+        sent.wait_for_more(100)
+        wait_for(lambda: service.servers()[machine.certname] == "UP", "the service is back")
+    print(f"{service.name} through {service.box.name}, killed three times on {machine.name}: {dict(sent.done)}")
+    assert sent.failures == []
+
+
+@contextmanager
+def cut_off(box: Box, port: int) -> Iterator[None]:
+    """A machine that no longer reaches a port of any other one."""
+    node = connect(box)
+    node.check_output(
+        "nft add table inet cutoff && nft add chain inet cutoff out '{ type filter hook output priority 0; }'"
+        f" && nft add rule inet cutoff out tcp dport {port} reject with tcp reset"
+    )
+    try:
+        yield
+    finally:
+        node.check_output("nft delete table inet cutoff")
+
+
+def test_a_machine_that_says_it_can_not_serve_is_asked_no_more(shared: tuple[Balanced, list[Box]]) -> None:
+    service, (machine, *_) = shared
+    health = f"http://{machine.address}:{service.parameters['port']}/health/ready"
+    with cut_off(machine, 5432):  # its database is elsewhere: it runs, and answers 503 to its health check
+        wait_for(lambda: service.servers()[machine.certname] == "DOWN", "the balancer sees that it can not serve")
+        assert client(machine).request("GET", health, timeout=30.0).status == 503
+        with load(service, "/api/v1/items") as sent:
+            sent.wait_for_more(100)
+        assert sent.failures == []
+    wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it can serve again")
+
+
+def test_no_request_is_lost_when_a_service_is_removed_from_a_machine(
+    dispensable: tuple[Balanced, list[Box]], workspace: Workspace
+) -> None:
+    service, (machine, *_) = dispensable
+    environment = environment_of(service.box)
+    before = service.servers()
+    absent = {"flask_microservice::services": {service.name: {"ensure": "absent"}}}
+    workspace.branch("leaving")
+    workspace.commit(f"hieradata/nodes/{machine.certname}.yaml", yaml.safe_dump(absent))
+    workspace.fleet.ok("deploy", "leaving")
+    try:
+        # Not its health path: there it says that it is leaving.
+        with load(service, "/api/v1/items") as sent:
+            sent.wait_for_more(100)
+            workspace.fleet.ok("run", machine.name, "--environment", "leaving")
+            assert service.servers()[machine.certname] == "DOWN"
+            sent.wait_for_more(100)
+            workspace.fleet.ok("run", service.box.name, "--environment", environment)
+            assert machine.certname not in service.servers()
+            sent.wait_for_more(100)
+        print(f"{service.name} through {service.box.name}, removed from {machine.name}: {dict(sent.done)}")
+        assert sent.failures == []
+    finally:
+        workspace.fleet.ok("run", machine.name, "--environment", environment)
+        workspace.fleet.ok("run", service.box.name, "--environment", environment)
+    wait_for(lambda: service.servers() == before, "the machine is back")
+
+
+def test_a_machine_leaves_and_comes_without_an_edit_at_the_balancer(
+    shared: tuple[Balanced, list[Box]], fleet: Fleet
+) -> None:
+    service, (*_, machine) = shared
+    environment = environment_of(service.box)
+
+    def run(box: Box) -> None:
+        fleet.ok("run", box.name, "--environment", environment)
+
+    before = service.servers()
+    try:
+        ssh.run(LAB.server, ["puppet", "node", "deactivate", machine.certname])
+        wait_for(lambda: machine.certname not in puppetdb.declared_services(LAB), "PuppetDB takes the machine out")
+        run(service.box)
+        assert service.servers().keys() == before.keys() - {machine.certname}
+        assert client(service.box).request("GET", f"{service.url}/api/v1/items", timeout=10.0).status == 200
+    finally:
+        run(machine)
+        run(service.box)
+    wait_for(lambda: service.servers() == before, "the machine is back")
