@@ -27,6 +27,11 @@ def make(directory: Path, recipe: str, fill: Callable[[Path], None]) -> None:
         new.mkdir()
         fill(new)
         replace(directory, new)
+    mark(directory, recipe)
+
+
+def mark(directory: Path, recipe: str) -> None:
+    """Note that a directory is whole, and what it is made from: for one that had to be made in its place."""
     _stamp(directory).write_text(json.dumps({"made_from": recipe}), encoding="utf-8")
 
 

@@ -32,6 +32,17 @@ def test_agent_does_not_wait_for_slow_facts(certname: str, lab_catalogs: dict[st
 
 
 @pytest.mark.parametrize("certname", BOXES)
+def test_agent_runs_start_from_a_loaded_puppet_wherever_that_is_wanted(
+    certname: str, lab_catalogs: dict[str, Catalog]
+) -> None:
+    wanted = BOXES[certname].role != labfile.SERVER_ROLE
+    catalog = lab_catalogs[certname]
+    socket = catalog["Service[puppet-run.socket]"]
+    assert (socket["ensure"], socket["enable"]) == (("running", True) if wanted else ("stopped", False))
+    assert catalog["File[/usr/local/sbin/puppet-run]"]["ensure"] == ("file" if wanted else "absent")
+
+
+@pytest.mark.parametrize("certname", BOXES)
 def test_catalog_tells_which_environment_it_is_from(certname: str, lab_catalogs: dict[str, Catalog]) -> None:
     assert "@" in lab_catalogs[certname].version
 

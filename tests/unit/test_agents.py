@@ -1,5 +1,7 @@
 """What an operator reads of an agent run is what the agent reported."""
 
+import json
+
 import pytest
 from fleet_cli import agents
 from fleet_cli.labfile import Box
@@ -67,6 +69,25 @@ def test_failed_resources_are_shown_with_place_and_reason() -> None:
 def test_no_failure_looks_like_success(status: int | None, outcome: str, ok: bool) -> None:
     run = result(status, "Error: Could not retrieve catalog\nssh: connect to host app1: No route to host")
     assert (run.outcome, run.ok) == (outcome, ok)
+
+
+def test_a_report_in_json_says_the_same() -> None:
+    report = {
+        "metrics": {"time": {"name": "time", "label": "Time", "values": [["total", "Total", 1.5]]}},
+        "resource_statuses": {
+            "Package[orders]": {
+                "file": "/x.pp", "line": 12, "failed": True, "changed": False, "skipped": False,
+                "events": [{"status": "failure", "message": "no such version", "name": "ensure"}],
+            },
+            "Service[orders.service]": {
+                "failed": False, "changed": True, "skipped": False,
+                "events": [{"status": "success", "message": "Triggered 'refresh'", "name": "refresh"}],
+            },
+        },
+    }  # fmt: skip
+    run = result(6, "Error: no such version", json.dumps(report))
+    assert (run.seconds, run.changed, run.restarted) == (1.5, ["Service[orders.service]"], ["Service[orders.service]"])
+    assert run.failed == [agents.FailedResource("Package[orders]", "/x.pp:12", "no such version")]
 
 
 def test_a_run_that_did_not_take_place_says_why() -> None:

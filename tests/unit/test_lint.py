@@ -75,8 +75,9 @@ def test_no_private_key_is_in_the_repository() -> None:
     assert leaks == []
 
 
-def test_every_requirement_is_pinned_by_hash() -> None:
-    text = (REPO / "requirements.txt").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["requirements.txt", *tracked("benchmarks/*/*.txt")])
+def test_every_requirement_is_pinned_by_hash(name: str) -> None:
+    text = (REPO / name).read_text(encoding="utf-8")
     entries = [
         entry for entry in text.replace("\\\n", " ").splitlines() if entry and not entry.lstrip().startswith("#")
     ]

@@ -1,0 +1,79 @@
+"""The agent that is loaded ahead: puppet-run does what `puppet agent --test` does, only sooner."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from deployed import connect
+from fleet_cli.labfile import Lab
+from testinfra.host import Host
+
+PROGRAM = "/usr/local/lib/puppet-run/preloaded-agent.rb"
+WAITING = "systemctl show --property=MainPID --value puppet-run.service"
+
+
+def errors(printed: str) -> list[str]:
+    """The errors among what an agent printed, but for how long something took."""
+    return [re.sub(r"[0-9.]+ seconds", "", line) for line in printed.splitlines() if line.startswith("Error")]
+
+
+@pytest.fixture
+def node(lab: Lab) -> Host:
+    return connect(lab.nodes[-1])
+
+
+@pytest.fixture
+def without_preloaded_agent(node: Host) -> Iterator[None]:
+    node.check_output("systemctl stop puppet-run.socket puppet-run.service")
+    yield
+    node.check_output("systemctl start puppet-run.socket")
+
+
+@pytest.fixture
+def changed_program(node: Host) -> Iterator[None]:
+    """The program on disk is another than the one that waits; afterwards it is what it was, as Puppet wants it."""
+    before = node.file(PROGRAM).content_string
+    node.check_output(f"echo \"warn 'loaded anew'\" >> {PROGRAM}.new")
+    node.check_output(f"cat {PROGRAM} >> {PROGRAM}.new && mv {PROGRAM}.new {PROGRAM}")
+    yield
+    node.check_output("systemctl stop puppet-run.service")
+    node.run_expect([0, 2], "puppet agent --test --tags profile::puppet_agent::preloaded")
+    assert node.file(PROGRAM).content_string == before
+
+
+def test_an_agent_run_is_a_fork_of_the_one_that_waits(node: Host) -> None:
+    node.run_expect([0, 2], "puppet-run --noop --waitforlock 120")
+    waiting = node.check_output(WAITING)
+    assert waiting != "0"
+    run = node.run("puppet-run --noop --waitforlock 120 --color=false")
+    assert run.rc == 0, run.stderr
+    assert "Applied catalog in" in run.stdout
+    assert node.check_output(WAITING) == waiting
+
+
+@pytest.mark.parametrize("option", ["--nosuchoption", "--server=nosuch.invalid"])
+def test_a_run_that_fails_has_the_status_and_the_message_of_the_agent(node: Host, option: str) -> None:
+    plain = node.run(f"puppet agent --test --color=false {option}")
+    preloaded = node.run(f"puppet-run --color=false {option}")
+    assert plain.rc != 0
+    assert preloaded.rc == plain.rc
+    assert errors(plain.stderr)
+    assert errors(preloaded.stderr) == errors(plain.stderr)
+
+
+@pytest.mark.usefixtures("without_preloaded_agent")
+def test_a_run_takes_place_where_no_agent_waits(node: Host) -> None:
+    run = node.run("puppet-run --noop --waitforlock 120 --color=false")
+    assert run.rc == 0, run.stderr
+    assert "Applied catalog in" in run.stdout
+
+
+@pytest.mark.usefixtures("changed_program")
+def test_an_upgrade_of_puppet_counts_from_the_next_run_on(node: Host) -> None:
+    assert node.run("puppet-run --noop --waitforlock 120").rc == 0
+    assert "loaded anew" in node.check_output("journalctl --no-pager -q -u puppet-run.service --since=-120s")
+
+
+def test_only_root_may_ask_for_a_run(node: Host) -> None:
+    socket = node.file("/run/puppet-run.socket")
+    assert (socket.user, socket.mode) == ("root", 0o600)
