@@ -21,15 +21,23 @@ class flask_microservice::program (
       mode   => '0644',
       ;
     '/usr/local/sbin/flask-microservice':
-      mode   => '0755',
-      source => 'puppet:///modules/flask_microservice/flask_microservice.py',
+      mode    => '0755',
+      content => file('flask_microservice/program/flask-microservice'),
       ;
     '/usr/local/lib/flask-microservice':
       ensure => directory,
       mode   => '0755',
       ;
     '/usr/local/lib/flask-microservice/gunicorn.conf.py':
-      source => 'puppet:///modules/flask_microservice/gunicorn.conf.py',
+      content => file('flask_microservice/program/gunicorn.conf.py'),
+      ;
+    '/usr/local/lib/flask-microservice/flask_microservice':
+      ensure  => directory,
+      source  => 'puppet:///modules/flask_microservice/program/flask_microservice',
+      recurse => true,
+      purge   => true,
+      force   => true,
+      ignore  => '__pycache__',
       ;
     ['/opt/venvs', '/opt/releases']:
       ensure => directory,

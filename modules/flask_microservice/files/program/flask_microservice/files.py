@@ -1,0 +1,48 @@
+"""Files that are whole or not there, and trees that take no space."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+
+def write(path: Path, content: str | bytes, mode: int = 0o644, group: int = 0) -> None:
+    """Write a file so that it is there whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        with part.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fchown(file.fileno(), 0, group)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        part.rename(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def same(path: Path, text: str) -> bool:
+    """Return whether a file says just that."""
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except FileNotFoundError:
+        return False
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a directory by hard links; by copies where they can't be made."""
+    for place, folders, files in os.walk(source):
+        here = target / Path(place).relative_to(source)
+        here.mkdir()
+        shutil.copystat(place, here)
+        for name in [*files, *(folder for folder in folders if Path(place, folder).is_symlink())]:
+            path = Path(place, name)
+            try:
+                os.link(path, here / name, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM):
+                    raise
+                shutil.copy2(path, here / name, follow_symlinks=False)

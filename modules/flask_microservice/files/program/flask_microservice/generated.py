@@ -1,0 +1,38 @@
+"""The units that the program writes itself: sockets, and trials of releases."""
+
+from flask_microservice.service import Service
+from flask_microservice.units import SOCKET_SECTION, Unit, section
+
+
+def socket_text(service: Service, unit: Unit) -> str:
+    """Return the text of NAME.socket for a release."""
+    settings = "\n".join(section(unit.text, SOCKET_SECTION))
+    return (
+        "# Written by flask-microservice, from the unit of the release that serves.\n"
+        f"[Unit]\nDescription=Port of the microservice {service.name}\n\n"
+        f"[Socket]\n{settings}\nService={service.name}.service\n\n"
+        "[Install]\nWantedBy=sockets.target\n"
+    )
+
+
+def check_socket_text(service: Service, release: str, trial: bool) -> str:
+    """Return the text of the socket on which a release answers health checks; it goes when its service goes."""
+    unit = service.trial(release) if trial else service.instance(release)
+    return (
+        f"# Written by flask-microservice.\n[Unit]\nDescription=Health checks of {unit}\nPartOf={unit}\n\n"
+        f"[Socket]\nListenStream={service.check_socket(release, trial)}\nSocketMode=0600\nRemoveOnStop=yes\n"
+    )
+
+
+def trial_text(service: Service, unit: Unit, release: str) -> str:
+    """Return the unit of a trial: that of the release, on a socket of its own, and given up at its first failure."""
+    own_socket = f"{service.name}-check@{release}.socket"
+    changed = {
+        "Sockets": f"Sockets={own_socket}",
+        "Requires": f"Requires={own_socket}",
+        "After": f"After={own_socket}",
+        "Restart": "Restart=no",
+        "PartOf": "",
+    }
+    lines = [changed.get(line.partition("=")[0], line) for line in unit.text.splitlines()]
+    return "\n".join(lines) + "\n"
