@@ -137,6 +137,7 @@ def test_two_services_at_one_port_are_refused(compile: Compile) -> None:
 
 def test_what_may_arrive_twice_without_harm_alone_is_sent_twice(catalogs: dict[str, Catalog]) -> None:
     found = sections(catalogs["balancer"])
+    assert "option http-server-close" in found["defaults"]
     assert "retry-on conn-failure empty-response junk-response" in found["defaults"]
     for service in ("orders", "order-items"):
         rule = "http-request disable-l7-retry unless { method GET HEAD OPTIONS }"
