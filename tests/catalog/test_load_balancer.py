@@ -111,8 +111,8 @@ def test_a_machine_whose_service_is_absent_is_taken_out(catalogs: dict[str, Cata
 def test_each_service_of_the_tier_has_its_own_port_with_tls(catalogs: dict[str, Catalog]) -> None:
     found = sections(catalogs["balancer"])
     assert {name for name in found if name.startswith("frontend ")} == {"frontend orders", "frontend order-items"}
-    assert "bind :::7001 v4v6 ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in found["frontend orders"]
-    assert "bind :::7002 v4v6 ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in found["frontend order-items"]
+    assert "bind :7001,:::7001 v6only ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in found["frontend orders"]
+    assert "bind :7002,:::7002 v6only ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in found["frontend order-items"]
 
 
 def test_each_machine_is_asked_for_its_health_where_the_service_says(catalogs: dict[str, Catalog]) -> None:
@@ -137,6 +137,7 @@ def test_two_services_at_one_port_are_refused(compile: Compile) -> None:
 
 def test_what_may_arrive_twice_without_harm_alone_is_sent_twice(catalogs: dict[str, Catalog]) -> None:
     found = sections(catalogs["balancer"])
+    assert "option http-server-close" in found["defaults"]
     assert "retry-on conn-failure empty-response junk-response" in found["defaults"]
     for service in ("orders", "order-items"):
         rule = "http-request disable-l7-retry unless { method GET HEAD OPTIONS }"
@@ -154,9 +155,9 @@ def test_certificate_is_the_machines_own_or_a_given_one(catalogs: dict[str, Cata
 
 def test_plain_http_is_offered_only_where_it_is_asked_for(catalogs: dict[str, Catalog]) -> None:
     plain = sections(catalogs["own certificate"])["frontend orders"]
-    assert "bind :::8001 v4v6" in plain
-    assert "bind :::7001 v4v6 ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in plain
-    assert "bind :::7001 v4v6" in sections(catalogs["without TLS"])["frontend orders"]
+    assert "bind :8001,:::8001 v6only" in plain
+    assert "bind :7001,:::7001 v6only ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in plain
+    assert "bind :7001,:::7001 v6only" in sections(catalogs["without TLS"])["frontend orders"]
     assert "ssl crt" not in config(catalogs["without TLS"])
 
 
@@ -186,3 +187,19 @@ def test_the_labs_balancer_has_the_labs_app_nodes(lab: labfile.Lab, lab_catalogs
     for balancer in (box for box in lab.nodes if box.role == "load_balancer"):
         members = {line.split()[1] for line in servers(lab_catalogs[balancer.certname], "orders")}
         assert members == {box.certname for box in lab.nodes if (box.role, box.tier) == ("app", balancer.tier)}
+
+
+def test_the_labs_nodes_drain_for_longer_than_their_balancer_takes_to_notice(
+    lab: labfile.Lab, lab_catalogs: dict[str, Catalog]
+) -> None:
+    for balancer in (box for box in lab.nodes if box.role == "load_balancer"):
+        checks = re.search(r"check inter (\d+)s fall (\d+)", config(lab_catalogs[balancer.certname]))
+        assert checks
+        for box in (box for box in lab.nodes if (box.role, box.tier) == ("app", balancer.tier)):
+            catalog = lab_catalogs[box.certname]
+            unit = catalog["File[/etc/systemd/system/flask-microservice-drain.service]"]
+            waits = re.search(r"drain --all --wait (\d+)", unit["content"])
+            assert waits
+            assert int(waits[1]) > int(checks[1]) * int(checks[2])
+            # Without it systemd would stop by what it read before.
+            assert unit["notify"] == "Service[flask-microservice-drain.service]"

@@ -45,11 +45,14 @@ class flask_microservice::program (
       ;
     '/etc/systemd/system/flask-microservice-drain.service':
       content => epp('flask_microservice/drain.service.epp', { seconds => $drain_seconds }),
+      notify  => Service['flask-microservice-drain.service'],
       ;
   }
   -> service { 'flask-microservice-drain.service':
     ensure   => running,
     enable   => true,
     provider => systemd,
+    # A restart would have all services drain; what is new counts from the next stop on.
+    restart  => 'systemctl daemon-reload',
   }
 }
