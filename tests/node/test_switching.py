@@ -36,10 +36,10 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "not ready within 6 s: GET /health/ready answered 503",
     ),
     "crashes after it was ready": (
-        "1.2.0-5",
-        # The server only: the migration ends in its own time.
-        append("application.py", "import os, sys, threading\n"
-               "if 'gunicorn' in sys.argv[0]:\n    threading.Timer(3, os._exit, [3]).start()"),
+        "1.2.0-6",
+        # At a worker's third health check, its server dies.
+        append("database.py", "import os\n_asked, _current = [], require_current\ndef require_current() -> str:\n"
+               "    _asked.append(1)\n    if len(_asked) == 3:\n        os.kill(os.getppid(), 9)\n    return _current()"),
         "was ready, but then it stopped",
     ),
 }  # fmt: skip
@@ -84,10 +84,10 @@ def left_as_declared(control: Workspace, fleet: Fleet, node: Node) -> Iterator[N
 @pytest.fixture(autouse=True)
 def as_before(node: Node) -> Iterator[None]:
     """After each test the release of before serves, and nothing else is there."""
-    node.shell(f"cp -a /etc/{SERVICE}/default_config.ini /run/{SERVICE}.ini")
+    node.shell(f"cp -a /etc/{SERVICE}/default_config.ini /root/{SERVICE}.ini")
     before = node.release
     yield
-    node.shell(f"cp -a /run/{SERVICE}.ini /etc/{SERVICE}/default_config.ini")
+    node.shell(f"cp -a /root/{SERVICE}.ini /etc/{SERVICE}/default_config.ini")
     node.call("switch", SERVICE)
     assert node.release == before
     assert node.traces() == []
