@@ -78,7 +78,9 @@ class Serving:
 
     def unit(self, name: str) -> str:
         """Return the text of NAME.service."""
-        wants = f"Wants={name}@{self.release}.service\n" if self.release else ""
+        instance = f"{name}@{self.release}.service"
+        # Stopped only after it: else traffic on the port would start it again while it stops.
+        wants = f"Wants={instance}\nBefore={instance}\n" if self.release else ""
         return (
             "# Written by flask-microservice: what it wants is the release that serves.\n"
             f"[Unit]\nDescription=Microservice {name}\nWants={name}.socket\nAfter={name}.socket\n{wants}\n"
