@@ -1,6 +1,7 @@
 # @summary The program that switches releases on a node, and what its services share
 #
-# `flask-microservice --help` on a node says what an operator can do with it.
+# `flask-microservice --help` on a node says what an operator can do with it. It is a Python package, of the standard
+# library only, below /usr/local/lib/flask-microservice; what is in /usr/local/sbin only starts it.
 #
 # @param drain_seconds
 #   For how long, when the machine goes down, its services answer their health checks with 503 and serve on, so that
@@ -22,15 +23,14 @@ class flask_microservice::program (
       ;
     '/usr/local/sbin/flask-microservice':
       mode    => '0755',
-      content => file('flask_microservice/program/flask-microservice'),
+      content => file('flask_microservice/program/launcher.py'),
+      require => File['/usr/local/lib/flask-microservice/flask_microservice'],
       ;
     '/usr/local/lib/flask-microservice':
       ensure => directory,
       mode   => '0755',
       ;
-    '/usr/local/lib/flask-microservice/gunicorn.conf.py':
-      content => file('flask_microservice/program/gunicorn.conf.py'),
-      ;
+    # The program itself. A file that is no longer part of it goes; what Python makes of the others stays.
     '/usr/local/lib/flask-microservice/flask_microservice':
       ensure  => directory,
       source  => 'puppet:///modules/flask_microservice/program/flask_microservice',
@@ -38,6 +38,9 @@ class flask_microservice::program (
       purge   => true,
       force   => true,
       ignore  => '__pycache__',
+      ;
+    '/usr/local/lib/flask-microservice/gunicorn.conf.py':
+      content => file('flask_microservice/gunicorn.conf.py'),
       ;
     ['/opt/venvs', '/opt/releases']:
       ensure => directory,

@@ -7,4 +7,7 @@ on it; NAME.service wants the release that serves, and is the one place that say
 A switch prepares the declared release, tries it where no client reaches it (NAME-check@RELEASE.service, on a socket of
 its own), and only then starts it on the port and stops the old one. Whatever fails on the way leaves the old one
 serving.
+
+Where to look: what a command does is in commands.py, the order of a switch in switching.py, why a release is refused in
+starting.py, and what `status` compares in status.py. The units that are written are in unit_texts.py and serving.py.
 """

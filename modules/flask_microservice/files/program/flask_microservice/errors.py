@@ -1,5 +1,12 @@
-"""What the program says when it can not do what it was asked."""
+"""What this program raises."""
 
 
 class SwitchError(Exception):
     """What could not be done; the message says why, and what serves now."""
+
+
+def reason(error: Exception) -> str:
+    """Return an error as one line: of the system's errors what is wrong, and with which file."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+    return str(error) or type(error).__name__

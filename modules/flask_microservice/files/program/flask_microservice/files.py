@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and trees that take no space."""
+"""Files written, compared, copied and removed."""
 
 import errno
 import os
@@ -25,16 +25,16 @@ def write(path: Path, content: str | bytes, mode: int = 0o644, group: int = 0) -
 
 
 def same(path: Path, text: str) -> bool:
-    """Return whether a file says just that."""
+    """Whether a file has this text; not if it is not there."""
     try:
-        return path.read_text(encoding="utf-8") == text
+        return path.read_bytes() == text.encode()
     except FileNotFoundError:
         return False
 
 
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a directory by hard links; by copies where they can't be made."""
-    for place, folders, files in os.walk(source):
+    for place, folders, files in os.walk(source, onerror=_fail):
         here = target / Path(place).relative_to(source)
         here.mkdir()
         shutil.copystat(place, here)
@@ -46,3 +46,14 @@ def copy_tree(source: Path, target: Path) -> None:
                 if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM):
                     raise
                 shutil.copy2(path, here / name, follow_symlinks=False)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory, if it is there."""
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def _fail(error: OSError) -> None:
+    # os.walk() passes over what it can't read, and the copy would lack it.
+    raise error

@@ -1,4 +1,4 @@
-"""A service's own word on whether it can serve."""
+"""The health of a service, asked on a unix socket."""
 
 import http.client
 import socket
@@ -10,7 +10,7 @@ USER_AGENT = "flask-microservice"
 
 
 def answer(path: Path, url_path: str) -> tuple[int, str]:
-    """Ask for the health of a service on a unix socket; return status and the start of what it said.
+    """Ask for the health of a service; return status and the start of what it said.
 
     Raises:
         OSError, http.client.HTTPException: no answer.
@@ -27,7 +27,7 @@ def answer(path: Path, url_path: str) -> tuple[int, str]:
         connection.close()
 
 
-def ready(path: Path, url_path: str) -> str:
+def unready(path: Path, url_path: str) -> str:
     """Return why a service is not ready, the empty string if it is."""
     try:
         status, said = answer(path, url_path)

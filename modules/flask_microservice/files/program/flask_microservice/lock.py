@@ -1,4 +1,4 @@
-"""One switch of a service at a time."""
+"""The lock under which a service is changed."""
 
 import fcntl
 import os
@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask_microservice.errors import SwitchError
-from flask_microservice.service import RUN, Service
+from . import places
+from .errors import SwitchError
+from .service import Service
 
 LOCK_SECONDS = 300.0
 POLL_SECONDS = 0.1
@@ -16,9 +17,9 @@ POLL_SECONDS = 0.1
 
 @contextmanager
 def locked(service: Service) -> Iterator[None]:
-    """Hold the service's lock; SwitchError if another holds it for too long."""
+    """Hold the service's lock; SwitchError if another process holds it for too long."""
     service.run.mkdir(parents=True, exist_ok=True, mode=0o755)
-    with (RUN / f"{service.name}.lock").open("a+") as file:
+    with (places.RUN / f"{service.name}.lock").open("a+") as file:
         deadline = time.monotonic() + LOCK_SECONDS
         told = False
         while True:
@@ -28,14 +29,12 @@ def locked(service: Service) -> Iterator[None]:
             except BlockingIOError:
                 file.seek(0)
                 other = file.read().strip() or "unknown"
-                if time.monotonic() > deadline:
-                    raise SwitchError(
-                        f"another switch of it (process {other}) has not ended after {LOCK_SECONDS:.0f} s"
-                    ) from None
-                if not told:
-                    print(f"{service.name}: waiting for another switch (process {other})", file=sys.stderr, flush=True)
-                    told = True
-                time.sleep(POLL_SECONDS)
+            if time.monotonic() > deadline:
+                raise SwitchError(f"another switch of it (process {other}) has not ended after {LOCK_SECONDS:.0f} s")
+            if not told:
+                print(f"{service.name}: waiting for another switch (process {other})", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(POLL_SECONDS)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -1,35 +1,51 @@
-"""The directory of a release: what it runs and with which config, all of its own."""
+"""The copies that releases are."""
 
-import shutil
+import subprocess
 from pathlib import Path
 
-from flask_microservice.errors import SwitchError
-from flask_microservice.files import copy_tree, write
-from flask_microservice.service import Service
-from flask_microservice.units import Unit
+from . import places
+from .errors import SwitchError, reason
+from .files import copy_tree, remove_tree, write
+from .service import Declared, Service
+from .unit import Unit
 
-GUNICORN_CONFIG = Path("/usr/local/lib/flask-microservice/gunicorn.conf.py")
+MIGRATED = "migrated"
+"""The file in a release's directory after which a start no longer looks at its migrations."""
 
 
-def prepare(service: Service, unit: Unit, release: str) -> None:
-    """Make the directory of a release that Puppet declares, whole or not at all.
+def require_package(unit: Unit) -> None:
+    """SwitchError unless the package that a unit declares is installed."""
+    package = unit.setting("Package")
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", package]
+    found = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+    if found != f"installed {unit.version}":
+        version = found.removeprefix("installed ") if found.startswith("installed ") else "not installed"
+        raise SwitchError(f"{package} {unit.version} is declared, but it is {version} on this node")
 
-    Raises:
-        SwitchError: it could not be made: the disk is full, or a file is missing.
-    """
-    directory = service.directory(release)
-    part = service.releases / f".preparing-{release}"
+
+def prepare(service: Service, declared: Declared) -> None:
+    """Make a release's directory, whole or not at all."""
+    unit, part = declared.unit, service.releases / f".preparing-{declared.release}"
+    virtualenv, config = Path(unit.setting("Virtualenv")), Path(unit.setting("Config"))
     try:
-        service.releases.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(mode=0o755)
-        copy_tree(Path(unit.setting("Virtualenv")), part / "venv")
-        config = Path(unit.setting("Config"))
-        write(part / "default_config.ini", config.read_bytes(), mode=0o640, group=config.stat().st_gid)
-        write(part / "gunicorn.conf.py", GUNICORN_CONFIG.read_bytes())
-        write(part / "unit", unit.text)
-        part.rename(directory)
+        try:
+            service.releases.mkdir(parents=True, exist_ok=True)
+            remove_tree(part)
+            part.mkdir(mode=0o755)
+            copy_tree(virtualenv, part / "venv")
+            write(part / "default_config.ini", declared.config, mode=0o640, group=config.stat().st_gid)
+            write(part / "gunicorn.conf.py", places.GUNICORN_CONFIG.read_bytes())
+            write(part / "unit", unit.text)
+            part.rename(service.directory(declared.release))
+        except OSError:
+            remove_tree(part)
+            raise
     except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        where = f" ({error.filename})" if error.filename else ""
-        raise SwitchError(f"{release} could not be prepared: {error.strerror}{where}") from None
+        raise SwitchError(f"{declared.release} could not be prepared: {reason(error)}") from None
+
+
+def mark_migrated(service: Service, release: str) -> None:
+    """From here on, a start of the release does not look at its migrations again."""
+    marker = service.directory(release) / MIGRATED
+    if not marker.exists():
+        write(marker, "")

@@ -1,35 +1,39 @@
-"""One service: its files on this node, and the names of its releases and units."""
+"""One service: its files and names on this node."""
 
-import hashlib
-import hmac
-import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from flask_microservice.errors import SwitchError
-from flask_microservice.files import write
-from flask_microservice.units import SECTION, Serving, Unit
+from . import places
+from .errors import SwitchError, reason
+from .naming import RELEASE, release_name
+from .serving import Serving
+from .unit import SECTION, Unit
 
-UNITS = Path("/etc/systemd/system")
-TRIAL_UNITS = Path("/run/systemd/system")
-RELEASES = Path("/opt/releases")
-RUN = Path("/run/flask-microservice")
-KEY = Path("/var/lib/flask-microservice/key")
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
+@dataclass(frozen=True)
+class Declared:
+    """What Puppet declares: the unit, the config, and the name of the release that they make."""
+
+    unit: Unit
+    config: bytes
+    release: str
+
+
 class Service:
-    """One service: its files on this node."""
+    """One service of this node."""
 
     def __init__(self, name: str) -> None:
         if not NAME.fullmatch(name):
             raise SwitchError(f"{name!r} is no service's name")
         self.name = name
-        self.declared_unit = UNITS / f"{name}@.service"
-        self.state_unit = UNITS / f"{name}.service"
-        self.socket_unit = UNITS / f"{name}.socket"
-        self.releases = RELEASES / name
-        self.run = RUN / name
+        self.declared_unit = places.UNITS / f"{name}@.service"
+        self.state_unit = places.UNITS / f"{name}.service"
+        self.socket_unit = places.UNITS / f"{name}.socket"
+        self.releases = places.RELEASES / name
+        self.run = places.RUN / name
         self.draining = self.run / "draining"
 
     def serving(self) -> Serving:
@@ -39,6 +43,10 @@ class Service:
     def directory(self, release: str) -> Path:
         """Where a release is."""
         return self.releases / release
+
+    def unit(self, release: str) -> Unit:
+        """The unit of a release that was prepared."""
+        return Unit.read(self.directory(release) / "unit")
 
     def instance(self, release: str) -> str:
         """The unit of a release on the port."""
@@ -52,61 +60,46 @@ class Service:
         """Where a release answers health checks; short, since the path of a socket has 107 bytes at most."""
         return self.run / f"{'trial-' if trial else ''}{release.rpartition('.')[2]}.sock"
 
-    def declared(self) -> tuple[Unit, str]:
-        """The unit that Puppet wrote, and the name of the release that it makes with the config of now."""
+    def declared(self) -> Declared:
+        """What Puppet declares now."""
         unit = Unit.read(self.declared_unit)
+        path = Path(unit.setting("Config"))
         try:
-            config = Path(unit.setting("Config")).read_bytes()
+            config = path.read_bytes()
         except FileNotFoundError:
-            raise SwitchError(f"{unit.setting('Config')} is not there: run puppet agent, which writes it") from None
-        # Keyed, since the config has secrets and the name of a release is no secret: nobody can try values against it.
-        digest = hmac.new(_key(), unit.text.encode() + b"\0" + config, hashlib.sha256).hexdigest()[:8]
-        return unit, re.sub(r"[^A-Za-z0-9.-]", "_", unit.version) + f".{digest}"
+            raise SwitchError(f"{path} is not there: run puppet agent, which writes it") from None
+        except OSError as error:
+            raise SwitchError(f"{path} can't be read: {reason(error)}") from None
+        return Declared(unit, config, release_name(unit.version, unit.text, config))
 
     def instances(self) -> set[str]:
         """Every release that has a unit on the port."""
-        prefix = f"{self.name}@"
-        found = {path.name.removeprefix(prefix).removesuffix(".service") for path in UNITS.glob(f"{prefix}?*.service")}
-        return found - {""}
+        return _releases(places.UNITS, f"{self.name}@")
 
     def trials(self) -> set[str]:
         """Every release that has a trial unit; none, unless a switch is under way or was killed."""
-        prefix = f"{self.name}-check@"
-        return {path.stem.removeprefix(prefix) for path in TRIAL_UNITS.glob(f"{prefix}?*.service")}
+        return _releases(places.TRIAL_UNITS, f"{self.name}-check@")
 
     def prepared(self) -> set[str]:
         """Every release that has a directory."""
-        return {path.name for path in self.releases.glob("[!.]*")}
+        return {path.name for path in self.releases.glob("[!.]*") if RELEASE.fullmatch(path.name)}
 
     def half_prepared(self) -> list[Path]:
         """Directories of releases that were not completed."""
         return list(self.releases.glob(".preparing-*"))
 
 
-def _key() -> bytes:
-    """The node's own key for the names of releases, made at first use."""
-    try:
-        return KEY.read_bytes()
-    except FileNotFoundError:
-        KEY.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = KEY.with_name(f"key.{os.getpid()}")
-        write(made, os.urandom(32), mode=0o600)
-        try:
-            os.link(made, KEY)  # the first of two at once wins
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-        return KEY.read_bytes()
-
-
 def declared_names() -> list[str]:
     """The services that Puppet has declared on this node."""
     found = []
-    for path in sorted(UNITS.glob("*@.service")):
+    for path in sorted(places.UNITS.glob("*@.service")):
         try:
             if f"[{SECTION}]" in path.read_text(encoding="utf-8"):
                 found.append(path.name.removesuffix("@.service"))
         except (OSError, UnicodeDecodeError):
             continue
     return found
+
+
+def _releases(directory: Path, prefix: str) -> set[str]:
+    return {path.name.removeprefix(prefix).removesuffix(".service") for path in directory.glob(f"{prefix}?*.service")}

@@ -1,43 +1,45 @@
-"""A unit of a release from its start to its first good answer."""
+"""A unit started, and watched until it is ready or has failed."""
 
-import re
 import time
 from pathlib import Path
 
-from flask_microservice.errors import SwitchError
-from flask_microservice.health import ready
-from flask_microservice.systemd import last_words, show, systemctl
-from flask_microservice.units import Unit
+from .errors import SwitchError
+from .health import unready
+from .journal import last_words
+from .systemd import failed_before_start, show, systemctl
+from .unit import Unit
 
 POLL_SECONDS = 0.1
+PROPERTIES = ("ActiveState", "SubState", "NRestarts", "Result", "Job")
+STOPPED = "it was ready, but then it stopped"
 
 
-def start_until_ready(name: str, path: Path, unit: Unit) -> None:
-    """Start a unit and wait until it answers its health check.
+def start_until_ready(name: str, check_socket: Path, unit: Unit) -> None:
+    """Start a unit and wait until it answers its health check; SwitchError with the reason if it does not.
 
     Args:
-        name: the unit.
-        path: its socket for health checks.
-        unit: what its release declares: deadline and path of the health check.
-
-    Raises:
-        SwitchError: it failed, or its deadline has passed.
+        name: the unit of a release, on the port or in a trial.
+        check_socket: where it answers health checks.
+        unit: what it was made from.
     """
-    check_socket = name.removesuffix(".service") + ".socket"
+    socket_unit = name.removesuffix(".service") + ".socket"
     try:
-        systemctl("start", check_socket)
+        systemctl("start", socket_unit)
     except SwitchError:
-        raise SwitchError(f"its socket for health checks can't be opened: {last_words(check_socket)}") from None
+        raise SwitchError(f"its socket for health checks can't be opened: {last_words(socket_unit)}") from None
+    before = show([name], *PROPERTIES)[name]
+    # One that runs already may have been restarted by systemd at some time; that is no failure of this start.
+    restarts = before["NRestarts"] if before["ActiveState"] == "active" else "0"
     systemctl("start", "--no-block", name)
-    deadline = 0.0
-    reason = "it did not start"
+    deadline, reason = 0.0, "it did not start"
     while True:
-        state = require_running(name)
-        # Migrations have a deadline of their own, which systemd keeps (TimeoutStartSec=).
-        if state["SubState"] not in ("dead", "start-pre") and not deadline:
+        state = require_running(name, restarts=restarts)
+        if state["SubState"] == "start-pre":
+            deadline = 0.0  # migrations have a deadline of their own, which systemd keeps (TimeoutStartSec=)
+        elif not deadline:
             deadline = time.monotonic() + unit.seconds("ReadyDeadlineSec")
         if state["ActiveState"] == "active":
-            reason = ready(path, unit.setting("HealthPath"))
+            reason = unready(check_socket, unit.setting("HealthPath"))
             if not reason:
                 return
         if deadline and time.monotonic() > deadline:
@@ -45,22 +47,38 @@ def start_until_ready(name: str, path: Path, unit: Unit) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def require_running(name: str, what: str = "") -> dict[str, str]:
-    """Return the state of a unit; SwitchError with the reason if it failed or was started again."""
-    properties = ("ActiveState", "SubState", "NRestarts", "Result", "ExecStartPre", "ExecMainStatus", "Job")
-    state = show([name], *properties)[name]
+def watch(name: str, check_socket: Path, unit: Unit) -> None:
+    """See to it that a unit which was ready stays so for as long as it declares; SwitchError with the reason if not."""
+    deadline = time.monotonic() + unit.seconds("WatchSec")
+    while time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        require_running(name, STOPPED)
+        reason = unready(check_socket, unit.setting("HealthPath"))
+        if reason:
+            require_running(name, STOPPED)
+            raise SwitchError(f"it was ready, but then it no longer was: {reason}")
+
+
+def require_running(name: str, what: str = "", restarts: str = "0") -> dict[str, str]:
+    """Return the state of a unit; SwitchError with the reason if it failed or was started again.
+
+    Args:
+        name: the unit.
+        what: what it means if it does not run; found out where it is not given.
+        restarts: how often systemd had started it again before.
+    """
+    state = show([name], *PROPERTIES)[name]
     if state["ActiveState"] == "inactive" and state.get("Job", "0") != "0":
         return state  # its start waits for its sockets
     running = state["ActiveState"] in ("active", "activating", "reloading")
-    if running and state["NRestarts"] == "0" and not state["SubState"].startswith("auto-restart"):
+    if running and state["NRestarts"] == restarts and not state["SubState"].startswith("auto-restart"):
         return state
-    if not what:
-        what = "its migrations failed" if _failed(state["ExecStartPre"]) else "it did not start"
     result = "" if state["Result"] in ("success", "exit-code") else f" ({state['Result']})"
-    raise SwitchError(f"{what}{result}: {last_words(name)}")
+    raise SwitchError(f"{what or _what_failed(name)}{result}: {last_words(name)}")
 
 
-def _failed(executed: str) -> bool:
-    """Return whether a command of a unit, as `systemctl show` prints it, has ended badly."""
-    ended = re.search(r" ; code=(\w+) ; status=(\d+)(/\w+)? \}$", executed)
-    return ended is not None and (ended[1], ended[2]) != ("exited", "0")
+def _what_failed(name: str) -> str:
+    command = failed_before_start(name)
+    if not command:
+        return "it did not start"
+    return "its migrations failed" if "/migrated ||" in command else f"its ExecStartPre= failed, {command[:100]}"

@@ -1,16 +1,21 @@
-"""What a service does now, beside what Puppet has declared."""
+"""What services of this node do, compared with what Puppet declares."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from flask_microservice.errors import SwitchError
-from flask_microservice.files import same
-from flask_microservice.generated import socket_text
-from flask_microservice.health import ready
-from flask_microservice.service import UNITS, Service, declared_names
-from flask_microservice.systemd import show
-from flask_microservice.units import Serving, Unit
+from . import places
+from .errors import SwitchError
+from .files import same
+from .health import unready
+from .naming import version_of
+from .service import Declared, Service, declared_names
+from .serving import Serving
+from .systemd import show
+from .unit_texts import socket_text
+
+States = dict[str, dict[str, str]]
+"""Properties of units, by unit."""
 
 
 @dataclass
@@ -41,9 +46,8 @@ def observe(names: Iterable[str] = (), *, health: bool = False) -> list[Status]:
     serving = {service.name: service.serving() for service in services}
     units: list[str] = []
     for service in services:
-        state = serving[service.name]
-        units += [f"{service.name}.socket", f"{service.name}.service"]
-        units += [service.instance(release) for release in (state.release, *state.kept) if release]
+        units += [service.socket_unit.name, service.state_unit.name]
+        units += [service.instance(release) for release in sorted(serving[service.name].known)]
     states = show(units, "ActiveState", "UnitFileState")
     statuses = [_status(service, serving[service.name], states) for service in services]
     if health:
@@ -53,68 +57,62 @@ def observe(names: Iterable[str] = (), *, health: bool = False) -> list[Status]:
     return statuses
 
 
-def _status(service: Service, serving: Serving, states: dict[str, dict[str, str]]) -> Status:
+def _status(service: Service, serving: Serving, states: States) -> Status:
     try:
-        unit, declared = service.declared()
+        declared = service.declared()
     except SwitchError:
-        version = serving.release.rpartition(".")[0]
-        return Status(service.name, "undeclared", version, serving.release, "", serving.kept, service.draining.exists())
+        state, release = "undeclared", ""
+    else:
+        state, release = _state(service, serving, declared, states), declared.release
+    version = version_of(serving.release)
+    draining = service.draining.exists()
+    return Status(service.name, state, version, serving.release, release, serving.kept, draining)
 
-    def active(name: str) -> bool:
-        return states.get(name, {}).get("ActiveState") == "active"
 
-    def enabled(name: str) -> bool:
-        return states.get(name, {}).get("UnitFileState") == "enabled"
-
-    known = {serving.release, *serving.kept}
-    state = "serving"
+def _state(service: Service, serving: Serving, declared: Declared, states: States) -> str:
     if not serving.release:
-        state = "new"
-    elif (
-        (service.instances() | service.prepared()) - known
+        return "new"
+    if _is_interrupted(service, serving, states):
+        return "interrupted"
+    if declared.release == serving.rolled_back:
+        return "rolled-back"
+    if declared.release != serving.release:
+        return "outdated"
+    return "serving" if _is_up(service, declared, states) else "stopped"
+
+
+def _is_interrupted(service: Service, serving: Serving, states: States) -> bool:
+    """Whether there is what only a switch that is under way, or was killed, has on a node."""
+    return bool(
+        (service.instances() | service.prepared()) - serving.known
         or service.trials()
         or service.half_prepared()
-        or any(active(service.instance(release)) for release in serving.kept)
-    ):
-        state = "interrupted"
-    elif declared == serving.rolled_back:
-        state = "rolled-back"
-    elif declared != serving.release:
-        state = "outdated"
-    elif not (
-        all(active(name) for name in (f"{service.name}.socket", f"{service.name}.service"))
-        and all(enabled(name) for name in (f"{service.name}.socket", f"{service.name}.service"))
-        and active(service.instance(serving.release))
-        and same(service.socket_unit, socket_text(service, unit))
-        and same(UNITS / service.instance(serving.release), unit.text)
-    ):
-        state = "stopped"
-    version = serving.release.rpartition(".")[0]
-    return Status(service.name, state, version, serving.release, declared, serving.kept, service.draining.exists())
+        or any(_active(service.instance(release), states) for release in serving.kept)
+    )
+
+
+def _is_up(service: Service, declared: Declared, states: States) -> bool:
+    """Whether the declared release runs as it is declared, and will after a reboot."""
+    port = (service.socket_unit.name, service.state_unit.name)
+    instance = service.instance(declared.release)
+    return (
+        all(_active(unit, states) for unit in (*port, instance))
+        and all(states.get(unit, {}).get("UnitFileState") == "enabled" for unit in port)
+        and same(service.socket_unit, socket_text(service, declared.unit))
+        and same(places.UNITS / instance, declared.unit.text)
+    )
+
+
+def _active(unit: str, states: States) -> bool:
+    return states.get(unit, {}).get("ActiveState") == "active"
 
 
 def _is_ready(status: Status) -> bool:
     service = Service(status.name)
     if not status.release:
         return False
-    path = service.check_socket(status.release)
     try:
-        unit = Unit.read(service.directory(status.release) / "unit")
+        url_path = service.unit(status.release).setting("HealthPath")
     except SwitchError:
         return False
-    return ready(path, unit.setting("HealthPath")) == ""
-
-
-def print_table(statuses: Sequence[Status]) -> None:
-    """Print services as a table."""
-    if not statuses:
-        print("No service is declared on this node.")
-        return
-    health = {True: "ready", False: "not ready", None: ""}
-    rows = [("SERVICE", "STATE", "RELEASE", "HEALTH", "KEPT")]
-    for status in statuses:
-        said = "draining" if status.draining else health[status.ready]
-        rows.append((status.name, status.state, status.release or "-", said, " ".join(status.kept) or "-"))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for row in rows:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]))
+    return not unready(service.check_socket(status.release), url_path)

@@ -1,48 +1,64 @@
-"""What systemd and its journal are asked and told."""
+"""systemd asked and told, through systemctl."""
 
 import re
 import subprocess
 from collections.abc import Sequence
 
-from flask_microservice.errors import SwitchError
+from .errors import SwitchError
+
+EXECUTED = re.compile(
+    r"argv\[\]=(?P<argv>.*) ; ignore_errors=(?P<ignored>yes|no) ; start_time=\[[^\]]*\] ; stop_time=\[[^\]]*\]"
+    r" ; pid=(?P<pid>\d+) ; code=(?P<code>\S+) ; status=(?P<status>\d+)(/\S*)? \}\s*\Z",
+    re.DOTALL,  # a command may have line breaks, and whatever else is in this pattern
+)
 
 
 def systemctl(*arguments: str, check: bool = True) -> str:
     """Run systemctl; SwitchError with what it printed if it fails."""
-    result = subprocess.run(["systemctl", "--no-ask-password", *arguments], capture_output=True, text=True, check=False)
+    command = ["systemctl", "--no-ask-password", *arguments]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if check and result.returncode != 0:
-        raise SwitchError(f"systemctl {' '.join(arguments)}: {' '.join(result.stderr.split())}")
+        said = " ".join(result.stderr.split()) or f"exit status {result.returncode}"
+        raise SwitchError(f"systemctl {' '.join(arguments)}: {said}")
     return result.stdout
 
 
 def show(units: Sequence[str], *properties: str) -> dict[str, dict[str, str]]:
-    """Ask systemd for properties of many units in one call; by unit."""
+    """Ask systemd for properties of many units in one call; by unit.
+
+    A property has one value here: those that systemctl prints on several lines (ExecStartPre) are for `failed_command`.
+    """
     if not units:
         return {}
     blocks = systemctl("show", f"--property={','.join(('Id', *properties))}", "--", *units).strip("\n").split("\n\n")
-    found = [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
+    found = [{key: value for key, _, value in (line.partition("=") for line in block.splitlines())} for block in blocks]
     return {block["Id"]: block for block in found}
 
 
-def active(unit: str) -> bool:
-    """Return whether a unit is active."""
+def is_active(unit: str) -> bool:
+    """Whether a unit is active."""
     return show([unit], "ActiveState")[unit]["ActiveState"] == "active"
 
 
-def last_words(unit: str) -> str:
-    """Return the line of a unit's journal that most likely says why it failed."""
-    command = ["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60"]
-    # Of a socket there are only systemd's own words.
-    command.append(f"UNIT={unit}" if unit.endswith(".socket") else f"_SYSTEMD_UNIT={unit}")
-    invocation = systemctl("show", "--property=InvocationID", "--value", unit, check=False).strip()
-    if invocation and unit.endswith(".service"):
-        command.append(f"_SYSTEMD_INVOCATION_ID={invocation}")
-    # What a process wrote before it died may reach the journal a moment later.
-    subprocess.run(["journalctl", "--sync"], capture_output=True, check=False)
-    printed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    words = r"([A-Za-z_][\w.]*(Error|Exception)|Error|error|usage)\b|.*: Failed to (create|listen)"
-    errors = [line for line in lines if re.match(words, line)]
-    if errors or lines:
-        return (errors or lines)[-1][:500]
-    return f"nothing in its journal; see journalctl -u {unit}"
+def failed_before_start(unit: str) -> str:
+    """Return the command of a unit's ExecStartPre= for which its main process was never started; else nothing."""
+    started = systemctl("show", "--property=ExecMainStartTimestampMonotonic", "--value", "--", unit).strip()
+    if started not in ("", "0"):
+        return ""
+    return failed_command(systemctl("show", "--property=ExecStartPre", "--", unit))
+
+
+def failed_command(shown: str) -> str:
+    """Return the first command that failed, of what `systemctl show` prints of ExecStartPre; else nothing.
+
+    One that has not ended counts as well: the unit is no longer starting when this is asked, so it is being killed.
+    """
+    for entry in re.split(r"^ExecStartPre=(?=\{ path=)", shown, flags=re.MULTILINE):
+        found = EXECUTED.search(entry)
+        if not found or found["ignored"] == "yes":
+            continue
+        ended_well = (found["code"], found["status"]) == ("exited", "0")
+        never_ran = found["code"] == "(null)" and found["pid"] == "0"
+        if not (ended_well or never_ran):
+            return found["argv"]
+    return ""

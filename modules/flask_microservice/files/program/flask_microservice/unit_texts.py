@@ -1,7 +1,7 @@
-"""The units that the program writes itself: sockets, and trials of releases."""
+"""The units that this program writes, made from the unit of a release."""
 
-from flask_microservice.service import Service
-from flask_microservice.units import SOCKET_SECTION, Unit, section
+from .service import Service
+from .unit import SOCKET_SECTION, Unit, section
 
 
 def socket_text(service: Service, unit: Unit) -> str:

@@ -1,0 +1,10 @@
+"""Where things are on a node."""
+
+from pathlib import Path
+
+UNITS = Path("/etc/systemd/system")
+TRIAL_UNITS = Path("/run/systemd/system")
+RELEASES = Path("/opt/releases")
+RUN = Path("/run/flask-microservice")
+KEY = Path("/var/lib/flask-microservice/key")
+GUNICORN_CONFIG = Path("/usr/local/lib/flask-microservice/gunicorn.conf.py")

@@ -1,0 +1,28 @@
+"""A service removed from the node."""
+
+import sys
+
+from .files import remove_tree
+from .instances import end_trial, remove_release
+from .service import Service
+from .systemd import systemctl
+
+
+def remove_service(service: Service) -> None:
+    """Stop a service and remove its releases and units; nothing if it is not there."""
+    units = (service.socket_unit, service.state_unit)
+    names = [unit.name for unit in units]
+    if not (service.instances() or any(unit.exists() for unit in units) or service.releases.exists()):
+        return
+    print(f"{service.name}: removing", file=sys.stderr, flush=True)
+    for release in service.trials():
+        end_trial(service, release)
+    systemctl("disable", "--quiet", *names, check=False)
+    systemctl("stop", *names, check=False)
+    for release in service.instances():
+        remove_release(service, release)
+    for unit in units:
+        unit.unlink(missing_ok=True)
+    remove_tree(service.releases)
+    remove_tree(service.run)
+    systemctl("daemon-reload")

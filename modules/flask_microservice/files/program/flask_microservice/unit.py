@@ -1,0 +1,69 @@
+"""Unit files read: what is in them for systemd, and in sections X-… for this program."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import SwitchError, reason
+
+SECTION = "X-Flask-Microservice"
+SOCKET_SECTION = "X-Socket"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The unit of a release, as Puppet writes it."""
+
+    text: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Unit":
+        """Read it; SwitchError if there is none."""
+        try:
+            return cls(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            declared = path.suffix == ".service"
+            hint = "has Puppet declared the service on this node?" if declared else "has somebody removed the release?"
+            raise SwitchError(f"{path} is not there: {hint}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SwitchError(f"{path} can't be read: {reason(error)}") from None
+
+    def setting(self, key: str) -> str:
+        """Return a setting of the program's own section."""
+        for line in section(self.text, SECTION):
+            name, equals, value = line.partition("=")
+            if equals and name == key:
+                return value
+        raise SwitchError(f"the unit has no {key}= in [{SECTION}]: run puppet agent, which writes it")
+
+    @property
+    def version(self) -> str:
+        """The package's version."""
+        return self.setting("Version")
+
+    @property
+    def keep(self) -> int:
+        """How many releases stay on the node."""
+        return int(self._number("Keep"))
+
+    def seconds(self, key: str) -> float:
+        """Return a setting that is a number of seconds."""
+        return self._number(key)
+
+    def _number(self, key: str) -> float:
+        value = self.setting(key)
+        if not (value.isascii() and value.isdigit()):
+            raise SwitchError(
+                f"{key}={value} in [{SECTION}] of the unit is no number: run puppet agent, which writes it"
+            )
+        return float(value)
+
+
+def section(text: str, name: str) -> list[str]:
+    """Return the lines of a section of a unit file, without comments and empty ones."""
+    lines, inside = [], False
+    for line in text.splitlines():
+        if line.startswith("["):
+            inside = line.strip() == f"[{name}]"
+        elif inside and line.strip() and not line.startswith(("#", ";")):
+            lines.append(line)
+    return lines

@@ -1,0 +1,20 @@
+"""What several unit tests start from."""
+
+from pathlib import Path
+
+import pytest
+from flask_microservice import health
+from program_node import Node, Systemd
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+    """A node with no service."""
+    return Node(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
+    """A systemd under which nothing runs, and whose services answer that they are ready."""
+    monkeypatch.setattr(health, "answer", lambda *_: (200, "ready"))
+    return Systemd(monkeypatch)

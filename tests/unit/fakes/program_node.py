@@ -1,0 +1,137 @@
+"""A node for the tests of flask-microservice: its files are in a temporary directory, and systemd is a record."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask_microservice import places
+from flask_microservice.service import Service
+
+UNIT = """\
+[Unit]
+Requires=orders@%i.socket
+After=orders@%i.socket orders.socket network.target
+PartOf=orders.service
+
+[Service]
+Sockets=orders.socket orders@%i.socket
+ExecStart=/opt/venvs/orders/bin/gunicorn
+Restart=on-failure
+
+[X-Socket]
+ListenStream=0.0.0.0:7001
+
+[X-Flask-Microservice]
+Package=orders
+Version=1.4.2-1
+Virtualenv={root}/venv
+Config={root}/default_config.ini
+HealthPath=/health/ready
+ReadyDeadlineSec=1
+WatchSec=0
+Keep=3
+"""
+
+
+class Node:
+    """Directories of a node, and what was asked of systemd there."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = root
+        for name in ("units", "trial-units", "releases", "run"):
+            (root / name).mkdir()
+        monkeypatch.setattr(places, "UNITS", root / "units")
+        monkeypatch.setattr(places, "TRIAL_UNITS", root / "trial-units")
+        monkeypatch.setattr(places, "RELEASES", root / "releases")
+        monkeypatch.setattr(places, "RUN", root / "run")
+        monkeypatch.setattr(places, "KEY", root / "state/key")
+        monkeypatch.setattr(places, "GUNICORN_CONFIG", root / "gunicorn.conf.py")
+        # The owner of what is written is root on a node; whoever runs the tests may not give files away.
+        self.owners: list[tuple[int, int]] = []
+        monkeypatch.setattr(os, "fchown", lambda _, user, group: self.owners.append((user, group)))
+
+    def declare(self) -> Service:
+        """Declare the service orders, as Puppet does."""
+        (self.root / "default_config.ini").write_text("[app]\nsecret_key = hunter2\n")
+        (self.root / "gunicorn.conf.py").write_text("")
+        (self.root / "venv/bin").mkdir(parents=True)
+        (self.root / "venv/bin/gunicorn").write_text("#!/bin/sh\n")
+        service = Service("orders")
+        service.declared_unit.write_text(UNIT.format(root=self.root))
+        return service
+
+
+class Systemd:
+    """In the place of systemctl, journalctl and dpkg-query: which units are active, and what fails when it is told to.
+
+    Attributes:
+        active, enabled: units.
+        failing: units that do not start, and what their journal says.
+        executed: what is shown of ExecStartPre= of a unit.
+        restarts: how often a unit was restarted.
+        installed: what dpkg says of every package.
+        calls: every command of systemctl, without its options.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.active: set[str] = set()
+        self.enabled: set[str] = set()
+        self.failing: dict[str, str] = {}
+        self.executed: dict[str, str] = {}
+        self.restarts: dict[str, int] = {}
+        self.installed = "installed 1.4.2-1"
+        self.calls: list[tuple[str, ...]] = []
+        monkeypatch.setattr(subprocess, "run", self.run)
+
+    def run(self, command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        answers = {"systemctl": self._systemctl, "journalctl": self._journal, "dpkg-query": self._installed}
+        status, printed, errors = answers[command[0]](command[1:])
+        return subprocess.CompletedProcess(command, status, printed, errors)
+
+    def _systemctl(self, arguments: list[str]) -> tuple[int, str, str]:
+        options = [argument for argument in arguments if argument.startswith("--")]
+        verb, *units = [argument for argument in arguments if not argument.startswith("--")]
+        if verb == "show":
+            asked = next(option for option in options if option.startswith("--property=")).partition("=")[2].split(",")
+            if "--value" in options:
+                return 0, "".join(f"{self._property(unit, asked[0])}\n" for unit in units), ""
+            blocks = ["".join(f"{one}={self._property(unit, one)}\n" for one in asked) for unit in units]
+            return 0, "\n".join(blocks), ""
+        self.calls.append((verb, *units))
+        for unit in units:
+            if verb == "start" and unit in self.failing:
+                if "--no-block" not in options:
+                    return 1, "", f"Job for {unit} failed.\n"
+            elif verb == "start":
+                self.active.add(unit)
+            elif verb == "stop":
+                self.active.discard(unit)
+            elif verb in ("enable", "disable"):
+                (self.enabled.add if verb == "enable" else self.enabled.discard)(unit)
+        return 0, "", ""
+
+    def _property(self, unit: str, name: str) -> str:
+        active = unit in self.active
+        failed = unit in self.failing and not active
+        return {
+            "Id": unit,
+            "ActiveState": "active" if active else "failed" if failed else "inactive",
+            "SubState": "running" if active else "failed" if failed else "dead",
+            "UnitFileState": "enabled" if unit in self.enabled else "disabled",
+            "Result": "exit-code" if failed else "success",
+            "NRestarts": str(self.restarts.get(unit, 0)),
+            "Job": "0",
+            "InvocationID": "4f0c",
+            "ExecMainStartTimestampMonotonic": "0" if unit in self.executed else "1234",
+            "ExecStartPre": self.executed.get(unit, ""),
+        }[name]
+
+    def _journal(self, arguments: list[str]) -> tuple[int, str, str]:
+        said = "".join(f"{text}\n" for unit, text in self.failing.items() if f"_SYSTEMD_UNIT={unit}" in arguments)
+        said += "".join(f"{text}\n" for unit, text in self.failing.items() if f"UNIT={unit}" in arguments)
+        return 0, said, ""
+
+    def _installed(self, _: list[str]) -> tuple[int, str, str]:
+        return 0, self.installed, ""
