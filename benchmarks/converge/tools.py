@@ -28,9 +28,10 @@ class Tool:
     name: ClassVar[str]
     prefix: ClassVar[str] = desired.TOOLS_SET
 
-    def __init__(self, lab: Lab, box: Box, work: Path, venv: Path) -> None:
+    def __init__(self, lab: Lab, box: Box, work: Path, venv: Path, watch: int = 0) -> None:
         self.lab = lab
         self.box = box
+        self.watch = watch
         self.directory = work / type(self).__name__.lower()
         self.venv = venv
         self.server: Box | None = None
@@ -75,8 +76,8 @@ class Puppet(Tool):
     name = "Puppet"
     prefix = desired.MODULE_SET
 
-    def __init__(self, lab: Lab, box: Box, work: Path, venv: Path) -> None:
-        super().__init__(lab, box, work, venv)
+    def __init__(self, lab: Lab, box: Box, work: Path, venv: Path, watch: int = 0) -> None:
+        super().__init__(lab, box, work, venv, watch)
         self.server = lab.server
         self.directory.mkdir(parents=True)
         self._repository = self.directory / "control"
@@ -89,7 +90,7 @@ class Puppet(Tool):
         """Commit the state and deploy it as an environment of its own."""
         file = self._repository / "hieradata/services/benchmark.yaml"
         file.parent.mkdir(exist_ok=True)
-        file.write_text(desired.hiera(state, APT_SOURCE), encoding="utf-8")
+        file.write_text(desired.hiera(state, APT_SOURCE, self.watch), encoding="utf-8")
         git = ["git", "-C", str(self._repository), "-c", "user.name=benchmark", "-c", "user.email=root@localhost"]
         process.run([*git, "add", "--all"])
         process.run([*git, "commit", "--quiet", "--allow-empty", "--message", "State of the benchmark"])

@@ -1,4 +1,4 @@
-"""The agent that is loaded ahead, without a node: who asks it for a run gets what `puppet agent` would have said and done."""
+"""The agent that is loaded ahead, without a node: who asks it for a run gets what `puppet agent` would have done."""
 
 from pathlib import Path
 

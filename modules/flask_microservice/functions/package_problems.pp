@@ -11,9 +11,10 @@ function flask_microservice::package_problems(
 ) >> Array[String[1]] {
   $services.keys.group_by |$name| { $services[$name]['package'].lest || { $name } }.map |$package, $names| {
     $found = $names.map |$name| { flask_microservice::version_of($name, $services[$name], $versions) }.unique
+    $mend = "pin ${package} once in flask_microservice::versions"
     $found.length ? {
       1       => undef,
-      default => "services ${names.sort.join(' and ')} run from the package ${package} at different versions: pin ${package} once in flask_microservice::versions",
+      default => "services ${names.sort.join(' and ')} run from the package ${package} at different versions: ${mend}",
     }
   }.filter |$problem| { $problem }
 }

@@ -29,7 +29,10 @@ module ProvidersOfPlugins
   private
 
   def load_providers
-    Puppet::Type.eachtype { |type| type.providerloader.loadall(Puppet.lookup(:current_environment)) }
+    fetched = Dir.glob('*', base: File.join(Puppet[:plugindest], 'puppet', 'provider'))
+    Puppet::Type.eachtype do |type|
+      type.providerloader.loadall(Puppet.lookup(:current_environment)) if fetched.include?(type.name.to_s)
+    end
   end
 end
 
