@@ -57,3 +57,15 @@ def test_a_caller_that_goes_away_leaves_the_others_served() -> None:
     printed = run(f"puppet_run --version; {gone}; puppet_run --version")
     assert printed[0] == printed[1]
     assert printed[-1] == "started 1"
+
+
+def test_a_signal_to_the_caller_ends_the_run_and_only_that() -> None:
+    silent = "ruby -rsocket -e 'server = TCPServer.new(\"127.0.0.1\", 8140); sleep' & server=$!; "
+    hang = "ruby --disable=gems /puppet_agent/puppet-run --server=localhost > /output 2>&1 & caller=$!; "
+    agent = 'grep -qas "^puppet agent" /proc/[0-9]*/cmdline'
+    began = f"timeout 60 sh -c 'until {agent}; do sleep 0.1; done' && echo began; "
+    ended = f"timeout 60 sh -c 'while {agent}; do sleep 0.1; done' && echo ended; "
+    end = "kill -TERM $caller; wait $caller; status=$?; "
+    printed = run(silent + hang + began + end + ended + "kill $server; puppet_run --version > /dev/null; echo $status")
+    # 0 where the agent caught the signal, as `puppet agent` has it; 143 where it had not come so far.
+    assert printed in (["began", "ended", status, "started 1"] for status in ("0", "143"))
