@@ -65,7 +65,7 @@ def test_a_signal_to_the_caller_ends_the_run_and_only_that() -> None:
     agent = 'grep -qas "^puppet agent" /proc/[0-9]*/cmdline'
     began = f"timeout 60 sh -c 'until {agent}; do sleep 0.1; done' && echo began; "
     ended = f"timeout 60 sh -c 'while {agent}; do sleep 0.1; done' && echo ended; "
-    end = "kill -TERM $caller; wait $caller; status=$?; "
-    printed = run(silent + hang + began + end + ended + "kill $server; puppet_run --version > /dev/null; echo $status")
-    # 0 where the agent caught the signal, as `puppet agent` has it; 143 where it had not come so far.
-    assert printed in (["began", "ended", status, "started 1"] for status in ("0", "143"))
+    # With which status depends on how far it has come, with `puppet agent` too.
+    end = "kill -TERM $caller; wait $caller; "
+    printed = run(silent + hang + began + end + ended + "kill $server; puppet_run --version > /dev/null")
+    assert printed == ["began", "ended", "started 1"]
