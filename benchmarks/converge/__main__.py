@@ -162,7 +162,7 @@ class Benchmark:
             for tool in self._in_turn(present, number):
                 if number < rounds[tool.name]:
                     self._once(tool, "no-op", expect=False)
-        for puppet in (tool for tool in present if isinstance(tool, Puppet)):
+        for puppet in (tool for tool in present if type(tool) is Puppet):
             summary = catalog.summary(self.lab, self.box, tools.ENVIRONMENT, count, rounds[puppet.name])
             self.catalogs.append(summary)
         for scenario, key in (("config", "greeting"), ("version", "version")):

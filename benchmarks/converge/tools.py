@@ -75,6 +75,7 @@ class Puppet(Tool):
 
     name = "Puppet"
     prefix = desired.MODULE_SET
+    agent = "$(command -v puppet-run || echo puppet agent --test)"
 
     def __init__(self, lab: Lab, box: Box, work: Path, venv: Path, watch: int = 0) -> None:
         super().__init__(lab, box, work, venv, watch)
@@ -98,13 +99,19 @@ class Puppet(Tool):
 
     def command(self) -> list[str]:
         """The same agent as `fleet run` starts."""
-        agent = "$(command -v puppet-run || echo puppet agent --test)"
-        remote = f"sudo sh -c 'LC_ALL=C.UTF-8 {agent} --color=false --waitforlock 120 --environment {ENVIRONMENT}'"
+        remote = f"sudo sh -c 'LC_ALL=C.UTF-8 {self.agent} --color=false --waitforlock 120 --environment {ENVIRONMENT}'"
         return [*ssh.command(self.box), remote]
 
     def changes(self, done: "subprocess.CompletedProcess[str]") -> int | None:
         """The status says whether something was changed."""
         return {0: 0, 2: 1}.get(done.returncode)
+
+
+class PlainPuppet(Puppet):
+    """The same agent from nothing, as the other tools start."""
+
+    name = "Puppet, not preloaded"
+    agent = "puppet agent --test"
 
 
 class Salt(Tool):
@@ -203,4 +210,4 @@ class Pyinfra(Tool):
         return 0 if total[1] == "-" else int(total[1])
 
 
-ALL: tuple[type[Tool], ...] = (Puppet, Salt, Mitogen, Pyinfra, Ansible)
+ALL: tuple[type[Tool], ...] = (Puppet, PlainPuppet, Salt, Mitogen, Pyinfra, Ansible)
