@@ -162,7 +162,7 @@ class Benchmark:
             for tool in self._in_turn(present, number):
                 if number < rounds[tool.name]:
                     self._once(tool, "no-op", expect=False)
-        for puppet in (tool for tool in present if isinstance(tool, Puppet)):
+        for puppet in (tool for tool in present if type(tool) is Puppet):
             summary = catalog.summary(self.lab, self.box, tools.ENVIRONMENT, count, rounds[puppet.name])
             self.catalogs.append(summary)
         for scenario, key in (("config", "greeting"), ("version", "version")):
@@ -212,6 +212,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--slow", action="store_true", help="plain Ansible with more than 10 services too: an hour more"
     )
+    parser.add_argument(
+        "--watch", type=int, default=0, help="seconds that the module watches a new release; its own default is 5 (0)"
+    )
     parser.add_argument("--output", type=Path, default=Path("dist/converge"), help="where the files go (dist/converge)")
     options = parser.parse_args()
     if options.quick:
@@ -247,7 +250,7 @@ def main() -> None:
     with alone(), kept.scratch() as work, steps.heartbeat():
         built = repository(work, counts, versions)
         with prepared(lab, box, built, salt):
-            chosen = [kind(lab, box, work, controller) for kind in kinds]
+            chosen = [kind(lab, box, work, controller, options.watch) for kind in kinds]
             benchmark = Benchmark(lab, box, chosen, options.runs)
             try:
                 for count in counts:

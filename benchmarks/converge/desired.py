@@ -52,8 +52,14 @@ class Service:
         return {"name": self.name, "port": self.port, "version": self.version, "greeting": self.greeting}
 
 
-def hiera(state: State, apt_source: str) -> str:
-    """The state as Hiera has it for the module: nothing but `services`, `versions` and the place of the packages."""
+def hiera(state: State, apt_source: str, watch: int) -> str:
+    """The state as Hiera has it for the module: nothing but `services`, `versions` and the place of the packages.
+
+    Args:
+        state: what is to be.
+        apt_source: the file in /etc/apt that names the repository.
+        watch: for how many seconds a new release has to stay ready before it takes over.
+    """
     services = {
         service.name: {
             "port": service.port,
@@ -61,6 +67,7 @@ def hiera(state: State, apt_source: str) -> str:
             "health_path": "/",
             "workers": 1,
             "threads": 1,
+            "deadlines": {"watch": watch},
             "config": {"app": {"greeting": f"hello {service.greeting}"}},
             **({} if state.present else {"ensure": "absent"}),
         }

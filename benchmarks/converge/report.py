@@ -11,7 +11,7 @@ SCENARIOS = {
     "version": "One version change",
     "first": "First convergence",
 }
-_COLOURS = ("#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#7f7f7f")
+_COLOURS = ("#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#7f7f7f", "#8c564b")
 Runs = list[dict[str, Any]]
 
 

@@ -28,9 +28,10 @@ class Tool:
     name: ClassVar[str]
     prefix: ClassVar[str] = desired.TOOLS_SET
 
-    def __init__(self, lab: Lab, box: Box, work: Path, venv: Path) -> None:
+    def __init__(self, lab: Lab, box: Box, work: Path, venv: Path, watch: int = 0) -> None:
         self.lab = lab
         self.box = box
+        self.watch = watch
         self.directory = work / type(self).__name__.lower()
         self.venv = venv
         self.server: Box | None = None
@@ -74,9 +75,10 @@ class Puppet(Tool):
 
     name = "Puppet"
     prefix = desired.MODULE_SET
+    agent = "$(command -v puppet-run || echo puppet agent --test)"
 
-    def __init__(self, lab: Lab, box: Box, work: Path, venv: Path) -> None:
-        super().__init__(lab, box, work, venv)
+    def __init__(self, lab: Lab, box: Box, work: Path, venv: Path, watch: int = 0) -> None:
+        super().__init__(lab, box, work, venv, watch)
         self.server = lab.server
         self.directory.mkdir(parents=True)
         self._repository = self.directory / "control"
@@ -89,7 +91,7 @@ class Puppet(Tool):
         """Commit the state and deploy it as an environment of its own."""
         file = self._repository / "hieradata/services/benchmark.yaml"
         file.parent.mkdir(exist_ok=True)
-        file.write_text(desired.hiera(state, APT_SOURCE), encoding="utf-8")
+        file.write_text(desired.hiera(state, APT_SOURCE, self.watch), encoding="utf-8")
         git = ["git", "-C", str(self._repository), "-c", "user.name=benchmark", "-c", "user.email=root@localhost"]
         process.run([*git, "add", "--all"])
         process.run([*git, "commit", "--quiet", "--allow-empty", "--message", "State of the benchmark"])
@@ -97,13 +99,19 @@ class Puppet(Tool):
 
     def command(self) -> list[str]:
         """The same agent as `fleet run` starts."""
-        agent = "$(command -v puppet-run || echo puppet agent --test)"
-        remote = f"sudo sh -c 'LC_ALL=C.UTF-8 {agent} --color=false --waitforlock 120 --environment {ENVIRONMENT}'"
+        remote = f"sudo sh -c 'LC_ALL=C.UTF-8 {self.agent} --color=false --waitforlock 120 --environment {ENVIRONMENT}'"
         return [*ssh.command(self.box), remote]
 
     def changes(self, done: "subprocess.CompletedProcess[str]") -> int | None:
         """The status says whether something was changed."""
         return {0: 0, 2: 1}.get(done.returncode)
+
+
+class PlainPuppet(Puppet):
+    """The same agent from nothing, as the other tools start."""
+
+    name = "Puppet, not preloaded"
+    agent = "puppet agent --test"
 
 
 class Salt(Tool):
@@ -202,4 +210,4 @@ class Pyinfra(Tool):
         return 0 if total[1] == "-" else int(total[1])
 
 
-ALL: tuple[type[Tool], ...] = (Puppet, Salt, Mitogen, Pyinfra, Ansible)
+ALL: tuple[type[Tool], ...] = (Puppet, PlainPuppet, Salt, Mitogen, Pyinfra, Ansible)

@@ -42,6 +42,21 @@ def test_agent_runs_start_from_a_loaded_puppet_wherever_that_is_wanted(
     assert catalog["File[/usr/local/sbin/puppet-run]"]["ensure"] == ("file" if wanted else "absent")
 
 
+def test_only_one_process_runs_the_agent_periodically(compile: Compile) -> None:
+    kinds = [(periodic, preloaded) for periodic in (True, False) for preloaded in (True, False)]
+    catalogs = compile(
+        [
+            Node(code=f"class {{ 'profile::puppet_agent': periodic => {one}, preloaded => {two} }}".lower())
+            for one, two in kinds
+        ]
+    )
+    for (periodic, preloaded), catalog in zip(kinds, catalogs, strict=True):
+        assert not catalog.error
+        running = {name for name in ("puppet", "puppet-run-periodic.timer") if catalog[f"Service[{name}]"]["enable"]}
+        wanted = "puppet-run-periodic.timer" if preloaded else "puppet"
+        assert running == ({wanted} if periodic else set())
+
+
 @pytest.mark.parametrize("certname", BOXES)
 def test_catalog_tells_which_environment_it_is_from(certname: str, lab_catalogs: dict[str, Catalog]) -> None:
     assert "@" in lab_catalogs[certname].version

@@ -1,7 +1,9 @@
 """What the module flask_microservice makes of a declaration."""
 
 import configparser
+import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -142,8 +144,8 @@ def test_secret_is_nowhere_in_the_catalog_but_where_puppet_hides_it(catalog: Cat
 def test_data_and_log_are_where_the_package_looks_for_them(catalog: Catalog) -> None:
     expected = {
         "/var/lib/order-items": ("directory", "order-items", "order-items", "0750"),
-        "/var/log/order-items": ("directory", "order-items", "adm", "0750"),
-        "/var/log/order-items/order-items.log": ("file", "order-items", "adm", "0640"),
+        # Setgid, so that the log which the service creates in it is readable for the group adm.
+        "/var/log/order-items": ("directory", "order-items", "adm", "2750"),
     }
     for path, what in expected.items():
         file = catalog[f"File[{path}]"]
@@ -292,11 +294,21 @@ def test_systemd_understands_the_units(catalog: Catalog, tmp_path: Path) -> None
 
 
 def test_release_is_looked_at_after_all_that_it_is_made_of(catalog: Catalog) -> None:
-    part = "Flask_microservice::Service::{}[order-items]".format
-    assert part("Files") in catalog["Package[order-items]"].references("before")
-    assert part("Release") in catalog[part("Files")].references("before")
-    unit_file = catalog["File[/etc/systemd/system/order-items@.service]"]
-    assert "Flask_microservice_release[order-items]" in unit_file.references("before")
+    order = [
+        "Package[order-items]",
+        "Flask_microservice::Service::Files[order-items]",
+        "File[/etc/systemd/system/order-items@.service]",
+        "Flask_microservice_release[order-items]",
+    ]
+    for first, then in pairwise(order):
+        assert then in catalog[first].references("before")
+
+
+def test_a_service_costs_an_agent_run_no_more_than_a_dozen_resources(catalog: Catalog) -> None:
+    names = re.compile(r"[\[/]order-items(@\.service|/default_config\.ini)?\]$")
+    own = {resource.reference for resource in catalog if names.search(resource.reference)}
+    assert "Flask_microservice_release[order-items]" in own
+    assert len(own) <= 12, sorted(own)
 
 
 def test_database_is_migrated_by_the_service_itself_once_for_each_release(catalog: Catalog) -> None:

@@ -133,27 +133,41 @@ define flask_microservice::service (
       log      => $log,
     }
 
-    flask_microservice::service::release { $name:
-      package     => $deb,
-      version     => $version,
-      listen      => $socket.lest || { flask_microservice::listen($address, $port) },
-      backlog     => $backlog,
-      application => $application,
-      health_path => $health_path,
-      migrations  => $migrations,
-      workers     => $workers,
-      threads     => $threads,
-      peers       => $peers,
-      environment => $environment,
-      limits      => $limits,
-      directives  => $unit,
-      deadlines   => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25 } + $deadlines,
-      keep        => $keep,
+    $paths = flask_microservice::paths($name, $deb)
+    file { $paths['unit']:
+      ensure  => file,
+      owner   => 'root',
+      group   => 'root',
+      mode    => '0644',
+      content => epp('flask_microservice/unit.epp', {
+          service     => $name,
+          package     => $deb,
+          version     => $version,
+          paths       => $paths,
+          listen      => $socket.lest || { flask_microservice::listen($address, $port) },
+          backlog     => $backlog,
+          application => $application.lest || { $paths['application'] },
+          health_path => $health_path,
+          migrations  => $migrations,
+          workers     => $workers,
+          threads     => $threads,
+          peers       => $peers,
+          environment => $environment,
+          limits      => $limits,
+          directives  => $unit,
+          deadlines   => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25 } + $deadlines,
+          keep        => $keep,
+      }),
+    }
+
+    flask_microservice_release { $name:
+      ensure => serving,
     }
 
     Package[$deb]
     -> Flask_microservice::Service::Files[$name]
-    -> Flask_microservice::Service::Release[$name]
+    -> File[$paths['unit']]
+    -> Flask_microservice_release[$name]
   } else {
     flask_microservice::service::removal { $name:
       package => $deb,

@@ -3,7 +3,8 @@
 # Its puppet.conf (server, environment) is written when the machine enrols and left alone here.
 #
 # @param periodic
-#   Whether it runs every half hour by itself. If not, it runs when `fleet run` tells it to.
+#   Whether it runs every half hour by itself: by a timer where it is preloaded, else as the daemon that it is in Debian.
+#   If not, it runs when `fleet run` tells it to.
 # @param blocked_facts
 #   Facts that are not worth the seconds they take on each run.
 # @param preloaded
@@ -43,8 +44,13 @@ class profile::puppet_agent (
     ensure => stdlib::ensure($preloaded),
   }
 
+  class { 'profile::puppet_agent::timer':
+    ensure => stdlib::ensure($periodic and $preloaded),
+  }
+
+  $daemon = $periodic and !$preloaded
   service { 'puppet':
-    ensure => stdlib::ensure($periodic, 'service'),
-    enable => $periodic,
+    ensure => stdlib::ensure($daemon, 'service'),
+    enable => $daemon,
   }
 }

@@ -41,18 +41,12 @@ define flask_microservice::service::files (
       owner => $name,
       group => $name,
       ;
+    # Setgid: the group adm may read the log, whoever creates it.
     $paths['log_dir']:
       owner => $name,
       group => 'adm',
+      mode  => '2750',
       ;
-  }
-
-  # The service would create its log without letting the group adm read it.
-  file { $paths['log']:
-    ensure => file,
-    owner  => $name,
-    group  => 'adm',
-    mode   => '0640',
   }
 
   file { $paths['config']:

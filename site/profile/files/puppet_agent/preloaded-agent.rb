@@ -2,25 +2,57 @@
 
 # Waits on the socket that systemd gives it, with Puppet loaded; each run of the agent is a fork of it. Nothing but code
 # of the Debian packages is loaded ahead: settings, certificates, plugins and facts are read by each run, as ever.
-# What it has loaded and what has changed on disk since, it loads anew before the next run.
+# When something that it has loaded changes on disk it ends, and systemd starts it anew for the caller who waits.
 require 'socket'
+
+BEGAN = Time.now
+LISTENER = 3 # the first socket that systemd passes
+
 require 'puppet'
 require 'puppet/util/command_line'
 require 'puppet/application/agent'
+require 'puppet/configurer'
 require 'facter'
 
-LISTENER = 3 # the first socket that systemd passes
+# Puppet looks for the providers of a type when it loads the type, which a run that starts from nothing does after it has
+# fetched the plugins. Here the types are loaded long before, so it has to look again.
+module ProvidersOfPlugins
+  def download_plugins(*)
+    super.tap { load_providers }
+  end
+
+  def prepare_and_retrieve_catalog_from_cache(*)
+    load_providers
+    super
+  end
+
+  private
+
+  def load_providers
+    fetched = Dir.glob('*', base: File.join(Puppet[:plugindest], 'puppet', 'provider'))
+    Puppet::Type.eachtype do |type|
+      type.providerloader.loadall(Puppet.lookup(:current_environment)) if fetched.include?(type.name.to_s)
+    end
+  end
+end
 
 # The resource types that Puppet brings, with their providers: what a run spends most of its start on.
 def load_types
   directory = File.dirname(Object.const_source_location('Puppet::Type').first)
   Dir.glob(File.join(directory, 'type', '*.rb')).each { |file| require "puppet/type/#{File.basename(file, '.rb')}" }
+  Puppet::Configurer.prepend(ProvidersOfPlugins)
 end
 
-# What the loaded files are on disk now.
+# The Ruby code and the libraries (OpenSSL, the C library) that this process holds.
 def loaded_files
-  [RbConfig.ruby, __FILE__, *$LOADED_FEATURES].map do |file|
-    File.mtime(file)
+  mapped = File.readlines('/proc/self/maps', chomp: true).filter_map { |line| line[%r{ (/\S+)}, 1] }
+  [__FILE__, *$LOADED_FEATURES, *mapped].uniq
+end
+
+# When they changed last; not their mtime, which dpkg takes from the package.
+def changes(files)
+  files.map do |file|
+    File.stat(file).ctime
   rescue SystemCallError
     nil # part of the interpreter, or removed
   end
@@ -28,17 +60,22 @@ end
 
 # The agent as a caller asked for it: on the caller's own streams.
 def run_agent(connection, stale)
-  streams = Array.new(3) { connection.recv_io }
-  arguments = ['agent', '--test', *connection.read.split("\0")]
+  begin
+    streams = Array.new(3) { connection.recv_io }
+    arguments = ['agent', *connection.read.split("\0")]
+  rescue SystemCallError, IOError, SocketError
+    exit! # the caller has gone before it said what it wants
+  end
   connection.close
   [$stdin, $stdout, $stderr].zip(streams) { |stream, callers| stream.reopen(callers) }
+  streams.each(&:close)
   exec('/usr/bin/puppet', *arguments) if stale
   $PROGRAM_NAME = 'puppet agent'
   srand # else each run draws the same numbers
   Puppet::Util::CommandLine.new('puppet', arguments).execute
 end
 
-# Tell the caller its process, and its exit status once it has ended.
+# Tell the caller the agent's process, and its exit status once it has ended.
 def attend(connection, agent)
   connection.puts(agent)
   _, status = Process.wait2(agent)
@@ -49,19 +86,28 @@ ensure
   connection.close
 end
 
-load_types
+%w[LISTEN_PID LISTEN_FDS LISTEN_FDNAMES].each { |name| ENV.delete(name) }
 listener = UNIXServer.for_fd(LISTENER)
 listener.close_on_exec = true
-at_start = loaded_files
-attendants = ThreadGroup.new
+load_types
+files = loaded_files
+at_start = changes(files)
+# A package was being upgraded while this was loaded: what is loaded may be half old, half new.
+exit if at_start.compact.any? { |time| time.between?(BEGAN, Time.now) }
 Process.warmup
 
+attended = {} # the callers, by the thread that attends to each
 loop do
   listener.wait_readable
-  stale = loaded_files != at_start
-  # The caller waits in the listener's queue meanwhile. Not while another one waits for a status from this process.
-  exec(RbConfig.ruby, __FILE__, LISTENER => LISTENER) if stale && attendants.list.empty?
+  attended.select! { |thread, _| thread.alive? }
+  stale = changes(files) != at_start
+  # Not while another caller waits for a status from this process: then the one run starts from nothing.
+  exit if stale && attended.empty?
   connection = listener.accept
-  agent = fork { run_agent(connection, stale) }
-  attendants.add(Thread.new(connection, agent) { |*arguments| attend(*arguments) })
+  agent = fork do
+    # Else a caller would not notice that this process has ended before all other runs have.
+    [listener, *attended.values].each(&:close)
+    run_agent(connection, stale)
+  end
+  attended[Thread.new { attend(connection, agent) }] = connection
 end

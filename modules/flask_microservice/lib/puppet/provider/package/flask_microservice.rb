@@ -14,11 +14,22 @@ Puppet::Type.type(:package).provide(:flask_microservice, parent: :apt, source: :
   has_feature :versionable, :install_options
 
   class << self
+    # One dpkg-query for these packages. That of apt lists all there are, and asks apt which ones are marked besides.
     def prefetch(packages)
-      super
+      known = observe(packages.keys)
+      packages.each do |name, package|
+        package.provider = new(known[name] || { name: name, ensure: :purged, status: 'missing', error: 'ok' })
+      end
       # The packages of this catalog whose version is not there; nil after they were installed.
       @wanted = packages.values.reject { |package| satisfied?(package) }
       @source = packages.values.filter_map { |package| package[:source] }.first
+    end
+
+    # What dpkg knows of packages, by name.
+    def observe(names)
+      format = self::DPKG_QUERY_FORMAT_STRING.delete("'")
+      output, = Open3.capture2('dpkg-query', '--show', "--showformat=#{format}", *names, err: File::NULL)
+      output.lines.filter_map { |line| parse_line(line.chomp) }.to_h { |status| [status[:name], status] }
     end
 
     # Install all that is wanted, unless this run has done so; what goes wrong with one is that one's own failure later.
@@ -27,15 +38,20 @@ Puppet::Type.type(:package).provide(:flask_microservice, parent: :apt, source: :
 
       names = @wanted.to_h { |package| [package[:name], package[:ensure].to_s] }
       @wanted = nil
-      refresh_index if names.any? { |name, version| !published(name).include?(version) }
-      known = names.select { |name, version| published(name).include?(version) }
+      published = published(*names.keys)
+      unless names.all? { |name, version| published[name].include?(version) }
+        refresh_index
+        published = published(*names.keys)
+      end
+      known = names.select { |name, version| published[name].include?(version) }
       apt_get(*known.map { |name, version| "#{name}=#{version}" }) if known.length > 1
     end
 
-    # The versions of a package that the repositories of this node have.
-    def published(name)
-      output, = Open3.capture2e({ 'LC_ALL' => 'C.UTF-8' }, 'apt-cache', 'madison', name)
-      output.lines.filter_map { |line| line.split('|')[1]&.strip if line.include?('|') }.uniq
+    # The versions of packages that the repositories of this node have, by name.
+    def published(*names)
+      output, = Open3.capture2e({ 'LC_ALL' => 'C.UTF-8' }, 'apt-cache', 'madison', *names)
+      versions = output.lines.map { |line| line.split('|').map(&:strip) }.select { |fields| fields.length > 2 }
+      Hash.new { [] }.merge(versions.group_by(&:first).transform_values { |found| found.map { |fields| fields[1] }.uniq })
     end
 
     def apt_get(*packages)
@@ -79,7 +95,7 @@ Puppet::Type.type(:package).provide(:flask_microservice, parent: :apt, source: :
     self.class.install_wanted
     return if installed == version
 
-    published = self.class.published(resource[:name])
+    published = self.class.published(resource[:name])[resource[:name]]
     unless published.include?(version)
       have = published.empty? ? 'which has none of it' : "which has: #{published.join(' ')}"
       raise Puppet::Error, "#{resource[:name]} #{version} is in no apt repository of this node, #{have}. " \
@@ -91,6 +107,11 @@ Puppet::Type.type(:package).provide(:flask_microservice, parent: :apt, source: :
 
   def update
     install
+  end
+
+  # Nothing is left to do: apt-get itself marks what it is told to install, where apt's provider runs apt-mark for each.
+  def flush
+    @property_hash.clear
   end
 
   private
