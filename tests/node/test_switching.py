@@ -39,7 +39,8 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "1.2.0-6",
         # At a worker's third health check, its server dies.
         append("database.py", "import os\n_asked, _current = [], require_current\ndef require_current() -> str:\n"
-               "    _asked.append(1)\n    if len(_asked) == 3:\n        os.kill(os.getppid(), 9)\n    return _current()"),
+               "    _asked.append(1)\n    if len(_asked) == 3:\n        os.kill(os.getppid(), 9)\n"
+               "    return _current()"),
         "was ready, but then it stopped",
     ),
 }  # fmt: skip
