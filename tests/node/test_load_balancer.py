@@ -219,16 +219,21 @@ def test_no_request_is_lost_when_a_machine_stops_a_service(shared: tuple[Balance
     assert sent.failures == []
 
 
-def test_no_get_is_lost_when_a_service_dies_on_a_machine(shared: tuple[Balanced, list[Box]]) -> None:
+def test_a_get_is_lost_only_in_the_middle_of_its_answer_when_a_service_is_killed(
+    shared: tuple[Balanced, list[Box]],
+) -> None:
     service, (machine, *_) = shared
+    kills = 3
     with load(service, "/api/v1/items") as sent:
-        for _ in range(3):
+        for _ in range(kills):
             sent.wait_for_more(50)
             connect(machine).check_output(f"pkill -KILL -u {service.name}")
         sent.wait_for_more(100)
         wait_for(lambda: service.servers()[machine.certname] == "UP", "the service is back")
-    print(f"{service.name} through {service.box.name}, killed three times on {machine.name}: {dict(sent.done)}")
-    assert sent.failures == []
+    print(f"{service.name} through {service.box.name}, killed {kills} times on {machine.name}: {dict(sent.done)}")
+    # An answer of which the client has a part can't be begun again; all others come from the other machine.
+    assert [failure for failure in sent.failures if "IncompleteRead" not in failure] == []
+    assert len(sent.failures) <= kills * CLIENTS
 
 
 @contextmanager
