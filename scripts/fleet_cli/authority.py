@@ -1,8 +1,9 @@
 """What the lab's machines prove their names with: certificates of its Puppet server's authority."""
 
 import ssl as tls
+from pathlib import Path
 
-from fleet_cli import ssh
+from fleet_cli import paths, ssh
 from fleet_cli.labfile import Lab
 
 CERTIFICATE = "/var/lib/puppet/ssl/certs/ca.pem"
@@ -15,3 +16,10 @@ def context(lab: Lab) -> tls.SSLContext:
         FleetError: the Puppet server does not answer.
     """
     return tls.create_default_context(cadata=ssh.run(lab.server, ["cat", CERTIFICATE]).stdout)
+
+
+def save(lab: Lab) -> Path:
+    """Keep the authority's certificate on this machine, for curl and browsers; return its file."""
+    file = paths.STATE / "ca.pem"
+    file.write_text(ssh.run(lab.server, ["cat", CERTIFICATE]).stdout, encoding="utf-8")
+    return file

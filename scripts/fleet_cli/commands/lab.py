@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from fleet_cli import laboratory, ssh, status, steps
+from fleet_cli import authority, laboratory, ssh, status, steps
 from fleet_cli.commands.context import Context, json_option, print_json
 from fleet_cli.errors import FleetError
 
@@ -28,14 +28,25 @@ def up(context: Context, boxes: tuple[str, ...]) -> None:
     boxes_now = status.collect(context.lab)
     status.show(boxes_now)
     click.echo("\nWhat to try next:")
-    for url in [service.url for box in boxes_now for service in box.services][-1:]:
-        click.echo(f"  curl {url}/api/v1/items")
+    for name, url in [(box.box, service.url) for box in boxes_now for service in box.services][-1:]:
+        click.echo(f"  {_curl(context, name, url)}/api/v1/items")
     click.echo("  scripts/fleet test node          # what Hiera declares is what the boxes have")
     click.echo(f"  scripts/fleet lab ssh {context.lab.nodes[-1].name}")
     click.echo("  edit hieradata/, git commit, then: scripts/fleet deploy && scripts/fleet run")
     click.echo("  scripts/fleet lab down")
     if not steps.finished:
         click.echo("\nEverything was in place.")
+
+
+def _curl(context: Context, name: str, url: str) -> str:
+    """Return a command that asks a service, by the name in the box's certificate where it has one."""
+    if not url.startswith("https://"):
+        return f"curl {url}"
+    box, authority_file = context.lab.box(name), authority.save(context.lab)
+    port = url.rpartition(":")[2]
+    return (
+        f"curl --cacert {authority_file} --resolve {box.certname}:{port}:{box.address} https://{box.certname}:{port}"
+    )
 
 
 @lab.command("status")
