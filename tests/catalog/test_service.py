@@ -47,6 +47,9 @@ flask_microservice::services:
   gone-for-good:
     ensure: absent
     purge: true
+  a-copy-gone:
+    package: inventory
+    ensure: absent
   inventory-eu:
     package: inventory
     socket: /run/inventory-eu.sock
@@ -329,6 +332,11 @@ def test_absent_service_is_stopped_and_removed_but_its_data_and_log_stay(catalog
         assert catalog[f"File[{path}]"]["ensure"] == "absent"
     for kept in ("File[/var/lib/gone]", "File[/var/log/gone]", "User[gone]"):
         assert kept not in catalog
+
+
+def test_a_package_stays_for_the_services_that_still_run_from_it(catalog: Catalog) -> None:
+    assert catalog["Flask_microservice_release[a-copy-gone]"]["ensure"] == "absent"
+    assert catalog["Package[inventory]"]["ensure"] == "1.1.0-1"
 
 
 def test_absent_service_is_purged_with_data_and_log_if_that_is_said(catalog: Catalog) -> None:

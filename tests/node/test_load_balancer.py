@@ -74,6 +74,15 @@ def machines(service: Balanced) -> list[Box]:
     ]
 
 
+BOOT = "cut -d ' ' -f 22 /proc/1/stat"
+"""When the machine's first process was started: it differs after a reboot."""
+
+
+def booted(box: Box) -> str:
+    """Return when a machine was started, an empty string while it does not answer."""
+    return ssh.run(box, ["sh", "-c", BOOT], check=False).stdout.strip()
+
+
 def wait_for(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
@@ -234,6 +243,29 @@ def test_a_get_is_lost_only_in_the_middle_of_its_answer_when_a_service_is_killed
     # An answer of which the client has a part can't be begun again; all others come from the other machine.
     assert [failure for failure in sent.failures if "IncompleteRead" not in failure] == []
     assert len(sent.failures) <= kills * CLIENTS
+
+
+def reboot(service: Balanced, machine: Box) -> None:
+    """Reboot a machine as its operator would, until the balancer sends requests to it again."""
+    before = booted(machine)
+    ssh.run(machine, ["systemctl", "reboot"], check=False)
+    wait_for(lambda: service.servers()[machine.certname] == "DOWN", "the balancer sees that it leaves")
+    wait_for(lambda: booted(machine) not in ("", before), "the machine is back")
+    wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it is back")
+
+
+def test_no_request_is_lost_while_machines_are_rebooted_one_after_the_other(
+    shared: tuple[Balanced, list[Box]],
+) -> None:
+    service, found = shared
+    with load(service, "/api/v1/items") as sent:
+        for machine in found:
+            sent.wait_for_more(100)
+            reboot(service, machine)
+        sent.wait_for_more(100)
+    names = " and ".join(machine.name for machine in found)
+    print(f"{service.name} through {service.box.name}, {names} rebooted: {dict(sent.done)}")
+    assert sent.failures == []
 
 
 @contextmanager

@@ -50,7 +50,8 @@ class flask_microservice (
     drain_seconds => $drain_seconds,
   }
 
-  $services.each |$name, $declared| {
+  # Those that run come first: one that goes leaves a package alone that another one runs from.
+  ($present + $services).each |$name, $declared| {
     $upstreams = $present.filter |$upstream, $_| { $upstream in $declared['upstreams'].lest || { [] } }
     $urls = Hash($upstreams.map |$upstream, $its| { [$upstream, flask_microservice::url($its)] })
     $config = $declared['config'].lest || { {} }

@@ -23,8 +23,13 @@ define flask_microservice::service::removal (
     backup => false,
   }
 
-  # Another service of the node may run from the same package.
-  ensure_resource('package', $package, { ensure => purged, provider => 'flask_microservice' })
+  # Not if another service of the node runs from it, or goes as well.
+  unless defined(Package[$package]) {
+    package { $package:
+      ensure   => purged,
+      provider => 'flask_microservice',
+    }
+  }
   Flask_microservice_release[$name] -> Package[$package]
 
   if $purge {
