@@ -57,6 +57,16 @@ def apply(control: Workspace, box: Box, declared: dict[str, Any]) -> dict[str, A
     return run
 
 
+@pytest.fixture(scope="module")
+def first_run(control: Workspace, staging: Box) -> dict[str, Any]:
+    """What came of the run that brought the service; the service that was there before is as it was."""
+    node = connect(staging)
+    serving = node.check_output(f"flask-microservice status --json {PACKAGE}")
+    run = apply(control, staging, DECLARED)
+    assert node.check_output(f"flask-microservice status --json {PACKAGE}") == serving, "the first one was touched"
+    return run
+
+
 def ask(node: Host, path: str) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(
         node.check_output(f"curl --silent --fail --unix-socket {SOCKET} http://localhost{path}")
@@ -70,13 +80,11 @@ def show(node: Host, name: str, *properties: str) -> list[str]:
     return [node.check_output(f"systemctl show -P {one} {unit}") for one in properties]
 
 
-def test_a_second_service_from_one_package_on_a_unix_socket(control: Workspace, staging: Box) -> None:
+def test_a_second_service_from_one_package_on_a_unix_socket(
+    first_run: dict[str, Any], control: Workspace, staging: Box
+) -> None:
     node = connect(staging)
-    serving = node.check_output(f"flask-microservice status --json {PACKAGE}")
-    run = apply(control, staging, DECLARED)
-    assert (run["outcome"], run["failed"]) == ("changed", [])
-    assert node.check_output(f"flask-microservice status --json {PACKAGE}") == serving, "the first one was touched"
-
+    assert (first_run["outcome"], first_run["failed"]) == ("changed", [])
     assert ask(node, "/health/ready")["status"] == "ready"
     added = node.check_output(
         f"curl --silent --unix-socket {SOCKET} -H 'Content-Type: application/json'"
@@ -95,7 +103,8 @@ def test_a_second_service_from_one_package_on_a_unix_socket(control: Workspace, 
     assert (again["outcome"], again["changed"]) == ("unchanged", [])
 
 
-def test_what_it_declares_of_the_machine_is_what_systemd_gives_it(control: Workspace, staging: Box) -> None:
+@pytest.mark.usefixtures("first_run")
+def test_what_it_declares_of_the_machine_is_what_systemd_gives_it(staging: Box) -> None:
     node = connect(staging)
     asked = ("MemoryMax", "TasksMax", "CPUQuotaPerSecUSec", "LimitNOFILE", "OOMScoreAdjust")
     assert show(node, NAME, *asked) == [str(300 * 1024**2), "40", "1.500000s", "2048", "100"]
@@ -103,6 +112,7 @@ def test_what_it_declares_of_the_machine_is_what_systemd_gives_it(control: Works
     assert "SHARE=50%" in node.check_output(f"tr '\\0' '\\n' < /proc/{pid}/environ").splitlines()
 
 
+@pytest.mark.usefixtures("first_run")
 def test_an_absent_service_leaves_data_and_log_until_they_are_purged(control: Workspace, staging: Box) -> None:
     node = connect(staging)
     kept, gone = [f"/var/lib/{NAME}/{NAME}.db", f"/var/log/{NAME}/{NAME}.log"], [f"/etc/{NAME}", SOCKET]
