@@ -42,7 +42,7 @@ class flask_microservice::program (
     '/usr/local/lib/flask-microservice/gunicorn.conf.py':
       content => file('flask_microservice/gunicorn.conf.py'),
       ;
-    ['/opt/venvs', '/opt/releases']:
+    '/opt/releases':
       ensure => directory,
       mode   => '0755',
       ;
