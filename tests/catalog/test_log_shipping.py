@@ -22,7 +22,6 @@ def catalogs(compile: Compile) -> dict[str, Catalog]:
         "off": app(),
         "tls": app(collector),
         "udp": app(f"{collector}\n{PROFILE}::protocol: udp\n{PROFILE}::port: 514"),
-        "relp": app(f"{collector}\n{PROFILE}::protocol: relp"),
         "absent": app(f"{collector}\n{PROFILE}::ensure: absent"),
         "service absent": app(f"{collector}\nflask_microservice::services: {{orders: {{ensure: absent}}}}"),
         "no protocol": app(f"{collector}\n{PROFILE}::protocol: http"),
@@ -43,13 +42,6 @@ def test_every_service_and_the_journal_go_to_the_collector_over_tls(catalogs: di
     assert 'target="logs.example.test" port="6514"' in config
     assert 'streamDriverAuthMode="x509/name" streamDriverPermittedPeers="logs.example.test"' in config
     assert '/var/lib/puppet/ssl/private_keys/shipper.example.test.pem"' in config
-
-
-def test_relp_is_encrypted_as_well(catalogs: dict[str, Catalog]) -> None:
-    config = catalogs["relp"][CONFIG]["content"]
-    assert 'type="omrelp" tls="on" tls.authMode="name" tls.permittedPeer=["logs.example.test"]' in config
-    assert '/var/lib/puppet/ssl/private_keys/shipper.example.test.pem"' in config
-    assert "Package[rsyslog-relp]" in catalogs["relp"]
 
 
 def test_plain_text_is_sent_only_if_it_is_asked_for(catalogs: dict[str, Catalog]) -> None:

@@ -7,8 +7,8 @@
 # Over TLS each side shows a certificate of the Puppet CA: the node its own, the collector the one that has its name. While
 # the collector does not answer, messages wait on the node's disk. What the journal held before is not sent.
 #
-# A syslog collector acknowledges nothing: of `tls`, `tcp` and `udp`, messages that are under way as the connection breaks
-# are lost. `relp` is for collectors that run rsyslog: each message is kept until the collector says that it has it.
+# A syslog collector acknowledges nothing: messages that are under way as a connection breaks are lost. rsyslog's RELP,
+# which acknowledges, is not offered: its client gives up for good once a collector has shown a wrong certificate.
 #
 # @see rsyslogd(8), https://www.rsyslog.com/doc/configuration/modules/omfwd.html
 #
@@ -17,8 +17,8 @@
 # @param port
 #   The port that it listens on: 6514 is the one of syslog over TLS.
 # @param protocol
-#   `tls` is syslog over TLS, `relp` rsyslog's own protocol over TLS, which does not look at the CA's list of revoked
-#   certificates. `tcp` and `udp` send syslog in plain text, for a collector on the machine itself or behind a tunnel.
+#   `tls` is syslog over TLS. `tcp` and `udp` send syslog in plain text, for a collector on the machine itself or behind a
+#   tunnel.
 # @param ensure
 #   `absent` stops the shipping and removes rsyslog with its waiting messages.
 # @param queue_mib
@@ -33,7 +33,7 @@
 class profile::log_shipping (
   Optional[Stdlib::Host] $collector = undef,
   Stdlib::Port $port = 6514,
-  Enum['tls', 'relp', 'tcp', 'udp'] $protocol = 'tls',
+  Enum['tls', 'tcp', 'udp'] $protocol = 'tls',
   Enum['present', 'absent'] $ensure = 'present',
   Integer[1] $queue_mib = 256,
 ) {
@@ -53,7 +53,6 @@ class profile::log_shipping (
     }
     $driver = $protocol ? {
       'tls'   => ['rsyslog-openssl'],
-      'relp'  => ['rsyslog-relp'],
       default => [],
     }
 

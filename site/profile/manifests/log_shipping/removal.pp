@@ -6,7 +6,7 @@ class profile::log_shipping::removal {
     ensure => stopped,
     enable => false,
   }
-  -> package { ['rsyslog-openssl', 'rsyslog-relp', 'rsyslog']:
+  -> package { ['rsyslog-openssl', 'rsyslog']:
     ensure => purged,
   }
   -> file { ['/etc/rsyslog.conf', '/var/spool/rsyslog']:
