@@ -57,10 +57,10 @@ def test_an_application_from_pypi_runs_beside_the_services(httpbin: Deployed, fl
     assert answer.json()["args"] == {"a": "1"}
     assert httpbin.node.package("httpbin").version == httpbin.parameters["version"]
 
-    pid = httpbin.node.check_output("systemctl show -P MainPID httpbin.service")
+    pid = httpbin.node.check_output(f"systemctl show -P MainPID {httpbin.instance}")
     assert httpbin.node.check_output(f"ps -o user= -p {pid}").strip() == "httpbin"
     assert httpbin.node.file("/etc/httpbin/default_config.ini").mode == 0o640
-    journal = httpbin.node.check_output("journalctl --no-pager -q -o cat -u httpbin.service")
+    journal = httpbin.node.check_output("journalctl --no-pager -q -o cat -u 'httpbin@*'")
     assert "Listening at" in journal, "what an application prints must be somewhere"
 
     boxes = json.loads(fleet.ok("lab", "status", "--json"))

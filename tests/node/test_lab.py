@@ -40,8 +40,8 @@ def test_a_second_lab_up_finds_everything_in_place(fleet: Fleet) -> None:
 
 @pytest.fixture
 def stopped(lab: Lab, fleet: Fleet) -> Iterator[tuple[Box, Path]]:
-    """The last box, stopped as by a reboot of this machine, and its container's configuration."""
-    box = lab.boxes[-1]
+    """The last box that runs services, stopped as by a reboot of this machine, and its container's configuration."""
+    box = [box for box in lab.nodes if box.role == "app"][-1]
     container = paths.CONTAINER_PREFIX + box.name
     process.run(cgroups.enter(["lxc-stop", "--name", container]))
     config = paths.LXC / container / "config"

@@ -384,14 +384,10 @@ def test_starting_a_release_never_makes_workers_of_the_old_one_hang_in_accept(no
 
 def test_a_release_that_dies_again_and_again_does_not_close_the_port(node: Node, url: str) -> None:
     unit = f"{SERVICE}@{node.release}.service"
-    # More often than systemd's usual start limit of 5 in 10 s.
-    for _ in range(6):
-        pid = node.shell(f"systemctl show -P MainPID {unit}")
-        node.shell(f"kill -9 {pid}; for i in $(seq 100); do new=$(systemctl show -P MainPID {unit});"
-                   f" [ $new != 0 ] && [ $new != {pid} ] && break; sleep 0.1; done")  # fmt: skip
+    # More often than systemd's usual start limit, which is 5 in 10 s; sooner than it starts it again by itself.
+    node.shell(f"for i in 1 2 3 4 5 6 7 8; do systemctl kill --signal=KILL {unit}; systemctl restart {unit}; done")
     assert node.shell(f"systemctl is-active {SERVICE}.socket").strip() == "active"
     assert requests.get(url, timeout=20).status_code == 200
-    node.shell(f"systemctl restart {unit}")  # and its count of restarts is gone
 
 
 def test_traffic_does_not_start_a_release_that_was_stopped(node: Node, url: str) -> None:
