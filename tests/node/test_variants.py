@@ -99,7 +99,7 @@ def test_a_second_service_from_one_package_on_a_unix_socket(
     parser.read_string(node.file(f"/etc/{NAME}/default_config.ini").content_string)
     assert parser["database"]["url"] == f"sqlite:////var/lib/{NAME}/{NAME}.db"
     assert '"path": "/api/v1/items"' in node.file(f"/var/log/{NAME}/{NAME}.log").content_string
-    again = apply(control, staging, DECLARED)
+    (again,) = control.fleet.agent(staging.name, "--environment", ENVIRONMENT)
     assert (again["outcome"], again["changed"]) == ("unchanged", [])
 
 

@@ -222,6 +222,14 @@ def test_a_port_that_somebody_closed_is_opened_again(service: Service, systemd: 
     assert [call for call in systemd.calls if call in wanted] == wanted
 
 
+def test_a_port_stays_open_while_what_is_said_of_it_changes(service: Service, systemd: Systemd) -> None:
+    written = service.socket_unit.read_text()
+    service.socket_unit.write_text(written.replace("Description=", "Description=Formerly the "))
+    switch(service)
+    assert service.socket_unit.read_text() == written
+    assert ("stop", "orders.socket", "orders.service") not in systemd.calls
+
+
 @pytest.mark.parametrize("installed", ["", "installed 1.4.1-1", "config-files 1.4.2-1"])
 def test_a_version_that_is_not_installed_is_refused(
     installed: str, service: Service, node: Node, systemd: Systemd

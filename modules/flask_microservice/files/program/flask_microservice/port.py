@@ -6,21 +6,28 @@ from .journal import last_words
 from .service import Service
 from .serving import Serving
 from .systemd import is_active, systemctl
-from .unit import Unit
+from .unit import Unit, section
 from .unit_texts import socket_text
 
 
 def is_open(service: Service, unit: Unit) -> bool:
-    """Whether it listens where a release's unit says."""
-    return same(service.socket_unit, socket_text(service, unit)) and is_active(service.socket_unit.name)
+    """Whether it listens where, and as, a release's unit says."""
+    try:
+        written = service.socket_unit.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    listens = section(written, "Socket") == section(socket_text(service, unit), "Socket")
+    return listens and is_active(service.socket_unit.name)
 
 
 def listen(service: Service, unit: Unit) -> None:
     """Listen where a release's unit says; a release that serves meanwhile keeps what it listens on."""
-    if is_open(service, unit):
+    opened = is_open(service, unit)
+    if not same(service.socket_unit, socket_text(service, unit)):
+        write(service.socket_unit, socket_text(service, unit))
+        systemctl("daemon-reload")
+    if opened:
         return
-    write(service.socket_unit, socket_text(service, unit))
-    systemctl("daemon-reload")
     port, state = service.socket_unit.name, service.state_unit.name
     # A socket can't start while its service is active, and stopping that would stop the release that is part of it.
     systemctl("stop", "--job-mode=ignore-dependencies", port, state)

@@ -3,13 +3,16 @@
 from .service import Service
 from .unit import SOCKET_SECTION, Unit, section
 
+# Else a service that is restarted often within ten seconds loses its socket, and comes back without it.
+NO_START_LIMIT = "StartLimitIntervalSec=0"
+
 
 def socket_text(service: Service, unit: Unit) -> str:
     """Return the text of NAME.socket for a release."""
     settings = "\n".join(section(unit.text, SOCKET_SECTION))
     return (
         "# Written by flask-microservice, from the unit of the release that serves.\n"
-        f"[Unit]\nDescription=Port of the microservice {service.name}\n\n"
+        f"[Unit]\nDescription=Port of the microservice {service.name}\n{NO_START_LIMIT}\n\n"
         f"[Socket]\n{settings}\nService={service.name}.service\n\n"
         "[Install]\nWantedBy=sockets.target\n"
     )
@@ -19,7 +22,8 @@ def check_socket_text(service: Service, release: str, trial: bool) -> str:
     """Return the text of the socket on which a release answers health checks; it goes when its service goes."""
     unit = service.trial(release) if trial else service.instance(release)
     return (
-        f"# Written by flask-microservice.\n[Unit]\nDescription=Health checks of {unit}\nPartOf={unit}\n\n"
+        f"# Written by flask-microservice.\n[Unit]\nDescription=Health checks of {unit}\nPartOf={unit}\n"
+        f"{NO_START_LIMIT}\n\n"
         f"[Socket]\nListenStream={service.check_socket(release, trial)}\nSocketMode=0600\nRemoveOnStop=yes\n"
     )
 
