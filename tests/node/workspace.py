@@ -52,7 +52,16 @@ class Workspace:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
         self.git("add", path)
-        self.git("-c", "user.name=Operator", "-c", "user.email=operator@fleet.test", "commit", "-qm", f"Change {path}")
+        self.git(
+            "-c",
+            "user.name=Operator",
+            "-c",
+            "user.email=operator@fleet.test",
+            "commit",
+            "--allow-empty",
+            "-qm",
+            f"Change {path}",
+        )
 
     def read(self, path: str) -> str:
         return (self.directory / path).read_text(encoding="utf-8")
