@@ -44,9 +44,7 @@ def _curl(context: Context, name: str, url: str) -> str:
         return f"curl {url}"
     box, authority_file = context.lab.box(name), authority.save(context.lab)
     port = url.rpartition(":")[2]
-    return (
-        f"curl --cacert {authority_file} --resolve {box.certname}:{port}:{box.address} https://{box.certname}:{port}"
-    )
+    return f"curl --cacert {authority_file} --resolve {box.certname}:{port}:{box.address} https://{box.certname}:{port}"
 
 
 @lab.command("status")
