@@ -143,11 +143,12 @@ def prepared(lab: Lab, box: Box, packages_directory: Path, salt: Path) -> Iterat
 class Benchmark:
     """The tools on one box, and what came of each run."""
 
-    def __init__(self, lab: Lab, box: Box, chosen: Sequence[Tool], runs: int) -> None:
+    def __init__(self, lab: Lab, box: Box, chosen: Sequence[Tool], runs: int, compilations: int) -> None:
         self.lab = lab
         self.box = box
         self.tools = chosen
         self.runs = runs
+        self.compilations = compilations
         self.results: list[dict[str, Any]] = []
         self.catalogs: list[dict[str, Any]] = []
         self._states = {prefix: State(prefix, 1) for prefix in (desired.MODULE_SET, desired.TOOLS_SET)}
@@ -156,6 +157,9 @@ class Benchmark:
         """All scenarios with so many services."""
         present = [tool for tool in self.tools if tool.name not in skip]
         self._converge(count, present)
+        for puppet in (tool for tool in present if type(tool) is Puppet):
+            for _ in range(self.compilations):
+                puppet.run(expect_changes=False)
         warm_ups = {tool.name: self._once(tool, "warm-up", expect=False) for tool in present}
         rounds = {name: 1 if seconds > SLOW_SECONDS else self.runs for name, seconds in warm_ups.items()}
         for number in range(self.runs):
@@ -207,6 +211,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--box", help="box of lab.yaml to measure on (the first with role app and tier staging)")
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="numbers of services (1 10 50 100)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each tool in each scenario (5)")
+    parser.add_argument(
+        "--compilations", type=int, default=0, metavar="N",
+        help="have the Puppet server compile N catalogs of each number of services before anything is measured (0)",
+    )  # fmt: skip
     parser.add_argument("--tools", nargs="+", help=f"only these of {', '.join(tool.name for tool in tools.ALL)}")
     parser.add_argument("--quick", action="store_true", help="1 and 10 services, 3 runs")
     parser.add_argument(
@@ -251,7 +259,7 @@ def main() -> None:
         built = repository(work, counts, versions)
         with prepared(lab, box, built, salt):
             chosen = [kind(lab, box, work, controller, options.watch) for kind in kinds]
-            benchmark = Benchmark(lab, box, chosen, options.runs)
+            benchmark = Benchmark(lab, box, chosen, options.runs, options.compilations)
             try:
                 for count in counts:
                     slow = [] if options.slow or count <= max(QUICK_COUNTS) else [Ansible.name]
