@@ -1,36 +1,24 @@
 # frozen_string_literal: true
 
 require 'json'
-require 'open3'
+require_relative '../../../puppet_x/flask_microservice/status'
 
 Puppet::Type.type(:flask_microservice_release).provide(:program) do
   desc 'Asks and calls flask-microservice(8), which the class flask_microservice::program installs.'
 
-  PROGRAM = '/usr/local/sbin/flask-microservice'
-
   class << self
-    # All services in one call: a process for each would take longer than the rest of a run.
+    # All services in one call, which the fact has made already: a process for each would take longer than the rest of a run.
     def prefetch(resources)
-      return unless File.executable?(PROGRAM)
+      return unless File.executable?(PuppetX::FlaskMicroservice::PROGRAM)
 
-      seen = Time.now
-      known = observe
+      known, seen = PuppetX::FlaskMicroservice.told
       resources.each do |name, resource|
         resource.provider.remember(known[name], seen)
       end
     end
 
-    def observe(*names)
-      found = call('status', '--json', '--no-health', *names)
-      JSON.parse(found).to_h { |status| [status['name'], status] }
-    end
-
     def call(*arguments)
-      output, errors, status = Open3.capture3(PROGRAM, *arguments)
-      return output if status.success?
-
-      # Its last line says why; those before, how far it came.
-      raise Puppet::Error, errors.lines.map(&:strip).reject(&:empty?).last || "#{PROGRAM} ended with #{status}"
+      PuppetX::FlaskMicroservice.call(*arguments)
     end
   end
 
@@ -42,11 +30,11 @@ Puppet::Type.type(:flask_microservice_release).provide(:program) do
   end
 
   def state
-    if !File.executable?(PROGRAM) || !declared?
+    if !File.executable?(PuppetX::FlaskMicroservice::PROGRAM) || !declared?
       return gone? ? :absent : :undeclared
     end
 
-    @status = self.class.observe(name)[name] if @status.nil? || changed_since_seen?
+    @status = ask if @status.nil? || changed_since_seen?
     state = @status['state'].to_sym
     state == :new && gone? ? :absent : state
   end
@@ -63,6 +51,10 @@ Puppet::Type.type(:flask_microservice_release).provide(:program) do
   end
 
   private
+
+  def ask
+    JSON.parse(self.class.call('status', '--json', '--no-health', name)).first
+  end
 
   def unit
     "/etc/systemd/system/#{name}@.service"

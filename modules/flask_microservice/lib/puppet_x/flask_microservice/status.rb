@@ -1,0 +1,38 @@
+# frozen_string_literal: true
+
+require 'json'
+require 'open3'
+
+# The namespace of what modules share beside types and providers.
+module PuppetX
+  # What flask-microservice(8) says of all services of this node.
+  #
+  # A run asks once: the fact tells the server, and later the releases are compared with what is declared by then.
+  module FlaskMicroservice
+    PROGRAM = '/usr/local/sbin/flask-microservice'
+    RECENT_SECONDS = 60
+
+    class << self
+      # Ask now. Returns what each service does, by name, and when that was asked.
+      def observe
+        seen = Time.now
+        known = JSON.parse(call('status', '--json')).to_h { |status| [status['name'], status] }
+        @told = [known, seen]
+      end
+
+      # What the fact was told in this very run; asked now if there was none.
+      def told
+        recent = @told && (Time.now - @told.last).between?(0, RECENT_SECONDS)
+        recent ? @told : observe
+      end
+
+      # Run the program; the last line of what it prints as an error says why it failed, those before how far it came.
+      def call(*arguments)
+        output, errors, status = Open3.capture3(PROGRAM, *arguments)
+        return output if status.success?
+
+        raise Puppet::Error, errors.lines.map(&:strip).reject(&:empty?).last || "#{PROGRAM} ended with #{status}"
+      end
+    end
+  end
+end
