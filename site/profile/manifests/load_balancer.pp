@@ -1,8 +1,8 @@
 # @summary HAProxy in front of the services of this machine's tier
 #
 # Each service of the tier has one port here, the same as on the machines that run it. Which machines those are comes from
-# PuppetDB: each exports itself (profile::load_balancer::members). A machine is asked for its health every second, gets no
-# request while it does not answer 200, and a request that it did not take goes to another one.
+# PuppetDB: each exports itself (profile::load_balancer::members). A machine is asked for its health every second and gets no
+# new request after two answers other than 200; a request that it did not take goes to another one.
 #
 # @param clients
 #   Addresses and networks that may connect to the services' ports.

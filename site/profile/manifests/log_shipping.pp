@@ -1,6 +1,6 @@
 # @summary Sends the node's journal and its services' log files to a collector
 #
-# Off until a collector is named. rsyslog does it: it alone of what Debian has reads both the journal and files, and its
+# Off until a collector is named. rsyslog does it: Debian has it, it reads both the journal and files, and its
 # syslog over TLS (RFC 5424 and 5425) is what any collector takes, where systemd-journal-upload speaks to
 # systemd-journal-remote only and knows no files. The journal stays on the node as it is, and rsyslog writes nothing beside it.
 #
