@@ -189,6 +189,6 @@ def _wait_until_ready(lab: Lab, boxes: list[Box]) -> None:
         if time.monotonic() > deadline:
             raise FleetError(
                 f"not ready after {READY_SECONDS:.0f} s: {', '.join(waiting)}; see: "
-                "fleet lab ssh BOX -- journalctl -u SERVICE"
+                "fleet lab ssh BOX -- flask-microservice status"
             )
         time.sleep(0.5)

@@ -1,7 +1,8 @@
 # @summary The fixed paths of a service: the contract between this module and the service's package
 #
-# Every service has the same shape, so a name is enough to know where its parts are. No other file of the module writes
-# one of these paths.
+# Every service has the same shape, so a name is enough to know where its parts are. No other manifest,
+# function or template of the module spells one of these out. The program on the node has those of releases and units in
+# places.py, and the provider of flask_microservice_release asks for three of them.
 #
 # @param service the service's name
 # @param package the name of its package, where several services run from one

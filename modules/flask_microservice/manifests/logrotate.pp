@@ -1,4 +1,4 @@
-# @summary The program that rotates the logs of all services, every hour
+# @summary The program that rotates the logs of all services; it looks every hour
 #
 # A class, so that a service which fails does not take the log rotation of the others down with it.
 #

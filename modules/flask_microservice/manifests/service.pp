@@ -32,8 +32,9 @@
 # @param health_path
 #   The path that answers 200 when it can serve. An application that was not made from the template may have another.
 # @param migrations
-#   Whether to run `NAME db upgrade` before a new release is tried. Services of the template have that command; an
-#   application of another shape does not, so the default is no where `application` is given.
+#   Whether to run `PACKAGE db upgrade`, PACKAGE being the name of its package, when a new release starts, before it has to be
+#   ready. Services of the template have that command; an application of another shape does not, so the default is no where
+#   `application` is given.
 # @param workers
 #   How many processes answer requests.
 # @param threads

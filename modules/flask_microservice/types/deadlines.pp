@@ -1,7 +1,7 @@
 # @summary How long the steps of a switch may take, in seconds
 #
-# ready: from its start until it answers its health check; watch: how long it has to stay so before it takes over; migrate:
-# its migrations; stop: how long requests under way have when it is stopped.
+# ready: from the end of its migrations until it answers its health check; watch: how long it has to stay so before it takes
+# over; migrate: its migrations; stop: how long requests under way have when it is stopped.
 type Flask_microservice::Deadlines = Struct[{
     ready   => Integer[1],
     watch   => Integer[0],

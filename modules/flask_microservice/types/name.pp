@@ -1,4 +1,4 @@
-# @summary The name of a service: of its Debian package, its user and its units
+# @summary The name of a service: of its user, its units and, unless `package` names another, its Debian package
 #
 # A valid Debian package name (Debian Policy, 5.6.1) that a Python package and a Linux account can have too:
 # lower-case words joined by single dashes, where a dash becomes an underscore in Python; 32 characters at most, as

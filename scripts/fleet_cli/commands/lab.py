@@ -64,7 +64,7 @@ def show_status(context: Context, as_json: bool) -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def shell(context: Context, box: str, command: tuple[str, ...]) -> None:
-    """Open a root shell on BOX, or run a command there: fleet lab ssh app1 -- systemctl status orders."""
+    """Open a root shell on BOX, or run a command there: fleet lab ssh app1 -- flask-microservice status."""
     target = context.lab.box(box)
     terminal = ["-t"] if sys.stdin.isatty() else []
     remote = ["sudo", "--", shlex.join(command)] if command else ["sudo", "-i"]
