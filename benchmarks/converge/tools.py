@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ APT_SOURCE = "/etc/apt/sources.list.d/fleet-benchmark.sources"
 STATES = Path(__file__).resolve().parent / "states"
 
 
-class Tool:
+class Tool(ABC):
     """One tool: what it is told, how it is run, and how it says how much it changed."""
 
     name: ClassVar[str]
@@ -43,17 +44,17 @@ class Tool:
         services = [service.as_dict() for service in state.services]
         (self.directory / "services.json").write_text(json.dumps({"services": services}), encoding="utf-8")
 
+    @abstractmethod
     def command(self) -> list[str]:
         """What an operator would type."""
-        raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
         """The environment of the command."""
         return {"PATH": os.environ["PATH"], "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
+    @abstractmethod
     def changes(self, done: "subprocess.CompletedProcess[str]") -> int | None:
         """How many changes the run made by its own account; None if it failed."""
-        raise NotImplementedError
 
     def run(self, expect_changes: bool) -> Sample:
         """Bring the node into the declared state.
