@@ -299,9 +299,10 @@ def test_systemd_understands_the_units(catalog: Catalog, tmp_path: Path) -> None
 def test_release_is_looked_at_after_all_that_it_is_made_of(catalog: Catalog) -> None:
     order = [
         "Package[order-items]",
-        "Flask_microservice::Service::Files[order-items]",
+        "User[order-items]",
+        "File[/etc/order-items/default_config.ini]",
         "File[/etc/systemd/system/order-items@.service]",
-        "Flask_microservice_release[order-items]",
+        "Flask_microservice::Service::Release[order-items]",
     ]
     for first, then in pairwise(order):
         assert then in catalog[first].references("before")

@@ -35,7 +35,7 @@ def test_every_command_explains_itself(command: list[str], capsys: pytest.Captur
 @pytest.mark.parametrize(
     "arguments",
     [
-        [], ["nosuch"], ["switch"], ["switch", "a", "b"], ["switch", "a", "--nosuch"], ["rollback"], ["undrain"],
+        [], ["nosuch"], ["switch"], ["switch", "a", "--nosuch"], ["rollback"], ["undrain"],
         ["drain"], ["drain", "--all", "a"], ["drain", "--all", "--wait", "-1"], ["drain", "--all", "--wait", "nan"],
         ["drain", "--all", "--wait", "long"], ["remove"], ["remove", "a", "--drain", "inf"],
     ],

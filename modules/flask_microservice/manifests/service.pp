@@ -108,6 +108,7 @@ define flask_microservice::service (
   }
 
   include flask_microservice::program
+  include flask_microservice::logrotate
 
   $deb = $package.lest || { $name }
 
@@ -127,14 +128,68 @@ define flask_microservice::service (
         install_options => ['--allow-downgrades'],
     })
 
-    $base = flask_microservice::base_config($name, $deb, $application =~ Undef, $log)
-    flask_microservice::service::files { $name:
-      package  => $deb,
-      settings => flask_microservice::settings(flask_microservice::merged($base, $config), $secrets),
-      log      => $log,
+    $paths = flask_microservice::paths($name, $deb)
+
+    group { $name:
+      ensure => present,
+      system => true,
+    }
+    -> user { $name:
+      ensure     => present,
+      comment    => "Microservice ${name}",
+      system     => true,
+      gid        => $name,
+      home       => $paths['data_dir'],
+      managehome => false,
+      shell      => '/usr/sbin/nologin',
     }
 
-    $paths = flask_microservice::paths($name, $deb)
+    $base = flask_microservice::base_config($name, $deb, $application =~ Undef, $log)
+    $settings = flask_microservice::settings(flask_microservice::merged($base, $config), $secrets)
+    file {
+      default:
+        ensure => directory,
+        mode   => '0750',
+        ;
+      $paths['config_dir']:
+        owner => 'root',
+        group => $name,
+        ;
+      $paths['data_dir']:
+        owner => $name,
+        group => $name,
+        ;
+      # Setgid: the group adm may read the log, whoever creates it.
+      $paths['log_dir']:
+        owner => $name,
+        group => 'adm',
+        mode  => '2750',
+        ;
+      $paths['config']:
+        ensure    => file,
+        owner     => 'root',
+        group     => $name,
+        mode      => '0640',
+        content   => Sensitive(epp('flask_microservice/default_config.ini.epp', { settings => $settings.unwrap })),
+        show_diff => false,
+        backup    => false,
+        ;
+      $paths['logrotate']:
+        ensure  => file,
+        owner   => 'root',
+        group   => 'root',
+        mode    => '0644',
+        content => epp('flask_microservice/logrotate.epp', {
+            log      => $paths['log'],
+            service  => $name,
+            keep     => $log['keep'].lest || { 14 },
+            max_size => $log['max_size'].lest || { '100M' },
+            max_age  => $log['max_age'],
+        }),
+        require => Class['flask_microservice::logrotate'],
+        ;
+    }
+
     file { $paths['unit']:
       ensure  => file,
       owner   => 'root',
@@ -161,14 +216,13 @@ define flask_microservice::service (
       }),
     }
 
-    flask_microservice_release { $name:
-      ensure => serving,
-    }
+    flask_microservice::service::release { $name: }
 
     Package[$deb]
-    -> Flask_microservice::Service::Files[$name]
+    -> User[$name]
+    -> File[$paths['config_dir'], $paths['data_dir'], $paths['log_dir'], $paths['config'], $paths['logrotate']]
     -> File[$paths['unit']]
-    -> Flask_microservice_release[$name]
+    -> Flask_microservice::Service::Release[$name]
   } else {
     flask_microservice::service::removal { $name:
       package => $deb,

@@ -52,14 +52,14 @@ class Node:
         self.owners: list[tuple[int, int]] = []
         monkeypatch.setattr(os, "fchown", lambda _, user, group: self.owners.append((user, group)))
 
-    def declare(self) -> Service:
-        """Declare the service orders, as Puppet does."""
+    def declare(self, name: str = "orders") -> Service:
+        """Declare a service, as Puppet does; all of them have the same package and config."""
         (self.root / "default_config.ini").write_text("[app]\nsecret_key = hunter2\n")
         (self.root / "gunicorn.conf.py").write_text("")
-        (self.root / "venv/bin").mkdir(parents=True)
+        (self.root / "venv/bin").mkdir(parents=True, exist_ok=True)
         (self.root / "venv/bin/gunicorn").write_text("#!/bin/sh\n")
-        service = Service("orders")
-        service.declared_unit.write_text(UNIT.format(root=self.root))
+        service = Service(name)
+        service.declared_unit.write_text(UNIT.format(root=self.root).replace("orders", name))
         return service
 
 

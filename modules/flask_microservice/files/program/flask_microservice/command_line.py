@@ -25,20 +25,20 @@ def command_line() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def add(name: str, text: str, *, many: bool = False) -> argparse.ArgumentParser:
+    def add(name: str, text: str, *, names: str | None = None) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        command.add_argument("name", nargs="*" if many else None, metavar="NAME", help="the service")
+        command.add_argument("name", nargs=names, metavar="NAME", help="the service")
         return command
 
-    status = add("status", "show services: the release that serves, the declared one, those to go back to", many=True)
+    status = add("status", "show services: the release that serves, the declared one, those to go back to", names="*")
     status.add_argument("--no-health", action="store_true", help="do not ask for their health")
-    switch = add("switch", "serve the declared release, if it proves that it can")
+    switch = add("switch", "serve the declared release, if it proves that it can; many services at once", names="+")
     switch.add_argument(
         "--unless-rolled-back", action="store_true", help="fail if the declared release was rolled back by an operator"
     )
     back = add("rollback", "serve a kept release again, with its config, until another one is declared")
     back.add_argument("release", nargs="?", default="", metavar="RELEASE", help="which; the last one if not given")
-    away = add("drain", "answer health checks with 503 so that balancers send nothing new; go on serving", many=True)
+    away = add("drain", "answer health checks with 503 so that balancers send nothing new; go on serving", names="*")
     away.add_argument("--all", action="store_true", help="every service of this node")
     away.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="and wait before returning")
     add("undrain", "answer health checks as the service does")

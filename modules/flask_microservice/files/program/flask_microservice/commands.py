@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from .command_line import parse
@@ -16,6 +16,7 @@ from .service import Service, declared_names
 from .status import observe
 from .switching import Switch
 from .table import table
+from .together import switch_all
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,15 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if os.geteuid() != 0:
             raise SwitchError("only root can do that")
-        COMMANDS[arguments.command](arguments)
+        return COMMANDS[arguments.command](arguments) or 0
     except (SwitchError, OSError) as error:
-        about = f"{arguments.name}: " if isinstance(arguments.name, str) else ""
+        names = [arguments.name] if isinstance(arguments.name, str) else arguments.name
+        about = f"{names[0]}: " if len(names) == 1 else ""
         print(f"flask-microservice: {about}{reason(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("flask-microservice: interrupted; the next switch clears what is left", file=sys.stderr)
         return 130
-    return 0
 
 
 def status(arguments: argparse.Namespace) -> None:
@@ -42,12 +43,22 @@ def status(arguments: argparse.Namespace) -> None:
     print(json.dumps([asdict(each) for each in statuses]) if arguments.json else table(statuses))
 
 
-def switch(arguments: argparse.Namespace) -> None:
-    """Serve the declared release."""
-    service = Service(arguments.name)
-    with locked(service):
-        changed = Switch(service).to_declared(even_if_rolled_back=not arguments.unless_rolled_back)
-    _report(service, arguments, changed)
+def switch(arguments: argparse.Namespace) -> int:
+    """Serve the declared releases."""
+    services = [Service(name) for name in dict.fromkeys(arguments.name)]
+    outcomes = switch_all(services, even_if_rolled_back=not arguments.unless_rolled_back)
+    if arguments.json:
+        statuses = observe(outcomes, health=True)
+        print(json.dumps([{**asdict(status), **asdict(outcomes[status.name])} for status in statuses]))
+    failed = 0
+    for service in services:
+        outcome = outcomes[service.name]
+        if outcome.error is not None:
+            print(f"flask-microservice: {service.name}: {outcome.error}", file=sys.stderr)
+            failed = 1
+        elif not arguments.json:
+            _tell(service, outcome.changed)
+    return failed
 
 
 def rollback(arguments: argparse.Namespace) -> None:
@@ -55,7 +66,11 @@ def rollback(arguments: argparse.Namespace) -> None:
     service = Service(arguments.name)
     with locked(service):
         Switch(service).back(arguments.release)
-    _report(service, arguments, changed=True)
+    if arguments.json:
+        (now,) = observe([service.name], health=True)
+        print(json.dumps(asdict(now)))
+    else:
+        _tell(service, changed=True)
 
 
 def turn_away(arguments: argparse.Namespace) -> None:
@@ -77,15 +92,11 @@ def remove(arguments: argparse.Namespace) -> None:
         remove_service(service)
 
 
-def _report(service: Service, arguments: argparse.Namespace, changed: bool) -> None:
-    (now,) = observe([service.name], health=True)
-    if arguments.json:
-        print(json.dumps(asdict(now)))
-    else:
-        print(f"{service.name}: {now.release} {'serves now' if changed else 'serves already'}")
+def _tell(service: Service, changed: bool) -> None:
+    print(f"{service.name}: {service.serving().release} {'serves now' if changed else 'serves already'}")
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "status": status,
     "switch": switch,
     "rollback": rollback,

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import re
+import threading
 
 from . import places
 from .files import write
@@ -30,7 +31,7 @@ def _key() -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = path.with_name(f"key.{os.getpid()}")
+        made = path.with_name(f"key.{os.getpid()}.{threading.get_ident()}")
         write(made, os.urandom(32), mode=0o600)
         try:
             os.link(made, path)  # the first of two at once wins

@@ -5,7 +5,7 @@ from .files import same, write
 from .journal import last_words
 from .service import Service
 from .serving import Serving
-from .systemd import is_active, systemctl
+from .systemd import is_active, reload, systemctl
 from .unit import Unit, section
 from .unit_texts import socket_text
 
@@ -25,7 +25,7 @@ def listen(service: Service, unit: Unit) -> None:
     opened = is_open(service, unit)
     if not same(service.socket_unit, socket_text(service, unit)):
         write(service.socket_unit, socket_text(service, unit))
-        systemctl("daemon-reload")
+        reload()
     if opened:
         return
     port, state = service.socket_unit.name, service.state_unit.name

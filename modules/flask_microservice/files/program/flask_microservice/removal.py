@@ -5,7 +5,7 @@ import sys
 from .files import remove_tree
 from .instances import end_trial, remove_release
 from .service import Service
-from .systemd import systemctl
+from .systemd import reload, systemctl
 
 
 def remove_service(service: Service) -> None:
@@ -25,4 +25,4 @@ def remove_service(service: Service) -> None:
         unit.unlink(missing_ok=True)
     remove_tree(service.releases)
     remove_tree(service.run)
-    systemctl("daemon-reload")
+    reload()

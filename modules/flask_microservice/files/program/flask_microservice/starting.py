@@ -9,7 +9,9 @@ from .journal import last_words
 from .systemd import failed_before_start, show, systemctl
 from .unit import Unit
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
+LONGEST_POLL_SECONDS = 0.5
+WATCH_POLL_SECONDS = 0.2
 PROPERTIES = ("ActiveState", "SubState", "NRestarts", "Result", "Job")
 STOPPED = "it was ready, but then it stopped"
 
@@ -31,7 +33,7 @@ def start_until_ready(name: str, check_socket: Path, unit: Unit) -> None:
     # One that runs already may have been restarted by systemd at some time; that is no failure of this start.
     restarts = before["NRestarts"] if before["ActiveState"] == "active" else "0"
     systemctl("start", "--no-block", name)
-    deadline, reason = 0.0, "it did not start"
+    deadline, reason, pause = 0.0, "it did not start", POLL_SECONDS
     while True:
         state = require_running(name, restarts=restarts)
         if state["SubState"] == "start-pre":
@@ -44,14 +46,15 @@ def start_until_ready(name: str, check_socket: Path, unit: Unit) -> None:
                 return
         if deadline and time.monotonic() > deadline:
             raise SwitchError(f"not ready within {unit.setting('ReadyDeadlineSec')} s: {reason}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)  # longer each time: what starts slowly, beside others, is not to be slowed down
+        pause = min(1.3 * pause, LONGEST_POLL_SECONDS)
 
 
 def watch(name: str, check_socket: Path, unit: Unit) -> None:
     """See to it that a unit which was ready stays so for as long as it declares; SwitchError with the reason if not."""
     deadline = time.monotonic() + unit.seconds("WatchSec")
     while time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
+        time.sleep(WATCH_POLL_SECONDS)
         require_running(name, STOPPED)
         reason = unready(check_socket, unit.setting("HealthPath"))
         if reason:

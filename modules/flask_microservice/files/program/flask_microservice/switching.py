@@ -12,8 +12,9 @@ from .service import Service
 from .serving import Serving
 from .starting import start_until_ready, watch
 from .status import observe
-from .systemd import is_active, show, systemctl
+from .systemd import is_active, reload, show, systemctl
 from .unit import Unit
+from .unit_texts import socket_text
 
 
 class Switch:
@@ -81,7 +82,7 @@ class Switch:
                 self.say(f"stopping {unit}, which no longer serves")
                 systemctl("stop", unit)
         if trials or stray:
-            systemctl("daemon-reload")
+            reload()
 
     def say(self, text: str) -> None:
         """Tell what is done now."""
@@ -109,7 +110,7 @@ class Switch:
         service = self.service
         self.say(f"trying {release}")
         write_trial(service, unit, release)
-        systemctl("daemon-reload")
+        reload()
         name, check_socket = service.trial(release), service.check_socket(release, trial=True)
         start_until_ready(name, check_socket, unit)
         watch(name, check_socket, unit)
@@ -124,7 +125,8 @@ class Switch:
         write_instance(service, unit, release)
         if not self.before.release:
             write(service.state_unit, Serving().unit(service.name))
-        systemctl("daemon-reload")
+            write(service.socket_unit, socket_text(service, unit))
+        reload()
         holds_port = release == self.before.release and not is_open(service, unit)
         if holds_port or not is_active(name):
             systemctl("stop", name)  # one that is not active may wait to be restarted after a failure
@@ -136,8 +138,8 @@ class Switch:
         """Once a release serves: have it come up after a reboot, stop the one before and remove the oldest."""
         service, before = self.service, self.before
         port, state = service.socket_unit.name, service.state_unit.name
-        systemctl("daemon-reload")
-        systemctl("enable", "--quiet", port, state)
+        systemctl("enable", "--quiet", "--no-reload", port, state)
+        reload()
         systemctl("start", state)
         if before.release and before.release != release:
             self.say(f"stopping {before.release}")
@@ -145,7 +147,7 @@ class Switch:
         for old in gone:
             remove_release(service, old)
         if gone:
-            systemctl("daemon-reload")
+            reload()
 
     def _refused(self, release: str, error: Exception) -> SwitchError:
         """Undo what was done for a release; return the error that says why, and what could not be undone."""
@@ -155,7 +157,7 @@ class Switch:
             # One that has served before stays kept: it may be the config of now that it can't live with.
             undo = stop_release if release in before.kept else remove_release
             steps += [lambda: undo(service, release), lambda: restore(service, before)]
-        steps.append(lambda: systemctl("daemon-reload"))
+        steps.append(reload)
         left = []
         for step in steps:
             try:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import threading
 from collections.abc import Sequence
 
 from .errors import SwitchError
@@ -21,6 +22,32 @@ def systemctl(*arguments: str, check: bool = True) -> str:
         said = " ".join(result.stderr.split()) or f"exit status {result.returncode}"
         raise SwitchError(f"systemctl {' '.join(arguments)}: {said}")
     return result.stdout
+
+
+class _Reloading:
+    """Have systemd read its units again: threads that ask while it does so share the next time.
+
+    It takes the longer the more services there are.
+    """
+
+    def __init__(self) -> None:
+        self._counting, self._running = threading.Lock(), threading.Lock()
+        self._asked = self._done = 0
+
+    def __call__(self) -> None:
+        with self._counting:
+            self._asked += 1
+            mine = self._asked
+        with self._running:
+            if self._done >= mine:
+                return
+            with self._counting:
+                covered = self._asked
+            systemctl("daemon-reload")
+            self._done = covered
+
+
+reload = _Reloading()
 
 
 def show(units: Sequence[str], *properties: str) -> dict[str, dict[str, str]]:

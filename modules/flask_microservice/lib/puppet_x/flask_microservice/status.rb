@@ -26,12 +26,24 @@ module PuppetX
         recent ? @told : observe
       end
 
+      # Run a command that answers in JSON, also where it could not do all that it was asked to.
+      def ask(*arguments)
+        output, errors, status = Open3.capture3(PROGRAM, *arguments)
+        output.empty? ? raise(Puppet::Error, complaint(errors, status)) : JSON.parse(output)
+      end
+
       # Run the program; the last line of what it prints as an error says why it failed, those before how far it came.
       def call(*arguments)
         output, errors, status = Open3.capture3(PROGRAM, *arguments)
         return output if status.success?
 
-        raise Puppet::Error, errors.lines.map(&:strip).reject(&:empty?).last || "#{PROGRAM} ended with #{status}"
+        raise Puppet::Error, complaint(errors, status)
+      end
+
+      private
+
+      def complaint(errors, status)
+        errors.lines.map(&:strip).reject(&:empty?).last || "#{PROGRAM} ended with #{status}"
       end
     end
   end
