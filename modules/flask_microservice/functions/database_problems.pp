@@ -11,7 +11,7 @@ function flask_microservice::database_problems(
   Flask_microservice::Name $service,
   Flask_microservice::Declaration $declared,
   Optional[Flask_microservice::Database_server] $server,
-  Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets,
+  Sensitive[Hash] $secrets,
 ) >> Array[String[1]] {
   if $declared['database'] =~ Undef {
     []

@@ -15,11 +15,13 @@ function flask_microservice::listen_problems(
     }
   }
   $counted = $services.map |$name, $its| {
-    [$its['port'], $its['socket']].filter |$given| { $given } ? {
-      Array[Any, 0, 0] => "service ${name} has neither a port nor a socket: give it one ${mend}",
-      Array[Any, 2]    => "service ${name} has both a port and a socket: drop one of them ${mend}",
-      default          => undef,
+    if $its['port'] and $its['socket'] {
+      ["service ${name} has both a port and a socket: drop one of them ${mend}"]
+    } elsif !$its['port'] and !$its['socket'] {
+      ["service ${name} has neither a port nor a socket: give it one ${mend}"]
+    } else {
+      []
     }
   }
-  $shared.flatten + $counted.filter |$problem| { $problem }
+  $shared.flatten + $counted.flatten
 }

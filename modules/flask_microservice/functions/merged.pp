@@ -9,7 +9,5 @@ function flask_microservice::merged(
   Flask_microservice::Config $under,
   Flask_microservice::Config $over,
 ) >> Flask_microservice::Config {
-  Hash(($under.keys + $over.keys).unique.map |$section| {
-      [$section, $under[$section].lest || { {} } + $over[$section].lest || { {} }]
-  })
+  $under + Hash($over.map |$section, $keys| { [$section, $under[$section].lest || { {} } + $keys] })
 }

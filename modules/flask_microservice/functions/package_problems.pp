@@ -9,7 +9,10 @@ function flask_microservice::package_problems(
   Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services,
   Hash[Flask_microservice::Name, Flask_microservice::Version] $versions,
 ) >> Array[String[1]] {
-  $services.keys.group_by |$name| { $services[$name]['package'].lest || { $name } }.map |$package, $names| {
+  # Only those that another one than the service of its name runs from can be at two versions.
+  $shared = Hash($services.filter |$_, $its| { $its['package'] }.map |$_, $its| { [$its['package'], true] })
+  $shared.map |$package, $_| {
+    $names = $services.filter |$name, $its| { $its['package'].lest || { $name } == $package }.keys
     $found = $names.map |$name| { flask_microservice::version_of($name, $services[$name], $versions) }.unique
     $what = "services ${names.sort.join(' and ')} run from the package ${package} at different versions"
     $found.length ? {

@@ -1,7 +1,8 @@
 # @summary What is wrong with the services of a node, in words for whoever declared them
 #
 # Types have seen to the shape of each value already; this is about what only all of them together can tell. No message
-# holds the value of a secret.
+# holds the value of a secret. The functions for one service take what is of all services as a Hash of anything: its type was
+# checked here, and checking it again for each service would take longer than all the rest.
 #
 # @param services what flask_microservice::services declares, those with `ensure: absent` left out
 # @param versions flask_microservice::versions

@@ -9,7 +9,7 @@
 function flask_microservice::secret_problems(
   Flask_microservice::Name $service,
   Flask_microservice::Declaration $declared,
-  Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets,
+  Sensitive[Hash] $secrets,
 ) >> Array[String[1]] {
   $declared['secrets'].lest || { {} }.map |$section, $keys| {
     $keys.map |$key| {

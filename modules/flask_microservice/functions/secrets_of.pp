@@ -10,7 +10,7 @@
 function flask_microservice::secrets_of(
   Flask_microservice::Name $service,
   Flask_microservice::Declaration $declared,
-  Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets,
+  Sensitive[Hash] $secrets,
   Optional[Flask_microservice::Database_server] $server,
 ) >> Sensitive[Flask_microservice::Config] {
   $values = $secrets.unwrap[$service].lest || { {} }

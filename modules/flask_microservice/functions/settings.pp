@@ -7,11 +7,7 @@ function flask_microservice::settings(
   Flask_microservice::Config $config,
   Sensitive[Flask_microservice::Config] $secrets,
 ) >> Sensitive[Flask_microservice::Config] {
-  $sections = ($config.keys + $secrets.unwrap.keys).unique.sort
-  $settings = $sections.map |$section| {
-    $open = $config[$section].lest || { {} }
-    $secret = $secrets.unwrap[$section].lest || { {} }
-    [$section, Hash(Array($open + $secret).sort |$a, $b| { compare($a[0], $b[0]) })]
-  }
-  Sensitive(Hash($settings))
+  $settings = flask_microservice::merged($config, $secrets.unwrap)
+  $sections = Hash($settings.map |$section, $keys| { [$section, flask_microservice::sorted($keys)] })
+  Sensitive(flask_microservice::sorted($sections))
 }

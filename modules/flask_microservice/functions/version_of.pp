@@ -9,8 +9,8 @@
 function flask_microservice::version_of(
   Flask_microservice::Name $service,
   Flask_microservice::Declaration $declared,
-  Hash[Flask_microservice::Name, Flask_microservice::Version] $versions,
+  Hash $versions,
 ) >> Optional[Flask_microservice::Version] {
   $package = $declared['package'].lest || { $service }
-  [$versions[$service], $versions[$package], $declared['version']].filter |$version| { $version }[0]
+  $versions[$service].lest || { $versions[$package].lest || { $declared['version'] } }
 }

@@ -52,12 +52,16 @@ class flask_microservice (
 
   # Those that run come first: one that goes leaves a package alone that another one runs from.
   ($present + $services).each |$name, $declared| {
-    $upstreams = $present.filter |$upstream, $_| { $upstream in $declared['upstreams'].lest || { [] } }
+    $upstreams = $declared['upstreams'] ? {
+      undef   => {},
+      default => $present.filter |$upstream, $_| { $upstream in $declared['upstreams'] },
+    }
     $urls = Hash($upstreams.map |$upstream, $its| { [$upstream, flask_microservice::url($its)] })
     $config = $declared['config'].lest || { {} }
     $section = $config['upstreams'].lest || { {} } + $urls
     # One that listens on a single address is reached there, which the service must be let do.
-    $addresses = $upstreams.map |$_, $its| { $its['address'] }.filter |$address| { !($address in [undef, '0.0.0.0', '::']) }
+    $apart = $upstreams.filter |$_, $its| { !($its['address'] in [undef, '0.0.0.0', '::']) }
+    $addresses = $apart.map |$_, $its| { $its['address'] }
 
     flask_microservice::service { $name:
       version    => flask_microservice::version_of($name, $declared, $versions),

@@ -179,13 +179,7 @@ define flask_microservice::service (
         owner   => 'root',
         group   => 'root',
         mode    => '0644',
-        content => epp('flask_microservice/logrotate.epp', {
-            log      => $paths['log'],
-            service  => $name,
-            keep     => $log['keep'].lest || { 14 },
-            max_size => $log['max_size'].lest || { '100M' },
-            max_age  => $log['max_age'],
-        }),
+        content => flask_microservice::logrotate_text($name, $paths['log'], $log),
         require => Class['flask_microservice::logrotate'],
         ;
     }
@@ -195,11 +189,8 @@ define flask_microservice::service (
       owner   => 'root',
       group   => 'root',
       mode    => '0644',
-      content => epp('flask_microservice/unit.epp', {
-          service     => $name,
-          package     => $deb,
+      content => flask_microservice::unit_text($name, $deb, $paths, {
           version     => $version,
-          paths       => $paths,
           listen      => $socket.lest || { flask_microservice::listen($address, $port) },
           backlog     => $backlog,
           application => $application.lest || { $paths['application'] },

@@ -17,11 +17,12 @@ class profile::microservices (
   Class['profile::puppet_ca'] -> Class['flask_microservice']
   Class['profile::fleet_repository'] -> Class['flask_microservice']
 
-  profile::reachable($flask_microservice::services).each |$name, $its| {
-    profile::firewall::allow { $name:
-      port    => $its['port'],
-      clients => $clients,
-    }
+  $reachable = profile::reachable($flask_microservice::services)
+  $rules = $reachable.map |$name, $its| { profile::firewall_rules($name, $its['port'], $clients) }
+  concat::fragment { 'firewall: microservices':
+    target  => $profile::firewall::config,
+    content => $rules.join,
+    order   => '1 microservices',
   }
 
   # While it drains, balancers reach it: its port is closed after that.

@@ -21,12 +21,7 @@ define profile::firewall::allow (
 
   concat::fragment { "firewall: ${name}":
     target  => $profile::firewall::config,
-    content => epp('profile/firewall/allow.nft.epp', {
-        name     => $name,
-        port     => $port,
-        clients  => $clients.unique,
-        protocol => $protocol,
-    }),
+    content => profile::firewall_rules($name, $port, $clients, $protocol),
     order   => "1 ${name}",
   }
 }
