@@ -21,6 +21,8 @@ from workspace import Fleet, Workspace
 SERVICE = "inventory"
 ENVIRONMENT = "switching"
 HIERA = f"hieradata/services/{SERVICE}.yaml"
+OTHER = "orders"
+OTHER_HIERA = f"hieradata/services/{OTHER}.yaml"
 PINS = "hieradata/tiers/staging.yaml"
 
 BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
@@ -141,6 +143,32 @@ def test_a_broken_version_fails_the_run_and_the_old_one_loses_nothing(
         pin(control, good)
         run = apply(control, node)
     assert (run["outcome"], node.release) == ("changed", before)
+
+
+@pytest.mark.usefixtures("broken")
+def test_services_that_change_in_one_run_are_switched_at_once_and_apart(control: Workspace, node: Node) -> None:
+    """A release that is refused keeps no other service from its new one, and each resource tells its own outcome."""
+    other = Node(node.box, OTHER)
+    before, other_before = node.release, other.release
+    good = yaml.safe_load(control.read(PINS))["flask_microservice::versions"][SERVICE]
+    declared = control.read(OTHER_HIERA)
+    data = yaml.safe_load(declared)
+    data["flask_microservice::services"][OTHER]["config"]["log"] = {"level": "debug"}
+    control.commit(OTHER_HIERA, yaml.safe_dump(data))
+    pin(control, BROKEN["imports what is not there"][0])
+    try:
+        run = apply(control, node)
+        assert [failure["resource"] for failure in run["failed"]] == [f"Flask_microservice_release[{SERVICE}]"]
+        assert BROKEN["imports what is not there"][2] in run["failed"][0]["message"]
+        assert f"Flask_microservice_release[{OTHER}]" in run["changed"]
+        assert node.release == before
+        assert (other.status()["state"], other.status()["kept"][0]) == ("serving", other_before)
+    finally:
+        pin(control, good)
+        control.commit(OTHER_HIERA, declared)
+        run = apply(control, node)
+    assert (run["outcome"], other.status()["state"]) == ("changed", "serving")
+    assert other.traces() == []
 
 
 def test_a_config_that_the_service_refuses_never_serves(control: Workspace, node: Node, url: str) -> None:
