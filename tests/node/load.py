@@ -1,6 +1,9 @@
 """Steady load on a service from many clients, and what of it was lost."""
 
 import http.client
+import itertools
+import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -15,6 +18,14 @@ THINK_SECONDS = 0.05
 TIMEOUT_SECONDS = 30.0
 
 
+@dataclass(frozen=True)
+class Trust:
+    """What a client of a URL with https trusts: certificates of an authority, for a name that stands in no DNS."""
+
+    context: ssl.SSLContext
+    name: str
+
+
 @dataclass
 class Load:
     """Clients that ask a URL again and again, from `with` to its end.
@@ -22,7 +33,8 @@ class Load:
     A request is lost if it got no answer, or one that is not 200.
 
     Attributes:
-        keep_alive: whether a client keeps its connection; else it makes a new one for each request.
+        keep_alive: whether clients keep their connections, or make a new one for each request; half of them do if None.
+        trust: for https.
         lost: what became of each lost request.
         answered: how many were answered.
         slowest: seconds that the slowest answer took.
@@ -30,7 +42,8 @@ class Load:
     """
 
     url: str
-    keep_alive: bool = False
+    keep_alive: bool | None = False
+    trust: Trust | None = None
     clients: int = CLIENTS
     lost: list[str] = field(default_factory=list)
     answered: int = 0
@@ -40,7 +53,10 @@ class Load:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(self.clients)]
+        keep = itertools.cycle([True, False]) if self.keep_alive is None else itertools.repeat(self.keep_alive)
+        self._threads = [
+            threading.Thread(target=self._ask, args=(next(keep),), daemon=True) for _ in range(self.clients)
+        ]
 
     def __enter__(self) -> "Load":
         for thread in self._threads:
@@ -63,17 +79,28 @@ class Load:
         while self.answered + len(self.lost) < answered and time.monotonic() < deadline:
             self._stop.wait(0.02)
 
+    def more(self, requests: int) -> None:
+        """Wait until so many more were answered or lost."""
+        self.until(self.answered + len(self.lost) + requests)
+
     def __str__(self) -> str:
-        kind = "keep-alive" if self.keep_alive else "new connections"
+        kind = {None: "half keep-alive", True: "keep-alive", False: "new connections"}[self.keep_alive]
         return f"{kind}: {self.answered} answered, {len(self.lost)} lost, slowest {self.slowest:.2f} s"
 
-    def _ask(self) -> None:
+    def _connection(self) -> http.client.HTTPConnection:
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=TIMEOUT_SECONDS)
+        host, port = str(address.hostname), address.port
+        if self.trust:
+            return _Trusting(host, port, self.trust)
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+
+    def _ask(self, keep: bool) -> None:
+        path = urlsplit(self.url).path
+        connection = self._connection()
         while not self._stop.is_set():
             started = time.monotonic()
             try:
-                connection.request("GET", address.path)
+                connection.request("GET", path)
                 response = connection.getresponse()
                 response.read()
                 what = "" if response.status == http.client.OK else f"status {response.status}"
@@ -82,7 +109,7 @@ class Load:
                 what, release = f"{type(error).__name__}: {error}", ""
                 connection.close()
             took = time.monotonic() - started
-            if not self.keep_alive:
+            if not keep:
                 connection.close()
             with self._lock:
                 self.slowest = max(self.slowest, took)
@@ -93,3 +120,19 @@ class Load:
                     self.releases[release] += 1
             self._stop.wait(THINK_SECONDS)
         connection.close()
+
+
+class _Trusting(http.client.HTTPConnection):
+    """A connection over TLS to an address, which has to prove that it is the machine of a name."""
+
+    def __init__(self, host: str, port: int | None, trust: Trust) -> None:
+        super().__init__(host, port, timeout=TIMEOUT_SECONDS)
+        self._trust = trust
+
+    def connect(self) -> None:
+        raw = socket.create_connection((self.host, self.port), TIMEOUT_SECONDS)
+        try:
+            self.sock = self._trust.context.wrap_socket(raw, server_hostname=self._trust.name)
+        except OSError:
+            raw.close()
+            raise

@@ -1,12 +1,10 @@
 """Clients of the load balancer reach every service of its tier, and notice nothing of what happens to one machine."""
 
 import csv
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ import yaml
 from deployed import LAB, Deployed, connect, environment_of
 from fleet_cli import authority, puppetdb, ssh
 from fleet_cli.labfile import Box
+from load import Load, Trust
 from workspace import Fleet, Workspace
 
 BALANCERS = [box for box in LAB.nodes if box.role == "load_balancer"]
@@ -90,48 +89,10 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.2)
 
 
-@dataclass
-class Load:
-    """Requests that clients have made until now."""
-
-    done: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-
-    def wait_for_more(self, requests: int) -> None:
-        goal = self.done.total() + requests
-        wait_for(lambda: self.done.total() >= goal, f"{requests} more requests")
-
-
-@contextmanager
-def load(service: Balanced, path: str) -> Iterator[Load]:
+def load(service: Balanced) -> Load:
     """Clients that ask one request after the other; half of them keep their connection."""
-    load = Load()
-    stop = threading.Event()
-
-    def ask(keep: bool) -> None:
-        kept = client(service.box)
-        while not stop.is_set():
-            asking = kept if keep else client(service.box)
-            try:
-                answer = asking.request("GET", service.url + path, timeout=30.0)
-                outcome = str(answer.status)
-            except urllib3.exceptions.HTTPError as error:
-                outcome = str(error)
-            load.done[outcome] += 1
-            if outcome != "200":
-                load.failures.append(outcome)
-            if not keep:
-                asking.clear()
-
-    threads = [threading.Thread(target=ask, args=(number % 2 == 0,)) for number in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield load
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    tls = Trust(authority.context(LAB), service.box.certname) if service.url.startswith("https") else None
+    return Load(f"{service.url}/api/v1/items", keep_alive=None, trust=tls, clients=CLIENTS)
 
 
 @contextmanager
@@ -216,16 +177,16 @@ def spread(services: list[Balanced]) -> tuple[Balanced, list[Box]]:
 
 def test_no_request_is_lost_when_a_machine_stops_a_service(shared: tuple[Balanced, list[Box]]) -> None:
     service, (machine, *_) = shared
-    with load(service, "/api/v1/items") as sent:
-        sent.wait_for_more(100)
+    with load(service) as sent:
+        sent.more(100)
         with stopped(machine, service.name):
-            sent.wait_for_more(100)
+            sent.more(100)
             wait_for(lambda: service.servers()[machine.certname] == "DOWN", "the balancer sees that it is gone")
-            sent.wait_for_more(100)
+            sent.more(100)
         wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it is back")
-        sent.wait_for_more(100)
-    print(f"{service.name} through {service.box.name}, {machine.name} stopped and started: {dict(sent.done)}")
-    assert sent.failures == []
+        sent.more(100)
+    print(f"{service.name} through {service.box.name}, {machine.name} stopped and started: {sent}")
+    assert sent.lost == []
 
 
 def test_a_get_is_lost_only_in_the_middle_of_its_answer_when_a_service_is_killed(
@@ -233,16 +194,16 @@ def test_a_get_is_lost_only_in_the_middle_of_its_answer_when_a_service_is_killed
 ) -> None:
     service, (machine, *_) = shared
     kills = 3
-    with load(service, "/api/v1/items") as sent:
+    with load(service) as sent:
         for _ in range(kills):
-            sent.wait_for_more(50)
+            sent.more(50)
             connect(machine).check_output(f"pkill -KILL -u {service.name}")
-        sent.wait_for_more(100)
+        sent.more(100)
         wait_for(lambda: service.servers()[machine.certname] == "UP", "the service is back")
-    print(f"{service.name} through {service.box.name}, killed {kills} times on {machine.name}: {dict(sent.done)}")
+    print(f"{service.name} through {service.box.name}, killed {kills} times on {machine.name}: {sent}")
     # An answer of which the client has a part can't be begun again; all others come from the other machine.
-    assert [failure for failure in sent.failures if "IncompleteRead" not in failure] == []
-    assert len(sent.failures) <= kills * CLIENTS
+    assert [failure for failure in sent.lost if "IncompleteRead" not in failure] == []
+    assert len(sent.lost) <= kills * CLIENTS
 
 
 def reboot(service: Balanced, machine: Box) -> None:
@@ -258,14 +219,14 @@ def test_no_request_is_lost_while_machines_are_rebooted_one_after_the_other(
     shared: tuple[Balanced, list[Box]],
 ) -> None:
     service, found = shared
-    with load(service, "/api/v1/items") as sent:
+    with load(service) as sent:
         for machine in found:
-            sent.wait_for_more(100)
+            sent.more(100)
             reboot(service, machine)
-        sent.wait_for_more(100)
+        sent.more(100)
     names = " and ".join(machine.name for machine in found)
-    print(f"{service.name} through {service.box.name}, {names} rebooted: {dict(sent.done)}")
-    assert sent.failures == []
+    print(f"{service.name} through {service.box.name}, {names} rebooted: {sent}")
+    assert sent.lost == []
 
 
 @contextmanager
@@ -288,9 +249,9 @@ def test_a_machine_that_says_it_can_not_serve_is_asked_no_more(shared: tuple[Bal
     with cut_off(machine, 5432):  # its database is elsewhere: it runs, and answers 503 to its health check
         wait_for(lambda: service.servers()[machine.certname] == "DOWN", "the balancer sees that it can not serve")
         assert client(machine).request("GET", health, timeout=30.0).status == 503
-        with load(service, "/api/v1/items") as sent:
-            sent.wait_for_more(100)
-        assert sent.failures == []
+        with load(service) as sent:
+            sent.more(100)
+        assert sent.lost == []
     wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it can serve again")
 
 
@@ -306,16 +267,16 @@ def test_no_request_is_lost_when_a_service_is_removed_from_a_machine(
     workspace.fleet.ok("deploy", "leaving")
     try:
         # Not its health path: there it says that it is leaving.
-        with load(service, "/api/v1/items") as sent:
-            sent.wait_for_more(100)
+        with load(service) as sent:
+            sent.more(100)
             workspace.fleet.ok("run", machine.name, "--environment", "leaving")
             assert service.servers()[machine.certname] == "DOWN"
-            sent.wait_for_more(100)
+            sent.more(100)
             workspace.fleet.ok("run", service.box.name, "--environment", environment)
             assert machine.certname not in service.servers()
-            sent.wait_for_more(100)
-        print(f"{service.name} through {service.box.name}, removed from {machine.name}: {dict(sent.done)}")
-        assert sent.failures == []
+            sent.more(100)
+        print(f"{service.name} through {service.box.name}, removed from {machine.name}: {sent}")
+        assert sent.lost == []
     finally:
         workspace.fleet.ok("run", machine.name, "--environment", environment)
         workspace.fleet.ok("run", service.box.name, "--environment", environment)

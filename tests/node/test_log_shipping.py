@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import pytest
 import requests
-from authority import Authority
 from deployed import REPO
 from fleet_cli import ssh
 from fleet_cli.labfile import Lab
+from own_authority import Authority
 from standalone import PORT, SERVICE, Standalone, standalone
 
 SSL = "/var/lib/puppet/ssl"
