@@ -5,10 +5,12 @@ overlay on top, in namespaces of its own: nothing that a command does is kept, u
 """
 
 import shutil
+import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import IO
 
 from fleet_cli import base, kept, paths, process, steps
 from fleet_cli.errors import CommandFailedError
@@ -89,6 +91,31 @@ def run(
     Raises:
         CommandFailedError: `check` is set and the status is not 0.
     """
+    with _entered(layer, argv, binds, env, upper) as command:
+        result = process.run(command, stdin=stdin, check=False, on_line=on_line)
+    if check and result.returncode != 0:
+        raise CommandFailedError(list(argv), result.returncode, result.stderr or result.stdout)
+    return result
+
+
+@contextmanager
+def started(
+    layer: str, argv: Sequence[str], *, stderr: IO[str], binds: Mapping[Path, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A command in a copy of a layer that goes on beside fleet, ended when the block is left; see run and process.started."""
+    with _entered(layer, argv, binds, None, None) as command, process.started(command, stderr=stderr) as child:
+        yield child
+
+
+@contextmanager
+def _entered(
+    layer: str,
+    argv: Sequence[str],
+    binds: Mapping[Path, str] | None,
+    env: Mapping[str, str] | None,
+    upper: Path | None,
+) -> Iterator[list[str]]:
+    """The command line that runs a command inside; what it needs on this machine is there as long as the block lasts."""
     lower = f"{ensure_layer(layer)}:{paths.BASE}" if layer else str(base.ensure())
     mounts = [str(item) for pair in (binds or {}).items() for item in pair]
     clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root",
@@ -98,11 +125,7 @@ def run(
     with kept.scratch() as directory, nullcontext(upper) if upper else kept.scratch() as changes:
         for part in ("root", "work"):
             (directory / part).mkdir()
-        result = process.run(
-            ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER,
-             "enter", directory / "root", lower, changes, directory / "work", *mounts, "--", *inside],
-            stdin=stdin, check=False, on_line=on_line,
-        )  # fmt: skip
-    if check and result.returncode != 0:
-        raise CommandFailedError(list(argv), result.returncode, result.stderr or result.stdout)
-    return result
+        yield [
+            "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER,
+            "enter", str(directory / "root"), lower, str(changes), str(directory / "work"), *mounts, "--", *inside,
+        ]  # fmt: skip
