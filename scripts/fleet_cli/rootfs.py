@@ -102,7 +102,7 @@ def run(
 def started(
     layer: str, argv: Sequence[str], *, stderr: IO[str], binds: Mapping[Path, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A command in a copy of a layer that goes on beside fleet, ended when the block is left; see run and process.started."""
+    """A command in a copy of a layer that goes on beside fleet until the block is left; see process.started."""
     with _entered(layer, argv, binds, None, None) as command, process.started(command, stderr=stderr) as child:
         yield child
 
@@ -115,7 +115,7 @@ def _entered(
     env: Mapping[str, str] | None,
     upper: Path | None,
 ) -> Iterator[list[str]]:
-    """The command line that runs a command inside; what it needs on this machine is there as long as the block lasts."""
+    """The command line that runs a command inside; what that needs is there until the block is left."""
     lower = f"{ensure_layer(layer)}:{paths.BASE}" if layer else str(base.ensure())
     mounts = [str(item) for pair in (binds or {}).items() for item in pair]
     clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root",

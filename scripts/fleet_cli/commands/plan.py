@@ -11,9 +11,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fleet_cli import host
 from fleet_cli.commands.context import Context
-from fleet_cli.planning import factsources, planner, rendering_json, rendering_text
+from fleet_cli.planning import (
+    factsources,
+    planner,
+    rendering_html,
+    rendering_json,
+    rendering_markdown,
+    rendering_text,
+    side,
+)
 from fleet_cli.planning.plan import Failure, Plan
-from fleet_cli.planning.planner import Choice, Counting
+from fleet_cli.planning.planner import Choice, Counting, Settings
 
 CHANGES = 2
 
@@ -23,17 +31,21 @@ CHANGES = 2
 @click.argument("head", required=False)
 @click.option("--nodes", multiple=True, metavar="NODE", help="Only this node; may be given several times.")
 @click.option("--roles", multiple=True, metavar="ROLE", help="Only nodes of this role; may be given several times.")
-@click.option("--tier", "tiers", multiple=True, metavar="TIER", help="Only nodes of this tier; may be given several times.")
+@click.option(
+    "--tier", "tiers", multiple=True, metavar="TIER", help="Only nodes of this tier; may be given several times."
+)
 @click.option("--all", "always", is_flag=True, help="Compile every catalog, those too that can't be different.")
-@click.option("--puppetdb", metavar="URL", help="Where the facts come from: the URL of a PuppetDB, or `none` for the fact "
-              "sets of tests/catalog. Without it: the lab's PuppetDB if it stands.")  # fmt: skip
+@click.option("--puppetdb", metavar="URL", help="Where the facts come from: the URL of a PuppetDB, or `none` for the "
+              "fact sets of tests/catalog. Without it: the lab's PuppetDB if it stands.")  # fmt: skip
 @click.option("--forge", "forge_url", metavar="URL", help="Where the Puppetfile's modules come from, in the place of a "
               "mirror of Debian's packages.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine to read.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a comment on a merge request.")
-@click.option("--html", "html", type=click.Path(path_type=Path, dir_okay=False), help="Write a single HTML file as well.")
+@click.option(
+    "--html", "html", type=click.Path(path_type=Path, dir_okay=False), help="Write a single HTML file as well."
+)
 @click.pass_obj
-def plan(
+def plan(  # noqa: PLR0917 - click gives an argument for each option
     context: Context,
     base: str | None,
     head: str | None,
@@ -49,8 +61,8 @@ def plan(
 ) -> None:
     """Compile the catalogs of all nodes at BASE and at HEAD, and show what changes on which node.
 
-    BASE is, if not given, where what is checked out has left the production branch (production, main or master); HEAD, the
-    working tree with all that is not committed yet. Needs no Puppet server and no private key.
+    BASE is, if not given, where what is checked out has left the production branch (production, main or master); HEAD,
+    the working tree with all that is not committed yet. Needs no Puppet server and no private key.
 
     Exit status 0: nothing changes; 2: something changes; 1: an error.
     """
@@ -59,13 +71,11 @@ def plan(
     host.require_debian_root()
     facts = factsources.find(context.repo, puppetdb)
     with _progress() as counting:
-        found = planner.make(
-            context.repo, base, head, choice=Choice(nodes, roles, tiers), facts=facts, forge_url=forge_url, always=always,
-            counting=counting,
-        )  # fmt: skip
+        settings = Settings(Choice(nodes, roles, tiers), facts, forge_url, always=always, counting=counting)
+        found = planner.make(context.repo, base, head, settings)
     _show(found, as_json, as_markdown)
     if html:
-        html.write_text(str(found), encoding="utf-8")
+        html.write_text(rendering_html.page(found), encoding="utf-8")
     sys.exit(_status(found))
 
 
@@ -73,7 +83,7 @@ def _show(found: Plan, as_json: bool, as_markdown: bool) -> None:
     if as_json:
         click.echo(rendering_json.text(found))
     elif as_markdown:
-        click.echo(rendering_json.text(found))
+        click.echo(rendering_markdown.text(found))
     else:
         rendering_text.show(found, Console(highlight=False))
 
@@ -93,7 +103,7 @@ def _progress() -> Iterator[Counting]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
 
-        def counting(label: str) -> planner.Progress:
+        def counting(label: str) -> side.Progress:
             task = bars.add_task(label)
             return lambda done, total: bars.update(task, completed=done, total=total)
 

@@ -40,9 +40,7 @@ class Pool:
         self._answers: queue.SimpleQueue[tuple[int, Answer | BaseException]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def compile(
-        self, requests: Sequence[Request], exports: Exports | None = None
-    ) -> Iterator[tuple[int, Answer]]:
+    def compile(self, requests: Sequence[Request], exports: Exports | None = None) -> Iterator[tuple[int, Answer]]:
         """Compile catalogs; yields the number of a request and its answer, in the order they are done.
 
         A request over which a compiler dies has `{"error": …, "died": true}`.
@@ -75,7 +73,7 @@ class Pool:
         try:
             while self._work_with_one_process():
                 pass
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for answers
+        except BaseException as error:
             self._answers.put((-1, error))
 
     def _work_with_one_process(self) -> bool:

@@ -48,7 +48,7 @@ class Request:
 
 
 class CompilerDiedError(FleetError):
-    """The process ended, or did not answer in time, while it compiled; the message says for whom, and its last words."""
+    """The process ended, or did not answer in time, while it compiled; says for whom, and why."""
 
 
 class Compiler:
@@ -106,7 +106,9 @@ class Compiler:
     def _died(self, what: str) -> CompilerDiedError:
         words = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-40:]
         why = f"the compiler ended after {self._seconds:.0f} s at most, or out of {MEMORY_KIB // 2**20} GiB of memory"
-        return CompilerDiedError("\n    ".join([f"{what}: {why}: is a file of Hiera too large, or code without end?", *words]))
+        return CompilerDiedError(
+            "\n    ".join([f"{what}: {why}: is a file of Hiera too large, or code without end?", *words])
+        )
 
 
 @contextmanager

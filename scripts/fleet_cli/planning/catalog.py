@@ -21,7 +21,7 @@ class Hidden:
 
     Attributes:
         digest: the same for the same value.
-        parts: of a hash, the digest of each value by its keys, joined by dots; for those who know that keys are no secrets.
+        parts: of a hash, the digest of each value by its keys joined by dots, for where keys are no secrets.
     """
 
     digest: str

@@ -151,7 +151,7 @@ def _diff(old: bytes, new: bytes) -> tuple[str, ...]:
     lines = [text.splitlines() for text in texts]
     if max(len(one) for one in lines) > MAX_DIFF_LINES:
         return (f"({len(lines[0])} lines, {len(lines[1])} lines now: too many to compare)",)
-    found = list(difflib.unified_diff(*lines, lineterm="", n=CONTEXT_LINES))[2:]
+    found = list(difflib.unified_diff(lines[0], lines[1], lineterm="", n=CONTEXT_LINES))[2:]
     return tuple(found) or ("(white space at the ends of lines)",)
 
 
@@ -196,6 +196,8 @@ def _orders(catalog: Catalog) -> set[tuple[str, str, str]]:
         for name, others in resource.relationships.items():
             kind = "notify" if name in ("notify", "subscribe") else "before"
             for other in others:
-                first, then = (resource.reference, other) if name in ("before", "notify") else (other, resource.reference)
+                first, then = (
+                    (resource.reference, other) if name in ("before", "notify") else (other, resource.reference)
+                )
                 found.add((first, kind, then))
     return found

@@ -99,11 +99,15 @@ def _differences(was: Mapping[str, Any], now: Mapping[str, Any], *, shown: bool 
         elif key not in now:
             yield f"{key} is gone"
         else:
-            yield f"{key} {json.dumps(was[key])} → {json.dumps(now[key])}" if key in was else f"{key} {json.dumps(now[key])}"
+            yield (
+                f"{key} {json.dumps(was[key])} → {json.dumps(now[key])}"
+                if key in was
+                else f"{key} {json.dumps(now[key])}"
+            )
 
 
 def _refreshes(changes: list[ResourceChange], catalog: Catalog) -> Iterator[Effect]:
-    """Follow events from changed resources to what is notified by them, or subscribes to them, or to a container of theirs."""
+    """Follow events from changed resources, and from what contains them, to what they notify."""
     events = _Events(catalog)
     added = {change.reference for change in changes if change.action == "add"}
     causes: dict[str, set[str]] = {}

@@ -166,7 +166,13 @@ def _lay_out(tree: GitTree, forge_url: str | None) -> Environment:
     stand_ins = secrets_unknown.written(directory, tiers)
     files = {**(fetched.files if fetched else {}), **digests, **stand_ins}
     return Environment(
-        tree.name, name, files, fetched, machines, tuple(secrets_unknown.notes(stand_ins)), unreadable.replaced(directory)
+        tree.name,
+        name,
+        files,
+        fetched,
+        machines,
+        tuple(secrets_unknown.notes(stand_ins)),
+        unreadable.replaced(directory),
     )
 
 
@@ -179,5 +185,3 @@ def _forget_old() -> None:
     stamps = sorted(ENVIRONMENTS.glob("*.json"), key=lambda stamp: stamp.stat().st_mtime, reverse=True)
     for stamp in stamps[KEPT:]:
         kept.forget(stamp.with_suffix(""))
-
-

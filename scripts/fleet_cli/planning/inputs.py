@@ -1,7 +1,7 @@
 """What a catalog is made from: the compiler says what it asked for, and this says what that is in an environment.
 
-An input is a name such as `file:hieradata/common.yaml`; its value in an environment is a digest, or says that there is no
-such thing. A catalog holds in every environment where its inputs have the same values. So nothing has to know which
+An input is a name such as `file:hieradata/common.yaml`; its value in an environment is a digest, or says that there is
+no such thing. A catalog holds in every environment where its inputs have the same values. So nothing has to know which
 change concerns which node.
 """
 
@@ -131,7 +131,7 @@ class _Finder:
                 yield f"{self._module(first)}/{kind}/{rest}"
 
     def _types(self, files: Iterable[str], named: Iterable[str]) -> set[str]:
-        """Files of type aliases that code names, or that those name: an alias is resolved once, and not asked for again."""
+        """Files of type aliases that code names, or that those name: an alias is asked for only once."""
         found: set[str] = set()
         waiting = {*self._below_modules(named, "types")}
         for file in files:

@@ -57,7 +57,9 @@ def _install(directory: Path, puppetfile: bytes, forge_url: str | None) -> None:
                 _r10k(directory, mirror)
     except CommandFailedError as error:
         where = forge_url or "the mirror of Debian's module packages (--forge URL names another Forge)"
-        raise FleetError(f"Puppetfile: r10k could not fetch its modules from {where}:\n{error.output.strip()}") from None
+        raise FleetError(
+            f"Puppetfile: r10k could not fetch its modules from {where}:\n{error.output.strip()}"
+        ) from None
     (directory / "Puppetfile").unlink()
     (directory / "r10k.yaml").unlink()
     found = sorted(path for path in directory.rglob("*") if path.is_file())

@@ -9,7 +9,7 @@ from fleet_cli.planning.catalog import Catalog
 from fleet_cli.planning.changes import Dependency, ResourceChange
 from fleet_cli.planning.contents import Contents
 from fleet_cli.planning.effects import Effect
-from fleet_cli.planning.side import Side
+from fleet_cli.planning.side import Compiled, Side
 from fleet_cli.planning.store import Store
 from fleet_cli.planning.unused import Unused
 
@@ -72,7 +72,9 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether anything changes on any node, or a catalog fails on one side."""
-        return any(not (isinstance(item, Failure) and item.side == "both") for group in self.groups for item in group.items)
+        return any(
+            not (isinstance(item, Failure) and item.side == "both") for group in self.groups for item in group.items
+        )
 
     @property
     def changed_nodes(self) -> list[str]:
@@ -109,15 +111,16 @@ def compare(base: Side, head: Side, store: Store) -> dict[str, list[Item]]:
             side = "both" if was.error and now.error else "head" if now.error else "base"
             items.append(Failure(side, now.error or was.error))
         elif was.number != now.number or sources:
-            items += _items(certname, was.number, now.number, base, head, store)
+            items += _items((base, was), (head, now), store)
         if items:
             found[certname] = items
     return found
 
 
-def _items(certname: str, was: int, now: int, base: Side, head: Side, store: Store) -> list[Item]:
-    old = Catalog(store.get(was), certname)
-    new = old if was == now else Catalog(store.get(now), certname)
+def _items(before: tuple[Side, Compiled], after: tuple[Side, Compiled], store: Store) -> list[Item]:
+    (base, was), (head, now) = before, after
+    old = Catalog(store.get(was.number))
+    new = old if was.number == now.number else Catalog(store.get(now.number))
     return differences(old, new, Contents(old, base.environment), Contents(new, head.environment))
 
 

@@ -9,7 +9,7 @@ from fleet_cli import steps
 from fleet_cli.compiling import pool, program
 from fleet_cli.errors import FleetError
 from fleet_cli.inventory import Machine
-from fleet_cli.planning import environment, gittrees, inputs, modules, plan, unused
+from fleet_cli.planning import environment, gittrees, inputs, modules, plan, store, unused
 from fleet_cli.planning.environment import Environment
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.plan import Plan
@@ -65,48 +65,59 @@ class Choice:
             raise FleetError("no machine fits all of --nodes, --roles and --tier")
 
 
-def make(
-    repo: Path,
-    base: str | None,
-    head: str | None,
-    *,
-    choice: Choice,
-    facts: FactSets,
-    forge_url: str | None,
-    always: bool,
-    counting: Counting,
-) -> Plan:
-    """Compare two states of a control repository.
+def say_progress(label: str) -> Progress:
+    """Progress where there is no terminal: nothing, but for what takes long."""
 
-    Args:
-        repo: where it is checked out.
-        base, head: branches, tags or commits; see `fleet plan --help` for what is taken without them.
+    def progress(done: int, total: int) -> None:
+        if total >= 50 and done and done % (total // 4) == 0:
+            steps.say(f"{label}: {done} of {total} catalogs")
+
+    return progress
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to make a plan.
+
+    Attributes:
         choice: the nodes.
         facts: what they say of themselves.
         forge_url: where the Puppetfile's modules come from; the mirror of Debian's packages, if not given.
         always: compile everything, even what can't be different.
         counting: where progress goes.
+    """
+
+    choice: Choice
+    facts: FactSets
+    forge_url: str | None = None
+    always: bool = False
+    counting: Counting = say_progress
+
+
+def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> Plan:
+    """Compare two states of a control repository.
+
+    Args:
+        repo: where it is checked out.
+        base, head: branches, tags or commits; see `fleet plan --help` for what is taken without them.
+        settings: how.
 
     Raises:
         FleetError: a state can't be laid out, or compiled at all. Errors in single catalogs are part of the plan.
     """
-    with _environments(repo, base, head, forge_url) as (before, after):
-        choice.check({*before.machines, *after.machines})
-        store = Store()
-        used: set[int] = set()
-        try:
-            first, second = _compiled((before, after), store, choice, facts, always, counting, used)
+    with _environments(repo, base, head, settings.forge_url) as (before, after):
+        settings.choice.check({*before.machines, *after.machines})
+        with store.opened() as catalogs:
+            first, second = _compiled(before, after, catalogs, settings)
             return Plan(
                 before.label,
                 after.label,
                 len({*first.catalogs, *second.catalogs}),
                 first.compiled + second.compiled,
-                plan.grouped(plan.compare(first, second, store)),
-                unused.find(first, second) if choice.everything else unused.Unused(),
-                tuple(_notes(first, second, facts)),
+                plan.grouped(plan.compare(first, second, catalogs)),
+                unused.find(first, second) if settings.choice.everything else unused.Unused(),
+                tuple(_notes(first, second, settings.facts)),
             )
-        finally:
-            store.close(used)
 
 
 @contextmanager
@@ -123,25 +134,15 @@ def _environments(
         yield before, after
 
 
-def _compiled(
-    environments: tuple[Environment, Environment],
-    store: Store,
-    choice: Choice,
-    facts: FactSets,
-    always: bool,
-    counting: Counting,
-    used: set[int],
-) -> Iterator[Side]:
+def _compiled(before: Environment, after: Environment, catalogs: Store, settings: Settings) -> Iterator[Side]:
     """Both sides, by the same compilers unless the Ruby of modules differs: a process can't unload that."""
-    before, after = environments
     binds = {environment.ENVIRONMENTS: program.ENVIRONMENTS, modules.FETCHED: modules.INSIDE}
     parts = [[before, after]] if inputs.plugins(before) == inputs.plugins(after) else [[before], [after]]
     for part in parts:
         with pool.opened(binds, placeholders=True) as compilers:
-            catalogs = Catalogs(store, compilers, facts, always=always)
+            compiling = Catalogs(catalogs, compilers, settings.facts, always=settings.always)
             for one in part:
-                yield catalogs.of(one, choice, counting(one.label))
-            used |= catalogs.used
+                yield compiling.of(one, settings.choice, settings.counting(one.label))
 
 
 def _notes(base: Side, head: Side, facts: FactSets) -> Iterator[str]:
@@ -151,13 +152,3 @@ def _notes(base: Side, head: Side, facts: FactSets) -> Iterator[str]:
     changed = sorted(path for path, _ in {*before.files.items()} ^ {*after.files.items()} if "/lib/facter/" in path)
     if changed:
         yield f"{', '.join(dict.fromkeys(changed))}: what these facts become is not known before an agent has run"
-
-
-def say_progress(label: str) -> Progress:
-    """Progress for those who are no terminal: nothing, but for what takes long."""
-
-    def progress(done: int, total: int) -> None:
-        if total >= 50 and done and done % (total // 4) == 0:
-            steps.say(f"{label}: {done} of {total} catalogs")
-
-    return progress

@@ -9,7 +9,15 @@ from fleet_cli.planning.changes import Dependency, Parameter, ResourceChange
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Item, Plan, Presence
 from fleet_cli.planning.wording import (
-    ORDER, SIGNS, counted, headline, names_of_nodes, one_failure, one_presence, sentence, unused_lines
+    ORDER,
+    SIGNS,
+    counted,
+    headline,
+    names_of_nodes,
+    one_failure,
+    one_presence,
+    sentence,
+    unused_lines,
 )  # fmt: skip
 
 DIFF_LINES = 40
@@ -32,7 +40,7 @@ def lines(plan: Plan) -> Iterator[str]:
     for group in plan.groups:
         yield ""
         yield names_of_nodes(group.nodes)
-        yield from _group(group)
+        yield from group_lines(group)
     if plan.unused:
         yield ""
         yield "Not used any more:"
@@ -42,7 +50,8 @@ def lines(plan: Plan) -> Iterator[str]:
         yield from (f"note: {note}" for note in plan.notes)
 
 
-def _group(group: Group) -> Iterator[str]:
+def group_lines(group: Group) -> Iterator[str]:
+    """Return the lines about a group, without the names of its nodes."""
     follows = counted(item.follows for item in group.items if isinstance(item, ResourceChange) and item.follows)
     for kind in ORDER:
         for item in group.items:

@@ -1,8 +1,8 @@
 """Placeholders for secrets that the repository does not have.
 
-A control repository may leave hieradata/secrets/ to its server (this one does: see README, "Secrets"). Without it no catalog
-would compile, so a tier that has no file there gets one in which each secret that services declare has its own name as
-its value. A tier that has a file gets nothing: what is missing there is missing in production, too.
+A control repository may leave hieradata/secrets/ to its server (this one does: see README, "Secrets"). Without it no
+catalog would compile, so a tier that has no file there gets one in which each secret that services declare has its own
+name as its value. A tier that has a file gets nothing: what is missing there is missing in production, too.
 """
 
 import hashlib
@@ -28,7 +28,9 @@ def write(environment: Path, tiers: Iterable[str]) -> None:
         if file.exists():
             continue
         values = {
-            service: {section: {key: f"secret:{service}.{section}.{key}" for key in keys} for section, keys in its.items()}
+            service: {
+                section: {key: f"secret:{service}.{section}.{key}" for key in keys} for section, keys in its.items()
+            }
             for service, its in _declared(environment, tier).items()
         }
         if values:

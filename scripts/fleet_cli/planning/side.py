@@ -67,7 +67,6 @@ class Catalogs:
         self._always = always
         self._compiler = compiler_version()
         self._shared: dict[frozenset[str], frozenset[str]] = {}
-        self.used: set[int] = set()
 
     def of(self, environment: Environment, chosen: Callable[[Machine], bool], progress: Progress) -> Side:
         """Return the catalogs of the chosen machines, and, if one of those collects what others export, of all.
@@ -90,9 +89,7 @@ class Catalogs:
                 del side.catalogs[machine.certname]
         return side
 
-    def _fill(
-        self, side: Side, machines: Sequence[Machine], exports: "_Exports | None", progress: Progress
-    ) -> None:
+    def _fill(self, side: Side, machines: Sequence[Machine], exports: "_Exports | None", progress: Progress) -> None:
         environment = side.environment
         requests: dict[str, tuple[str, Request]] = {}
         for machine in machines:
@@ -126,7 +123,6 @@ class Catalogs:
     def _held(self, subject: str, environment: Environment, exports: Callable[[str], str]) -> int:
         for stored in self._store.candidates(subject):
             if all(inputs.value(name, environment, exports) == value for name, value in stored.inputs.items()):
-                self.used.add(stored.number)
                 return stored.number
         return 0
 
@@ -138,7 +134,6 @@ class Catalogs:
         asked = answer["inputs"]
         names = inputs.of(asked, environment)
         number = self._store.put(subject, inputs.values(names, environment, exports), _portable(answer, environment))
-        self.used.add(number)
         return self._summary(environment, number, answer)
 
     def _summary(self, environment: Environment, number: int, answer: Mapping[str, Any]) -> Compiled:

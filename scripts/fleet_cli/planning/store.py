@@ -5,7 +5,8 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,17 @@ class Store:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
         self._lock = threading.Lock()
+        self._used: set[int] = set()
         self._connection = sqlite3.connect(file, timeout=60, check_same_thread=False, isolation_level=None)
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = off")
         self._connection.executescript(_SCHEMA)
 
     def candidates(self, subject: str) -> list[Stored]:
-        """Return the catalogs of a subject (a node with its facts, compiled by one version of the compiler), newest first."""
+        """Return the catalogs of a subject (a node, its facts and a version of the compiler), newest first."""
         rows = self._execute(
-            "select id, inputs from catalogs where subject = ? order by used desc, id desc limit ?", (subject, CANDIDATES)
+            "select id, inputs from catalogs where subject = ? order by used desc, id desc limit ?",
+            (subject, CANDIDATES),
         )
         return [Stored(number, _unpack(inputs)) for number, inputs in rows]
 
@@ -68,15 +71,18 @@ class Store:
 
     def get(self, number: int) -> dict[str, Any]:
         """Return a catalog."""
+        self._used.add(number)
         (row,) = self._execute("select catalog from catalogs where id = ?", (number,))
         return dict(_unpack(row[0]))
 
-    def close(self, used: set[int]) -> None:
+    def close(self) -> None:
         """Note which catalogs were of use, forget those that have not been for two weeks, and close the file."""
         now = int(time.time())
         with self._lock:
             self._connection.execute("begin immediate")
-            self._connection.executemany("update catalogs set used = ? where id = ?", [(now, number) for number in used])
+            self._connection.executemany(
+                "update catalogs set used = ? where id = ?", [(now, number) for number in self._used]
+            )
             self._connection.execute("delete from catalogs where used < ?", (now - KEEP_SECONDS,))
             self._connection.execute("commit")
             self._connection.close()
@@ -84,6 +90,16 @@ class Store:
     def _execute(self, statement: str, values: tuple[object, ...]) -> list[Any]:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
+
+
+@contextmanager
+def opened(file: Path = FILE) -> Iterator[Store]:
+    """The store, closed when the block is left."""
+    store = Store(file)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def compiler_version() -> str:

@@ -1,4 +1,4 @@
-"""Files of Hiera that no compiler should read: so large, or so deeply referenced, that its memory or its time would end.
+"""Files of Hiera that no compiler should read: so large, or with so many aliases, that its memory or time would end.
 
 Such a file is replaced by a sentence, which fails the catalogs that need it, and those only.
 """
@@ -40,7 +40,9 @@ def why(file: Path) -> str:
     """Say why a file must not be read; nothing for one that may be, however wrong it is."""
     size = file.stat().st_size
     if size > MAX_BYTES:
-        return f"has {size / 2**20:.0f} MiB, and more than {MAX_BYTES // 2**20} MiB are not read: is it a file of Hiera?"
+        return (
+            f"has {size / 2**20:.0f} MiB, and more than {MAX_BYTES // 2**20} MiB are not read: is it a file of Hiera?"
+        )
     content = file.read_bytes()
     try:
         text = content.decode("utf-8")

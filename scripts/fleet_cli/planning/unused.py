@@ -33,7 +33,9 @@ def find(base: Side, head: Side) -> Unused:
     was, now = _used(base), _used(head)
     environment = head.environment
     classes = [name for name in sorted(was.classes - now.classes) if _manifest(name, environment) in environment.files]
-    files = [path for path in sorted(was.paths - now.paths) if path in environment.files and path.startswith("hieradata/")]
+    files = [
+        path for path in sorted(was.paths - now.paths) if path in environment.files and path.startswith("hieradata/")
+    ]
     lost = was.keys - now.keys
     keys = [
         f"{path}: {key}"
@@ -69,7 +71,7 @@ def _manifest(name: str, environment: Environment) -> str:
 def _keys(environment: Environment, path: str) -> list[str]:
     """The keys at the top of a file of Hiera; none of one that can't be read: a compilation says so."""
     try:
-        data = yaml.load(environment.read(path), Loader=yaml.CSafeLoader)  # noqa: S506 - the safe loader, in C
+        data = yaml.load(environment.read(path), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError):
         return []
     return [str(key) for key in data] if isinstance(data, dict) else []

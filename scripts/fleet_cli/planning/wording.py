@@ -57,7 +57,11 @@ def sentence(item: Effect | Dependency) -> str:
         return f"{item.first} {gone}{how if not gone else how.replace('ies', 'y').replace('comes', 'come')} {item.then}"
     versions = ""
     if item.old or item.new:
-        versions = f" {item.old} → {item.new}" if item.old and item.new and item.old != item.new else f" {item.new or item.old}"
+        versions = (
+            f" {item.old} → {item.new}"
+            if item.old and item.new and item.old != item.new
+            else f" {item.new or item.old}"
+        )
     return f"{item.subject}: {item.what}{versions}{_because(item.because)}"
 
 
