@@ -52,7 +52,7 @@ class Compilation
     node.add_server_facts('serverversion' => Puppet.version, 'servername' => 'test', 'serverip' => '127.0.0.1')
     node.trusted_data = @trusted.to_h
     compiled = Puppet::Parser::Compiler.compile(node)
-    exported = compiled.resources.select(&:exported).map(&:to_data_hash)
+    exported = compiled.resources.select(&:exported).map { |resource| resource.to_data_hash.except('file', 'line') }
     catalog = compiled.filter(&:virtual?)
     # The wire format: what an agent and PuppetDB get.
     data = catalog.to_data_hash

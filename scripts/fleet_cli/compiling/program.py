@@ -92,7 +92,9 @@ class Compiler:
             raise self._died(request.certname)
         answer: Answer = json.loads(line)
         if "error" in answer:
-            answer["error"] = answer["error"].replace(f"{ENVIRONMENTS}/{request.environment}/", "")
+            # The same mistake has the same words on every node.
+            plain = answer["error"].replace(f"{ENVIRONMENTS}/{request.environment}/", "")
+            answer["error"] = plain.removesuffix(f" on node {request.certname}")
         return answer
 
     def _send(self, message: Mapping[str, Any], what: str) -> None:
