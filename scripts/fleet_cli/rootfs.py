@@ -21,6 +21,9 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
               "python3-setuptools", "python3-venv", "python3-wheel"),
     # what checks Puppet code as the server would
     "toolbox": ("git", "hiera-eyaml", "puppet-lint", "r10k"),
+    # what octocatalog-diff needs, which a test and a benchmark compare `fleet plan` with; only Debian 12 has itself
+    "octocatalog-diff": ("git", "hiera-eyaml", "ruby-diffy", "ruby-hashdiff", "ruby-httparty", "ruby-parallel",
+                         "ruby-rugged"),
     # what documents and checks a Puppet module as it goes to others
     "module": ("metadata-json-lint", "puppet-strings"),
     # what checks the balancer's configuration
