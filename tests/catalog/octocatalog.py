@@ -17,7 +17,7 @@ from fleet_cli.planning.environment import Environment
 PACKAGE = "octocatalog-diff"
 _DOWNLOADED = paths.STATE / "plan/octocatalog-diff"
 _WORK = "/octocatalog"
-# It has no option for trusted extensions, and `puppet catalog compile`, which it runs, takes none of a node's certificate.
+# It has no option for trusted extensions, and `puppet catalog compile`, which it runs, knows of no certificate.
 _TRUSTED = """\
 require 'puppet'
 class Puppet::Context::TrustedInformation
@@ -32,9 +32,10 @@ dpkg --install /octocatalog/octocatalog-diff.deb >/dev/null
 export RUBYOPT=-r/octocatalog/trusted.rb
 while read -r certname PP_ROLE PP_TIER; do
   export PP_ROLE PP_TIER
-  octocatalog-diff --hostname "$certname" --bootstrapped-from-dir=/octocatalog/from --bootstrapped-to-dir=/octocatalog/to \
-    --fact-file "/octocatalog/facts/$certname.yaml" --pass-env-vars RUBYOPT,PP_ROLE,PP_TIER --no-hiera-config \
-    --puppet-binary /usr/bin/puppet --compare-file-text --output-format json >"/octocatalog/$certname.json" || [ $? = 2 ]
+  octocatalog-diff --hostname "$certname" --fact-file "/octocatalog/facts/$certname.yaml" \
+    --bootstrapped-from-dir=/octocatalog/from --bootstrapped-to-dir=/octocatalog/to --no-hiera-config \
+    --puppet-binary /usr/bin/puppet --pass-env-vars RUBYOPT,PP_ROLE,PP_TIER --compare-file-text \
+    --output-format json >"/octocatalog/$certname.json" || [ $? = 2 ]
 done
 """
 

@@ -33,7 +33,12 @@ def control(repository: Control) -> Iterator[Control]:
 def texts(plan: Plan) -> str:
     """The plan in every form it can be shown in."""
     return "\n".join(
-        [*rendering_text.lines(plan), rendering_json.text(plan), rendering_markdown.text(plan), rendering_html.page(plan)]
+        [
+            *rendering_text.lines(plan),
+            rendering_json.text(plan),
+            rendering_markdown.text(plan),
+            rendering_html.page(plan),
+        ]
     )
 
 
@@ -74,7 +79,9 @@ def test_a_change_of_comments_changes_nothing(control: Control) -> None:
 def test_a_rotated_secret_is_seen_to_change_and_is_not_seen(control: Control, encrypt: Callable[[str], str]) -> None:
     def secrets(value: str, open_value: str) -> str:
         keys = {"app": {"secret_key": value}}
-        return json.dumps({"flask_microservice::secrets": {"orders": keys, "inventory": {"app": {"secret_key": open_value}}}})
+        return json.dumps(
+            {"flask_microservice::secrets": {"orders": keys, "inventory": {"app": {"secret_key": open_value}}}}
+        )
 
     first, second = encrypt("the-old-one"), encrypt("the-new-one")
     control.git("switch", "--quiet", "--create", "rotation")

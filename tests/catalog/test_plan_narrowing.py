@@ -15,6 +15,7 @@ from .control import Control
 
 CHANGES = 40
 SEED = 5
+DRAIN = "flask_microservice::drain_seconds"
 Change = Callable[[Control, random.Random], None]
 
 
@@ -26,7 +27,9 @@ def some(control: Control, dice: random.Random, *patterns: str) -> str:
 def in_hiera(control: Control, dice: random.Random) -> None:
     """Another value of a key that one class, one tier, one role or all machines look up."""
     path = some(control, dice, "hieradata/common.yaml", "hieradata/tiers/*.yaml", "hieradata/roles/*.yaml")
-    key = dice.choice(["profile::firewall::ssh_port", "flask_microservice::drain_seconds", "profile::database::max_connections"])
+    key = dice.choice(
+        ["profile::firewall::ssh_port", "flask_microservice::drain_seconds", "profile::database::max_connections"]
+    )
     lines = [line for line in control.read(path).splitlines() if not line.startswith((key, "{}"))]
     control.write(path, "\n".join([*lines, f"{key}: {dice.randint(20, 900)}", ""]))
 
@@ -46,7 +49,7 @@ def in_a_manifest(control: Control, dice: random.Random) -> None:
     path = some(control, dice, "site/**/*.pp", "modules/*/manifests/**/*.pp")
     head, closing, tail = control.read(path).rpartition("}")
     if "/manifests/" in path and closing:
-        control.write(path, f"{head}  notify {{ \"{dice.random()} ${{title}}\": }}\n}}{tail}")
+        control.write(path, f'{head}  notify {{ "{dice.random()} ${{title}}": }}\n}}{tail}')
 
 
 def in_a_template(control: Control, dice: random.Random) -> None:
@@ -76,7 +79,7 @@ def a_narrower_type(control: Control, dice: random.Random) -> None:
 def a_class_that_shadows(control: Control, dice: random.Random) -> None:
     """A class that was asked for and not found, or found elsewhere, and a module that comes first now."""
     path, text = dice.choice([
-        ("modules/flask_microservice/data/common.yaml", f"---\nflask_microservice::drain_seconds: {dice.randint(0, 9)}\n"),
+        ("modules/flask_microservice/data/common.yaml", f"---\n{DRAIN}: {dice.randint(0, 9)}\n"),
         ("site/profile/data/common.yaml", "---\nprofile::base::packages: [other]\n"),
         ("site/stdlib/functions/ensure.pp", "function stdlib::ensure(*$all) { 'absent' }\n"),
         ("manifests/another.pp", "node 'app2.fleet.test' { include role::app }\n"),
@@ -95,7 +98,7 @@ def broken(control: Control, dice: random.Random) -> None:
     control.write(path, control.read(path) + "}\n")
 
 
-def taken_back(control: Control, dice: random.Random) -> None:
+def taken_back(control: Control, _: random.Random) -> None:
     control.restore()
 
 
@@ -130,7 +133,7 @@ def test_narrowed_catalogs_are_those_of_a_full_compilation_after_each_of_many_ch
     tmp_path: Path, compilers: Pool
 ) -> None:
     control = Control(tmp_path / "control")
-    dice = random.Random(SEED)
+    dice = random.Random(SEED)  # noqa: S311 - the same changes each time
     narrowed_to = full = 0
     with store.opened(tmp_path / "narrow.sqlite") as kept, store.opened(tmp_path / "all.sqlite") as thrown:
         narrow = Catalogs(kept, compilers, control.facts)

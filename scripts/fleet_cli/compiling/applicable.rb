@@ -7,6 +7,8 @@ require 'puppet/graph'
 
 # What an agent would refuse of a catalog that compiles: resources that wait for each other, values that a type does not take.
 module Applicable
+  ORDERING = %w[alias before notify require stage subscribe].freeze
+
   class << self
     # Raises Puppet::Error. `resources` are those of the catalog as they go over the wire.
     def check(catalog, resources, environment)
@@ -21,14 +23,18 @@ module Applicable
       @seen ||= {}
     end
 
-    # All that counts here. Text of files does not, and differs between nodes that are alike in the rest.
+    # All that counts here. Nodes that are alike in all else differ in the text of files, which orders nothing, and in what
+    # classes are given, which is not applied.
     def shape(resources)
       counts = resources.map do |resource|
-        [resource['type'], resource['title'], (resource['parameters'] || {}).except('content')]
+        parameters = resource['parameters'] || {}
+        applied = resource['kind'] == 'compilable_type' ? parameters.except('content') : parameters.slice(*ORDERING)
+        [resource['type'], resource['title'], applied]
       end
       Digest::SHA256.digest(JSON.generate(counts))
     end
 
+    # Every catalog is translated to the types of its own environment, whose libraries are loaded on demand.
     def problem(catalog, environment)
       $LOAD_PATH.replace($LOAD_PATH | environment.modules.map { |mod| File.join(mod.path, 'lib') })
       graph = Puppet::Graph::RelationshipGraph.new(Puppet::Graph::SequentialPrioritizer.new)

@@ -20,6 +20,7 @@ require_relative 'applicable'
 require_relative 'environments'
 require_relative 'exported'
 require_relative 'inputs'
+require_relative 'parsed_templates'
 require_relative 'placeholders' if ARGV.include?('--placeholders')
 
 # One request for a catalog.
@@ -69,11 +70,21 @@ def set_up(directory)
   Puppet[:strict] = :error
   Puppet[:strict_variables] = true
   Puppet[:storeconfigs] = true
+  # An environment does not change: what it does not have, it will not have for the next node either.
+  Puppet[:ignoremissingtypes] = true
   Puppet::Resource.indirection.terminus_class = :exported
   # Nothing but what the environment brings: a module that happens to be installed here may be missing on the server.
   Puppet[:basemodulepath] = ''
   Puppet::Util::Log.level = :warning
   Puppet::Util::Log.newdestination(:console)
+end
+
+# Between catalogs, little that is alive has to be looked through; while one is made, much.
+def collect_garbage
+  GC.enable
+  @collections = @collections.to_i + 1
+  GC.start(full_mark: (@collections % 40).zero?)
+  GC.disable
 end
 
 answers = $stdout.dup
@@ -88,6 +99,7 @@ Dir.mktmpdir do |directory|
     else
       answers.puts(JSON.generate(Compilation.new(**request.transform_keys(&:to_sym)).answer))
       answers.flush
+      collect_garbage
     end
   end
 end

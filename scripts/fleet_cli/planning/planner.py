@@ -85,6 +85,7 @@ class Settings:
         forge_url: where the Puppetfile's modules come from; the mirror of Debian's packages, if not given.
         always: compile everything, even what can't be different.
         counting: where progress goes.
+        catalogs: the file that keeps catalogs for later plans.
     """
 
     choice: Choice
@@ -92,6 +93,7 @@ class Settings:
     forge_url: str | None = None
     always: bool = False
     counting: Counting = say_progress
+    catalogs: Path = store.FILE
 
 
 def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> Plan:
@@ -107,7 +109,7 @@ def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> 
     """
     with _environments(repo, base, head, settings.forge_url) as (before, after):
         settings.choice.check({*before.machines, *after.machines})
-        with store.opened() as catalogs:
+        with store.opened(settings.catalogs) as catalogs:
             first, second = _compiled(before, after, catalogs, settings)
             return Plan(
                 before.label,
