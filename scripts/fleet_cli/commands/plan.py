@@ -11,8 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fleet_cli import host
 from fleet_cli.commands.context import Context
+from fleet_cli.deploying import ENVIRONMENT
 from fleet_cli.planning import (
     factsources,
+    live,
     planner,
     rendering_html,
     rendering_json,
@@ -39,6 +41,8 @@ CHANGES = 2
               "fact sets of tests/catalog. Without it: the lab's PuppetDB if it stands.")  # fmt: skip
 @click.option("--forge", "forge_url", metavar="URL", help="Where the Puppetfile's modules come from, in the place of a "
               "mirror of Debian's packages.")  # fmt: skip
+@click.option("--server", is_flag=True, help="BASE and HEAD are environments of the lab's Puppet server (production, "
+              "if not given), and the catalogs those that it compiles.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine to read.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a comment on a merge request.")
 @click.option(
@@ -55,6 +59,7 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     always: bool,
     puppetdb: str | None,
     forge_url: str | None,
+    server: bool,
     as_json: bool,
     as_markdown: bool,
     html: Path | None,
@@ -69,10 +74,14 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     if as_json and as_markdown:
         raise click.UsageError("--json and --markdown exclude each other")
     host.require_debian_root()
-    facts = factsources.find(context.repo, puppetdb)
-    with _progress() as counting:
-        settings = Settings(Choice(nodes, roles, tiers), facts, forge_url, always=always, counting=counting)
-        found = planner.make(context.repo, base, head, settings)
+    choice = Choice(nodes, roles, tiers)
+    if server:
+        found = live.make(context.lab, base or ENVIRONMENT, head or ENVIRONMENT, choice)
+    else:
+        facts = factsources.find(context.repo, puppetdb)
+        with _progress() as counting:
+            settings = Settings(choice, facts, forge_url, always=always, counting=counting)
+            found = planner.make(context.repo, base, head, settings)
     _show(found, as_json, as_markdown)
     if html:
         html.write_text(rendering_html.page(found), encoding="utf-8")

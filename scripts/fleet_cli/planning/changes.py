@@ -58,7 +58,7 @@ class Dependency:
 
     action: str
     first: str
-    kind: str
+    relation: str
     then: str
 
 
@@ -100,6 +100,9 @@ def _changed(
 
 
 def _parameter(resource: Resource, name: str, old: Any, new: Any) -> Parameter:
+    if isinstance(old, Hidden) or isinstance(new, Hidden):
+        # What is a secret on one side may be the same value in the open on the other.
+        return Parameter(name, HIDDEN if old is not None else "", HIDDEN if new is not None else "")
     direction = ""
     if resource.kind == "Package" and name == "ensure" and isinstance(old, str) and isinstance(new, str):
         direction = _direction(old, new)
@@ -185,7 +188,7 @@ def dependencies(old: Catalog, new: Catalog) -> list[Dependency]:
     found = [("add", order) for order in after - before] + [("remove", order) for order in before - after]
     return sorted(
         (Dependency(action, *order) for action, order in found if order[0] in both and order[2] in both),
-        key=lambda one: (one.first, one.then, one.kind, one.action),
+        key=lambda one: (one.first, one.then, one.relation, one.action),
     )
 
 

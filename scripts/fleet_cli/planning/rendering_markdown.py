@@ -1,5 +1,6 @@
 """A plan in Markdown, for a comment on a merge request."""
 
+import re
 from collections.abc import Iterator
 
 from fleet_cli.planning import rendering_text
@@ -61,7 +62,7 @@ def _group(group: Group) -> Iterator[str]:
 
 def _fence(lines: list[str]) -> str:
     """A fence that no line of the text can end."""
-    longest = max((len(line) - len(line.lstrip("`")) for line in (one.strip("+- ") for one in lines)), default=0)
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     return "`" * max(3, longest + 1) + "diff"
 
 

@@ -53,8 +53,7 @@ def sentence(item: Effect | Dependency) -> str:
     """Say what an effect or a dependency is."""
     if isinstance(item, Dependency):
         gone = "no longer " if item.action == "remove" else ""
-        how = "notifies" if item.kind == "notify" else "comes before"
-        return f"{item.first} {gone}{how if not gone else how.replace('ies', 'y').replace('comes', 'come')} {item.then}"
+        return f"{item.first} {gone}{'notifies' if item.relation == 'notify' else 'comes before'} {item.then}"
     versions = ""
     if item.old or item.new:
         versions = (
