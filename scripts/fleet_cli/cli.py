@@ -13,6 +13,8 @@ from fleet_cli.commands.context import Context
 from fleet_cli.commands.deploy import deploy
 from fleet_cli.commands.lab import lab
 from fleet_cli.commands.new import new
+from fleet_cli.commands.nodes import list_nodes
+from fleet_cli.commands.plan import plan
 from fleet_cli.commands.publish import publish
 from fleet_cli.commands.reference import write_reference
 from fleet_cli.commands.run import run
@@ -35,7 +37,7 @@ def fleet(context: click.Context, directory: Path | None) -> None:
     context.obj = Context(directory)
 
 
-for command in (lab, new, update, build, publish, deploy, run, test, write_reference):
+for command in (lab, new, update, build, publish, list_nodes, plan, deploy, run, test, write_reference):
     fleet.add_command(command)
 
 

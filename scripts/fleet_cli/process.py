@@ -5,9 +5,10 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from fleet_cli.errors import CommandFailedError, FleetError
 
@@ -16,6 +17,7 @@ END_SECONDS = 5.0
 Result = subprocess.CompletedProcess[str]
 
 _running: set[subprocess.Popen[str]] = set()
+_beside: set[subprocess.Popen[str]] = set()
 _lock = threading.Lock()
 
 
@@ -84,13 +86,44 @@ def _follow(child: subprocess.Popen[str], stdin: str | None, on_line: Callable[[
     return "".join(lines), ""
 
 
+@contextmanager
+def started(argv: Sequence[str | Path], *, stderr: IO[str]) -> Iterator[subprocess.Popen[str]]:
+    """A program that goes on beside fleet and is talked to over its pipes; killed when the block is left.
+
+    It must be started by the thread that uses it: when that ends, so does the program.
+
+    Args:
+        argv: the program and its arguments; no shell is involved.
+        stderr: the file that gets its standard error.
+    """
+    child = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", *(str(part) for part in argv)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True, encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    with _lock:
+        _beside.add(child)
+    try:
+        yield child
+    finally:
+        with _lock:
+            _beside.discard(child)
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            with suppress(OSError):
+                if pipe:
+                    pipe.close()
+
+
 def end_all() -> None:
     """End every program that is still running, and wait for it a moment: fleet was interrupted."""
     with _lock:
-        children = list(_running)
+        children, beside = list(_running), list(_beside)
+    for child in beside:
+        child.kill()
     for child in children:
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
-    for child in children:
+    for child in [*beside, *children]:
         with suppress(subprocess.TimeoutExpired):
             child.wait(END_SECONDS)

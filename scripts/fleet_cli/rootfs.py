@@ -5,10 +5,12 @@ overlay on top, in namespaces of its own: nothing that a command does is kept, u
 """
 
 import shutil
+import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import IO
 
 from fleet_cli import base, kept, paths, process, steps
 from fleet_cli.errors import CommandFailedError
@@ -19,6 +21,9 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
               "python3-setuptools", "python3-venv", "python3-wheel"),
     # what checks Puppet code as the server would
     "toolbox": ("git", "hiera-eyaml", "puppet-lint", "r10k"),
+    # what octocatalog-diff needs, which a test and a benchmark compare `fleet plan` with; only Debian 12 has itself
+    "octocatalog-diff": ("git", "hiera-eyaml", "ruby-diffy", "ruby-hashdiff", "ruby-httparty", "ruby-parallel",
+                         "ruby-rugged"),
     # what documents and checks a Puppet module as it goes to others
     "module": ("metadata-json-lint", "puppet-strings"),
     # what checks the balancer's configuration
@@ -89,6 +94,31 @@ def run(
     Raises:
         CommandFailedError: `check` is set and the status is not 0.
     """
+    with _entered(layer, argv, binds, env, upper) as command:
+        result = process.run(command, stdin=stdin, check=False, on_line=on_line)
+    if check and result.returncode != 0:
+        raise CommandFailedError(list(argv), result.returncode, result.stderr or result.stdout)
+    return result
+
+
+@contextmanager
+def started(
+    layer: str, argv: Sequence[str], *, stderr: IO[str], binds: Mapping[Path, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A command in a copy of a layer that goes on beside fleet until the block is left; see process.started."""
+    with _entered(layer, argv, binds, None, None) as command, process.started(command, stderr=stderr) as child:
+        yield child
+
+
+@contextmanager
+def _entered(
+    layer: str,
+    argv: Sequence[str],
+    binds: Mapping[Path, str] | None,
+    env: Mapping[str, str] | None,
+    upper: Path | None,
+) -> Iterator[list[str]]:
+    """The command line that runs a command inside; what that needs is there until the block is left."""
     lower = f"{ensure_layer(layer)}:{paths.BASE}" if layer else str(base.ensure())
     mounts = [str(item) for pair in (binds or {}).items() for item in pair]
     clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root",
@@ -98,11 +128,7 @@ def run(
     with kept.scratch() as directory, nullcontext(upper) if upper else kept.scratch() as changes:
         for part in ("root", "work"):
             (directory / part).mkdir()
-        result = process.run(
-            ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER,
-             "enter", directory / "root", lower, changes, directory / "work", *mounts, "--", *inside],
-            stdin=stdin, check=False, on_line=on_line,
-        )  # fmt: skip
-    if check and result.returncode != 0:
-        raise CommandFailedError(list(argv), result.returncode, result.stderr or result.stdout)
-    return result
+        yield [
+            "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER,
+            "enter", str(directory / "root"), lower, str(changes), str(directory / "work"), *mounts, "--", *inside,
+        ]  # fmt: skip

@@ -108,9 +108,14 @@ def _files(repo: Path, tier: str) -> dict[str, str]:
     return {name: path.read_text(encoding="utf-8") for name, path in found.items() if may_declare(name, tier)}
 
 
+def declared_in(repo: Path, tier: str) -> Declared:
+    """Return the secrets that the services of a tier need, in a checkout; raises as declared does."""
+    return declared(_files(repo, tier))
+
+
 def generate(repo: Path, tier: str, public_key_pem: bytes) -> str:
     """Return the text of hieradata/secrets/TIER.yaml: a new random value for each needed secret, encrypted."""
-    return complete("", declared(_files(repo, tier)), tier, public_key_pem)
+    return complete("", declared_in(repo, tier), tier, public_key_pem)
 
 
 def complete(text: str, wanted: Declared, tier: str, public_key_pem: bytes) -> str:

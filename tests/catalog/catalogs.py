@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import kept, rootfs
+from fleet_cli import kept
+from fleet_cli.compiling import program
 
-ENVIRONMENTS = "/environments"
-EYAML_KEYS = "/etc/puppet/eyaml"
-COMPILER = Path(__file__).with_name("compile.rb")
 FACTS = Path(__file__).with_name("debian13.json")
 
 
@@ -94,43 +92,36 @@ class Catalog:
 def compile_nodes(nodes: Sequence[Node], repo: Path, keys: Path) -> list[Catalog]:
     """Compile the catalogs of all nodes in one Puppet process, in the nodes' order.
 
+    What a node exports, those after it collect, as if it had reached PuppetDB by then.
+
     Args:
         nodes: the nodes.
         repo: the control repository with its modules in vendor/.
         keys: the directory of the eyaml keys.
     """
     common_facts = json.loads(FACTS.read_text(encoding="utf-8"))
+    catalogs = []
+    exported: list[dict[str, Any]] = []
     with kept.scratch() as directory:
-        requests = []
-        for number, node in enumerate(nodes):
-            environment = f"node{number}"
-            _lay_out(directory / environment, repo, node.hiera)
-            host, _, domain = node.certname.partition(".")
-            names = {"hostname": host, "domain": domain, "fqdn": node.certname}
-            requests.append(
-                {
-                    "certname": node.certname,
-                    "extensions": _given({"pp_role": node.role, "pp_environment": node.tier}),
-                    "environment": f"{ENVIRONMENTS}/{environment}",
-                    "facts": {
-                        **common_facts,
-                        "networking": {**common_facts["networking"], **names},
-                        **node.facts,
-                    },
-                    "code": node.code,
-                }
-            )
-        result = rootfs.run(
-            "toolbox",
-            ["ruby", "/compile.rb"],
-            binds={COMPILER: "/compile.rb", directory: ENVIRONMENTS, repo: "/repo", keys: EYAML_KEYS},
-            stdin=json.dumps(requests),
-        )
-    return [Catalog(compiled) for compiled in json.loads(result.stdout)]
+        binds = {directory: program.ENVIRONMENTS, repo: "/repo", keys: program.EYAML_KEYS}
+        with program.started(binds, placeholders=False) as compiler:
+            for number, node in enumerate(nodes):
+                environment = f"node{number}" if node.hiera else "common"
+                if not (directory / environment).exists():
+                    _lay_out(directory / environment, repo, node.hiera)
+                compiler.export(str(len(exported)), exported)
+                answer = compiler.compile(_request(node, environment, common_facts, str(len(exported))))
+                exported += [{**one, "certname": node.certname} for one in answer.get("exported", ())]
+                catalogs.append(Catalog(answer))
+    return catalogs
 
 
-def _given(extensions: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in extensions.items() if value}
+def _request(node: Node, environment: str, common_facts: Mapping[str, Any], exports: str) -> program.Request:
+    host, _, domain = node.certname.partition(".")
+    names = {"hostname": host, "domain": domain, "fqdn": node.certname}
+    facts = {**common_facts, "networking": {**common_facts["networking"], **names}, **node.facts}
+    extensions = {"pp_role": node.role, "pp_environment": node.tier}
+    return program.Request(node.certname, extensions, environment, facts, node.code, exports)
 
 
 def _lay_out(environment: Path, repo: Path, hiera: Mapping[str, str]) -> None:

@@ -1,0 +1,24 @@
+"""`fleet nodes`: the list of machines, from what PuppetDB knows of their certificates."""
+
+import click
+
+from fleet_cli import inventory, puppetdb
+from fleet_cli.commands.context import Context
+from fleet_cli.planning import factsources
+
+_TRUSTED = "inventory[certname, trusted] {}"
+
+
+@click.command("nodes")
+@click.option("--puppetdb", "url", metavar="URL", help="The URL of a PuppetDB; the lab's, if not given.")
+@click.pass_obj
+def list_nodes(context: Context, url: str | None) -> None:
+    """Print nodes.yaml: the machines that PuppetDB knows, with the role and the tier in their certificates.
+
+    fleet plan and fleet validate read it. Machines without a role or a tier are left out, and named.
+    """
+    rows = factsources.ask(url, _TRUSTED) if url else puppetdb.query(context.lab, _TRUSTED)
+    found, without = inventory.of_trusted_facts(rows)
+    click.echo(inventory.render(found), nl=False)
+    for certname in without:
+        click.echo(f"fleet: {certname}: its certificate names no role or no tier: left out", err=True)

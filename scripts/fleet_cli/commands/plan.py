@@ -1,0 +1,119 @@
+"""`fleet plan`: what a change does to which node."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fleet_cli import host
+from fleet_cli.commands.context import Context
+from fleet_cli.deploying import ENVIRONMENT
+from fleet_cli.planning import (
+    factsources,
+    live,
+    planner,
+    rendering_html,
+    rendering_json,
+    rendering_markdown,
+    rendering_text,
+    side,
+)
+from fleet_cli.planning.plan import Failure, Plan
+from fleet_cli.planning.planner import Choice, Counting, Settings
+
+CHANGES = 2
+
+
+@click.command()
+@click.argument("base", required=False)
+@click.argument("head", required=False)
+@click.option("--nodes", multiple=True, metavar="NODE", help="Only this node; may be given several times.")
+@click.option("--roles", multiple=True, metavar="ROLE", help="Only nodes of this role; may be given several times.")
+@click.option(
+    "--tier", "tiers", multiple=True, metavar="TIER", help="Only nodes of this tier; may be given several times."
+)
+@click.option("--all", "always", is_flag=True, help="Compile every catalog, those too that can't be different.")
+@click.option("--puppetdb", metavar="URL", help="Where the facts come from: the URL of a PuppetDB, or `none` for the "
+              "fact sets of tests/catalog. Without it: the lab's PuppetDB if it stands.")  # fmt: skip
+@click.option("--forge", "forge_url", metavar="URL", help="Where the Puppetfile's modules come from, in the place of a "
+              "mirror of Debian's packages.")  # fmt: skip
+@click.option("--server", is_flag=True, help="BASE and HEAD are environments of the lab's Puppet server (production, "
+              "if not given), and the catalogs those that it compiles.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine to read.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a comment on a merge request.")
+@click.option(
+    "--html", "html", type=click.Path(path_type=Path, dir_okay=False), help="Write a single HTML file as well."
+)
+@click.pass_obj
+def plan(  # noqa: PLR0917 - click gives an argument for each option
+    context: Context,
+    base: str | None,
+    head: str | None,
+    nodes: tuple[str, ...],
+    roles: tuple[str, ...],
+    tiers: tuple[str, ...],
+    always: bool,
+    puppetdb: str | None,
+    forge_url: str | None,
+    server: bool,
+    as_json: bool,
+    as_markdown: bool,
+    html: Path | None,
+) -> None:
+    """Compile the catalogs of all nodes at BASE and at HEAD, and show what changes on which node.
+
+    BASE is, if not given, where what is checked out has left the production branch (production, main or master); HEAD,
+    the working tree with all that is not committed yet. Needs no Puppet server and no private key.
+
+    Exit status 0: nothing changes; 2: something changes; 1: an error.
+    """
+    if as_json and as_markdown:
+        raise click.UsageError("--json and --markdown exclude each other")
+    host.require_debian_root()
+    choice = Choice(nodes, roles, tiers)
+    if server:
+        found = live.make(context.lab, base or ENVIRONMENT, head or ENVIRONMENT, choice)
+    else:
+        facts = factsources.find(context.repo, puppetdb)
+        with _progress() as counting:
+            settings = Settings(choice, facts, forge_url, always=always, counting=counting)
+            found = planner.make(context.repo, base, head, settings)
+    _show(found, as_json, as_markdown)
+    if html:
+        html.write_text(rendering_html.page(found), encoding="utf-8")
+    sys.exit(_status(found))
+
+
+def _show(found: Plan, as_json: bool, as_markdown: bool) -> None:
+    if as_json:
+        click.echo(rendering_json.text(found))
+    elif as_markdown:
+        click.echo(rendering_markdown.text(found))
+    else:
+        rendering_text.show(found, Console(highlight=False))
+
+
+def _status(found: Plan) -> int:
+    if found.changes:
+        return CHANGES
+    return 1 if any(True for _ in found.of_kind(Failure)) else 0
+
+
+@contextmanager
+def _progress() -> Iterator[Counting]:
+    """A bar a side, on a terminal."""
+    if not sys.stderr.isatty():
+        yield planner.say_progress
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def counting(label: str) -> side.Progress:
+            task = bars.add_task(label)
+            return lambda done, total: bars.update(task, completed=done, total=total)
+
+        yield counting

@@ -1,0 +1,105 @@
+# frozen_string_literal: true
+
+# Compiles catalogs as a Puppet server would, one after the other, in one process that has loaded Puppet once:
+#
+#   ruby compiler.rb [--placeholders]
+#
+# It reads one JSON object a line, and answers each with one; programs.py is the other side of it.
+#
+#   {"exports": NAME, "resources": [...]}   what collectors are to find where a later request names NAME; no answer
+#   {"certname": ..., "extensions": {"pp_role": ..., "pp_environment": ...}, "environment": DIRECTORY, "facts": {...},
+#    "code": Puppet code in the place of manifests/site.pp, if given, "exports": NAME, if any}
+#       {"version": ..., "resources": [...], "edges": [[container, contained], ...], "exported": [...], "inputs": {...}}
+#       or {"error": MESSAGE, "inputs": {...}}; the latter also for a catalog that compiles, and that no agent could apply
+#
+# --placeholders: no private key is needed, since a value that eyaml has encrypted stands as a name made from its ciphertext.
+require 'json'
+require 'puppet'
+require 'tmpdir'
+require_relative 'applicable'
+require_relative 'environments'
+require_relative 'exported'
+require_relative 'inputs'
+require_relative 'parsed_templates'
+require_relative 'placeholders' if ARGV.include?('--placeholders')
+
+# One request for a catalog.
+class Compilation
+  def initialize(certname:, environment:, facts:, extensions: {}, code: nil, exports: nil)
+    @certname = certname
+    @directory = environment
+    @environments, @environment = LoadedEnvironment.of(environment, code)
+    @facts = facts.merge('clientcert' => certname, 'clientversion' => Puppet.version) # an agent adds these two itself
+    @trusted = Puppet::Context::TrustedInformation.new('remote', certname, extensions)
+    Puppet::Resource::Exported.choose(exports, certname)
+  end
+
+  def answer
+    Inputs.of(@directory) do
+      context = { environments: @environments, trusted_information: @trusted, rich_data: true,
+                  current_environment: @environment, lookup_key_recorder: Inputs }
+      Puppet.override(context) { catalog }
+    end
+  # Not only StandardError: code of a module may fail to load, recurse without end or eat the memory.
+  rescue StandardError, ScriptError, SystemStackError, NoMemoryError => e
+    { 'error' => e.is_a?(Puppet::Error) ? e.message : "#{e.class}: #{e.message}", 'inputs' => Inputs.to_h }
+  end
+
+  private
+
+  def catalog
+    node = Puppet::Node.new(@certname, environment: @environment)
+    node.fact_merge(Puppet::Node::Facts.new(@certname, @facts))
+    node.add_server_facts('serverversion' => Puppet.version, 'servername' => 'test', 'serverip' => '127.0.0.1')
+    node.trusted_data = @trusted.to_h
+    compiled = Puppet::Parser::Compiler.compile(node)
+    exported = compiled.resources.select(&:exported).map { |resource| resource.to_data_hash.except('file', 'line') }
+    catalog = compiled.filter(&:virtual?)
+    # The wire format: what an agent and PuppetDB get.
+    data = catalog.to_data_hash
+    Applicable.check(catalog, data['resources'], @environment)
+    edges = data['edges'].map { |edge| [edge['source'], edge['target']] }
+    { 'version' => data['version'].to_s, 'resources' => data['resources'], 'edges' => edges, 'exported' => exported,
+      'inputs' => Inputs.to_h }
+  end
+end
+
+def set_up(directory)
+  Puppet.initialize_settings(['--confdir', directory, '--vardir', directory])
+  Puppet.settings.preferred_run_mode = :server
+  Puppet[:strict] = :error
+  Puppet[:strict_variables] = true
+  Puppet[:storeconfigs] = true
+  # An environment does not change: what it does not have, it will not have for the next node either.
+  Puppet[:ignoremissingtypes] = true
+  Puppet::Resource.indirection.terminus_class = :exported
+  # Nothing but what the environment brings: a module that happens to be installed here may be missing on the server.
+  Puppet[:basemodulepath] = ''
+  Puppet::Util::Log.level = :warning
+  Puppet::Util::Log.newdestination(:console)
+end
+
+# Between catalogs, little that is alive has to be looked through; while one is made, much.
+def collect_garbage
+  GC.enable
+  @collections = @collections.to_i + 1
+  GC.start(full_mark: (@collections % 40).zero?)
+  GC.disable
+end
+
+answers = $stdout.dup
+# Whatever else prints, the answers stay readable.
+$stdout.reopen($stderr)
+Dir.mktmpdir do |directory|
+  set_up(directory)
+  $stdin.each_line do |line|
+    request = JSON.parse(line)
+    if request.key?('resources')
+      Puppet::Resource::Exported.define(request['exports'], request['resources'])
+    else
+      answers.puts(JSON.generate(Compilation.new(**request.transform_keys(&:to_sym)).answer))
+      answers.flush
+      collect_garbage
+    end
+  end
+end

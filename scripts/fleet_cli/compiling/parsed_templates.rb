@@ -1,0 +1,18 @@
+# frozen_string_literal: true
+
+require 'puppet'
+require 'puppet/pops'
+
+# Templates are parsed once, as manifests are: Puppet parses one each time that it is rendered, which takes longer than that.
+module ParsedTemplates
+  class << self
+    def all
+      @all ||= {}
+    end
+  end
+
+  def parse_file(file)
+    ParsedTemplates.all[file] ||= super
+  end
+end
+Puppet::Pops::Parser::EvaluatingParser::EvaluatingEppParser.prepend(ParsedTemplates)

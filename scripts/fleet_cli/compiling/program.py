@@ -1,0 +1,130 @@
+"""One compiler: a Ruby process that has loaded Puppet, in a Debian 13 of its own, and is asked over its pipes."""
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+from fleet_cli import rootfs
+from fleet_cli.errors import FleetError
+
+SOURCE = Path(__file__).parent
+ENVIRONMENTS = "/environments"
+"""Where the compiler has its environments."""
+EYAML_KEYS = "/etc/puppet/eyaml"
+SECONDS = 120.0
+"""What one catalog may take; one of 50 services takes two."""
+MEMORY_KIB = 3 * 2**20
+"""Address space of a compiler: what loads more than that is no data of a fleet."""
+
+Answer = dict[str, Any]
+"""A catalog as compiler.rb describes it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a catalog is compiled for.
+
+    Attributes:
+        certname: the name in the node's certificate.
+        extensions: the trusted extensions in it.
+        environment: the name of a directory in the compiler's environments.
+        facts: what the node says of itself.
+        code: Puppet code in the place of manifests/site.pp.
+        exports: the name of the set of exported resources that collectors find; none if empty.
+    """
+
+    certname: str
+    extensions: Mapping[str, str]
+    environment: str
+    facts: Mapping[str, Any] = field(repr=False)
+    code: str = ""
+    exports: str = ""
+
+
+class CompilerDiedError(FleetError):
+    """The process ended, or did not answer in time, while it compiled; says for whom, and why."""
+
+
+class Compiler:
+    """Talks to one process; from one thread."""
+
+    def __init__(self, child: Popen[str], errors: Path, seconds: float) -> None:
+        self._child = child
+        self._errors = errors
+        self._seconds = seconds
+        self._exports = ""
+
+    def export(self, name: str, resources: Sequence[Mapping[str, Any]]) -> None:
+        """Define a set of exported resources: each as Puppet serializes it, with the `certname` it came from."""
+        if name != self._exports:
+            self._send({"exports": name, "resources": resources}, f"{len(resources)} exported resources")
+            self._exports = name
+
+    def compile(self, request: Request) -> Answer:
+        """Compile one catalog.
+
+        Raises:
+            CompilerDiedError: the process is gone, or was ended because it did not answer in time.
+        """
+        message = {
+            "certname": request.certname,
+            "extensions": {name: value for name, value in request.extensions.items() if value},
+            "environment": f"{ENVIRONMENTS}/{request.environment}",
+            "facts": request.facts,
+            **({"code": request.code} if request.code else {}),
+            **({"exports": request.exports} if request.exports else {}),
+        }
+        watch = threading.Timer(self._seconds, self._child.kill)
+        watch.start()
+        try:
+            self._send(message, request.certname)
+            assert self._child.stdout is not None  # noqa: S101 - a pipe, as process.started opens it
+            line = self._child.stdout.readline()
+        finally:
+            watch.cancel()
+        if not line:
+            raise self._died(request.certname)
+        answer: Answer = json.loads(line)
+        if "error" in answer:
+            # The same mistake has the same words on every node.
+            plain = answer["error"].replace(f"{ENVIRONMENTS}/{request.environment}/", "")
+            answer["error"] = plain.removesuffix(f" on node {request.certname}")
+        return answer
+
+    def _send(self, message: Mapping[str, Any], what: str) -> None:
+        assert self._child.stdin is not None  # noqa: S101 - a pipe, as process.started opens it
+        try:
+            self._child.stdin.write(json.dumps(message) + "\n")
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            raise self._died(what) from None
+
+    def _died(self, what: str) -> CompilerDiedError:
+        words = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-40:]
+        why = f"the compiler ended after {self._seconds:.0f} s at most, or out of {MEMORY_KIB // 2**20} GiB of memory"
+        return CompilerDiedError(
+            "\n    ".join([f"{what}: {why}: is a file of Hiera too large, or code without end?", *words])
+        )
+
+
+@contextmanager
+def started(binds: Mapping[Path, str], *, placeholders: bool, seconds: float = SECONDS) -> Iterator[Compiler]:
+    """A compiler, ended when the block is left.
+
+    Args:
+        binds: directories of this machine and where they are inside: above all what is in ENVIRONMENTS.
+        placeholders: whether encrypted values stand as names made from their ciphertext, so that no key is needed.
+        seconds: what one catalog may take.
+    """
+    options = ["--placeholders"] if placeholders else []
+    limited = ["sh", "-c", f'ulimit -v {MEMORY_KIB}; exec "$@"', "sh"]
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8") as errors:
+        argv = [*limited, "ruby", "/compiling/compiler.rb", *options]
+        with rootfs.started("toolbox", argv, stderr=errors, binds={SOURCE: "/compiling", **binds}) as child:
+            yield Compiler(child, Path(errors.name), seconds)

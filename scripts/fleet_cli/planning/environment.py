@@ -1,0 +1,187 @@
+"""A state of the control repository as a Puppet environment that the compiler can use, and what is in it."""
+
+import fnmatch
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from fleet_cli import inventory, kept, paths
+from fleet_cli.inventory import Machine
+from fleet_cli.planning import gittrees, modules, secrets_unknown, unreadable
+from fleet_cli.planning.gittrees import GitTree
+
+ENVIRONMENTS = paths.STATE / "plan/environments"
+CODE = (
+    "Puppetfile", "data", "environment.conf", "functions", "hiera.yaml", "hieradata", "lab.yaml", "lib", "manifests",
+    "modules", "nodes.yaml", "scripts/config_version", "site", "tests/catalog", "types",
+)  # fmt: skip
+"""What a plan reads of a control repository."""
+NOT_PUPPETS = ("lab.yaml", "nodes.yaml", "tests/*", "Puppetfile", "*/spec/*", "*/examples/*")
+KEPT = 30
+ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A state of the control repository, laid out for the compiler.
+
+    Attributes:
+        label: what a user calls it.
+        name: the directory below ENVIRONMENTS: the same for the same code.
+        files: a digest of each file, by path; those of fetched modules too.
+        fetched: the Puppetfile's modules.
+        machines: the machines that this state of the repository knows.
+        notes: what stands in for something that the repository does not have.
+        refused: files that no compiler should read, and why.
+        memory: what others have worked out of it.
+    """
+
+    label: str
+    name: str
+    files: Mapping[str, str]
+    fetched: modules.Modules | None
+    machines: tuple[Machine, ...]
+    notes: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    memory: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def directory(self) -> Path:
+        """The directory on this machine; fetched modules are not in it."""
+        return ENVIRONMENTS / self.name
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file of it."""
+        own = self.directory / path
+        if not own.is_file() and self.fetched and path in self.fetched.files:
+            own = self.fetched.directory / path
+        return own.read_bytes()
+
+    def digest(self, path: str) -> str:
+        """Return the digest of a file, another word if there is none."""
+        return self.files.get(path) or ("directory" if path in self.directories else ABSENT)
+
+    @cached_property
+    def directories(self) -> set[str]:
+        """The paths of all directories."""
+        return {str(parent) for name in self.files for parent in PurePosixPath(name).parents}
+
+    @cached_property
+    def names(self) -> list[str]:
+        """All paths, in order."""
+        return sorted(self.files)
+
+    def below(self, directory: str) -> list[str]:
+        """Return the paths of the files below a directory, in order."""
+        prefix = directory.rstrip("/") + "/"
+        return [name for name in self.names if name.startswith(prefix)]
+
+    def matching(self, pattern: str) -> list[str]:
+        """Return the paths that a glob of Hiera matches, in order; `*` stays within a directory, as Ruby has it."""
+        expression = re.compile(_as_expression(pattern))
+        return [name for name in self.names if expression.fullmatch(name)]
+
+    @cached_property
+    def modulepath(self) -> tuple[str, ...]:
+        """The directories that have modules."""
+        return _modulepath(self.read("environment.conf") if "environment.conf" in self.files else b"")
+
+    @cached_property
+    def modules(self) -> Mapping[str, str]:
+        """The directory of each module, by its name."""
+        found: dict[str, str] = {}
+        for directory in self.modulepath:
+            for name in {path.split("/")[directory.count("/") + 1] for path in self.below(directory)}:
+                found.setdefault(name, f"{directory}/{name}")
+        return found
+
+
+def _as_expression(pattern: str) -> str:
+    return "".join({"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(part) or _literal(part)
+                   for part in re.findall(r"\*\*/|\*|\?|\{[^}]*\}|[^*?{]+|\{", pattern))  # fmt: skip
+
+
+def _literal(part: str) -> str:
+    if part.startswith("{") and part.endswith("}"):
+        return "(?:" + "|".join(_as_expression(choice) for choice in part[1:-1].split(",")) + ")"
+    return re.escape(part)
+
+
+def _modulepath(conf: bytes) -> tuple[str, ...]:
+    """The directories of a modulepath that are the environment's own; what the server adds is not known here."""
+    for line in conf.decode("utf-8", "replace").splitlines():
+        key, _, value = line.partition("=")
+        if key.strip() == "modulepath":
+            return tuple(part for part in value.strip().split(":") if part and not part.startswith(("$", "/")))
+    return ("modules",)
+
+
+@contextmanager
+def of_commit(repo: Path, ref: str, forge_url: str | None, label: str = "") -> Iterator[Environment]:
+    """The environment of a commit; `label` if a user calls it something else than `ref`.
+
+    Raises:
+        FleetError: no such commit; a submodule is missing; the list of machines is wrong; modules can't be fetched.
+    """
+    commit = gittrees.commit_of(repo, ref)
+    label = label or (commit[:10] if commit.startswith(ref) else f"{ref} ({commit[:10]})")
+    yield _lay_out(gittrees.of_commit(repo, label, commit, CODE), forge_url)
+
+
+@contextmanager
+def of_working_tree(repo: Path, forge_url: str | None) -> Iterator[Environment]:
+    """The environment of what is checked out, with what is not committed. Raises as of_commit does."""
+    with gittrees.of_working_tree(repo, CODE) as tree:
+        yield _lay_out(tree, forge_url)
+
+
+def _lay_out(tree: GitTree, forge_url: str | None) -> Environment:
+    with kept.scratch() as scratch:
+        extra = [name for name in ("Puppetfile", "nodes.yaml", "lab.yaml") if name in tree.blobs]
+        tree.write(extra, scratch)
+        machines = tuple(inventory.machines(scratch))
+        puppetfile = scratch / "Puppetfile"
+        fetched = modules.fetch(puppetfile.read_bytes(), forge_url) if puppetfile.exists() else None
+    code = [name for name in sorted(tree.blobs) if not any(fnmatch.fnmatch(name, other) for other in NOT_PUPPETS)]
+    tiers = sorted({machine.tier for machine in machines})
+    digests = {name: tree.blobs[name].digest for name in code}
+    name = _digest(digests, fetched.name if fetched else "", tiers)
+    directory = ENVIRONMENTS / name
+
+    def fill(new: Path) -> None:
+        tree.write(code, new)
+        secrets_unknown.write(new, tiers)
+        unreadable.replace(new)
+        if fetched:
+            modules.link(fetched, new)
+
+    if kept.made_from(directory) != name:
+        kept.make(directory, name, fill)
+        _forget_old()
+    stand_ins = secrets_unknown.written(directory, tiers)
+    files = {**(fetched.files if fetched else {}), **digests, **stand_ins}
+    return Environment(
+        tree.name,
+        name,
+        files,
+        fetched,
+        machines,
+        tuple(secrets_unknown.notes(stand_ins)),
+        unreadable.replaced(directory),
+    )
+
+
+def _digest(files: Mapping[str, str], fetched: str, tiers: list[str]) -> str:
+    parts = [fetched, *tiers, *(f"{name}\0{digest}" for name, digest in sorted(files.items()))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+
+def _forget_old() -> None:
+    stamps = sorted(ENVIRONMENTS.glob("*.json"), key=lambda stamp: stamp.stat().st_mtime, reverse=True)
+    for stamp in stamps[KEPT:]:
+        kept.forget(stamp.with_suffix(""))

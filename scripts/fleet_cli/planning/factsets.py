@@ -1,0 +1,71 @@
+"""What nodes say of themselves: from PuppetDB where it can be asked, otherwise from the fact sets of tests/catalog."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fleet_cli import labfile
+from fleet_cli.errors import FleetError
+from fleet_cli.inventory import Machine
+
+DIRECTORY = Path("tests/catalog")
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FactSets:
+    """The facts of nodes.
+
+    Attributes:
+        live: those that PuppetDB has, by certname.
+        repo: where the fact sets of the others are.
+        addresses: of the lab's boxes, by certname.
+    """
+
+    live: Mapping[str, Facts]
+    repo: Path
+    addresses: Mapping[str, str]
+
+    def of(self, machine: Machine) -> Facts:
+        """Return the facts of a machine.
+
+        Raises:
+            FleetError: there are none.
+        """
+        if machine.certname in self.live:
+            return self.live[machine.certname]
+        base = self._set(machine)
+        host, _, domain = machine.certname.partition(".")
+        networking = {**base.get("networking", {}), "hostname": host, "domain": domain, "fqdn": machine.certname}
+        if machine.certname in self.addresses:
+            networking["ip"] = self.addresses[machine.certname]
+        return {**base, "networking": networking}
+
+    def _set(self, machine: Machine) -> dict[str, Any]:
+        names = (f"facts/{machine.certname}.json", f"facts/{machine.role}.json", "debian13.json")
+        for file in (self.repo / DIRECTORY / name for name in names):
+            if file.exists():
+                try:
+                    return dict(json.loads(file.read_text(encoding="utf-8")))
+                except ValueError as error:
+                    raise FleetError(f"{file}: no fact set, a JSON object: {error}") from None
+        raise FleetError(
+            f"{machine.certname}: no facts: PuppetDB was not asked or does not know it, and there is none of"
+            f" {', '.join(str(DIRECTORY / name) for name in names)}"
+        )
+
+    def notes(self, machines: Sequence[Machine]) -> list[str]:
+        """Say of which machines the facts are made up."""
+        without = [machine.certname for machine in machines if machine.certname not in self.live]
+        if not without:
+            return []
+        who = "all nodes" if len(without) == len(machines) else f"{len(without)} nodes ({', '.join(without[:3])}, …)"
+        return [f"{who}: facts of {DIRECTORY}, not of PuppetDB"]
+
+
+def addresses(repo: Path) -> dict[str, str]:
+    """Return the address of each box of the lab, by certname; none where there is no lab.yaml."""
+    file = repo / "lab.yaml"
+    return {box.certname: box.address for box in labfile.load(file).boxes} if file.exists() else {}

@@ -1,0 +1,176 @@
+"""States of a repository, as git trees: of a commit, or of the working tree with what is not committed yet."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet_cli import kept, process
+from fleet_cli.errors import CommandFailedError, FleetError
+
+PRODUCTION_BRANCHES = ("production", "main", "master")
+SUBMODULE = "160000"
+WORKING_TREE = "working tree"
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A file of a tree: the digest of its content, its git mode, and the repository that has it."""
+
+    digest: str
+    mode: str
+    repo: Path
+
+
+@dataclass(frozen=True)
+class GitTree:
+    """A state of a repository.
+
+    Attributes:
+        name: what a user calls it.
+        tree: the id of the git tree.
+        blobs: its files by path, those of submodules too.
+        env: how git is told of objects that are in no repository.
+    """
+
+    name: str
+    tree: str
+    blobs: Mapping[str, Blob]
+    env: Mapping[str, str]
+
+    def write(self, names: Sequence[str], target: Path) -> None:
+        """Write files of it below a directory, as a checkout would."""
+        entries: dict[Path, list[str]] = {}
+        for name in names:
+            blob = self.blobs[name]
+            entries.setdefault(blob.repo, []).append(f"{blob.mode} {blob.digest}\t{name}\0")
+        for repo, lines in entries.items():
+            with _index(repo, None) as index:
+                env = {**self.env, **index}
+                git(repo, "update-index", "-z", "--index-info", stdin="".join(lines), env=env)
+                git(repo, "checkout-index", "--all", "--force", f"--prefix={target}/", env=env)
+
+
+def git(repo: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
+    """Run git in a repository; return what it printed.
+
+    Raises:
+        CommandFailedError: it failed.
+    """
+    return process.run(["git", "-C", repo, *arguments], env=env, stdin=stdin).stdout
+
+
+def commit_of(repo: Path, ref: str) -> str:
+    """Return the commit that a branch, tag or commit id names.
+
+    Raises:
+        FleetError: there is none, or this is no git repository.
+    """
+    try:
+        return git(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").strip()
+    except CommandFailedError as error:
+        if "not a git repository" in error.output or "dubious ownership" in error.output:
+            raise FleetError(f"{repo}: {error.output.strip()}") from None
+        branches = git(repo, "branch", "--all", "--format=%(refname:short)").split()
+        raise FleetError(
+            f"{ref!r} names no commit of {repo}: it has the branches {', '.join(branches[:20]) or '(none)'}"
+        ) from None
+
+
+def merge_base(repo: Path) -> tuple[str, str]:
+    """Return where what is checked out has left the production branch: a name for it, and the commit.
+
+    Raises:
+        FleetError: there is no branch that could be it, or it has nothing in common with what is checked out.
+    """
+    commit_of(repo, "HEAD")
+    for branch in (name for short in PRODUCTION_BRANCHES for name in (short, f"origin/{short}")):
+        try:
+            tip = commit_of(repo, branch)
+        except FleetError:
+            continue
+        try:
+            return branch, git(repo, "merge-base", tip, "HEAD").strip()
+        except CommandFailedError:
+            raise FleetError(f"{branch} and what is checked out have no common commit: name a BASE") from None
+    raise FleetError(f"{repo}: no branch is called {', '.join(PRODUCTION_BRANCHES)}: name a BASE to compare with")
+
+
+def of_commit(repo: Path, name: str, commit: str, paths: Sequence[str]) -> GitTree:
+    """The state of a commit; of its files those below `paths`."""
+    tree = git(repo, "rev-parse", f"{commit}^{{tree}}").strip()
+    return GitTree(name, tree, dict(_blobs(repo, tree, paths, {}, committed=True)), {})
+
+
+@contextmanager
+def of_working_tree(repo: Path, paths: Sequence[str]) -> Iterator[GitTree]:
+    """The state of what is checked out, with what is changed or new and not ignored; of its files those below `paths`.
+
+    Nothing is added to the repository: what git writes for this is gone when the block is left.
+    """
+    commit_of(repo, "HEAD")
+    with kept.scratch() as objects:
+        env = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": _object_directories(repo)}
+        tree = _tree_of_files(repo, paths, env)
+        yield GitTree(WORKING_TREE, tree, dict(_blobs(repo, tree, paths, env, committed=False)), env)
+
+
+def _object_directories(repo: Path) -> str:
+    """Where the objects of a repository and of its submodules are."""
+    own = [Path(git(repo, "rev-parse", "--path-format=absolute", "--git-path", "objects").strip())]
+    modules = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-path", "modules").strip())
+    return os.pathsep.join(map(str, [*own, *modules.glob("**/objects")]))
+
+
+def _tree_of_files(repo: Path, paths: Sequence[str], env: Mapping[str, str]) -> str:
+    with _index(repo, "index") as index:
+        env = {**env, **index}
+        present = [path for path in paths if (repo / path).exists()]
+        gone = [path for path in paths if path not in present]
+        if present:
+            git(repo, "add", "--all", "--", *present, env=env)
+        if gone:
+            git(repo, "rm", "-r", "--cached", "--quiet", "--ignore-unmatch", "--force", "--", *gone, env=env)
+        return git(repo, "write-tree", env=env).strip()
+
+
+@contextmanager
+def _index(repo: Path, start: str | None) -> Iterator[dict[str, str]]:
+    """An index of its own, empty or a copy of the repository's, so that the user's stays as it is."""
+    with kept.scratch() as directory:
+        file = directory / "index"
+        if start:
+            own = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-path", start).strip())
+            if own.exists():
+                shutil.copy2(own, file)
+        yield {"GIT_INDEX_FILE": str(file)}
+
+
+def _blobs(
+    repo: Path, tree: str, paths: Sequence[str], env: Mapping[str, str], *, committed: bool, below: str = ""
+) -> Iterator[tuple[str, Blob]]:
+    listing = git(repo, "ls-tree", "-r", "-z", "--full-tree", tree, "--", *paths, env=env)
+    for entry in listing.split("\0"):
+        if not entry:
+            continue
+        attributes, name = entry.split("\t", 1)
+        mode, _, digest = attributes.split(" ")
+        if mode != SUBMODULE:
+            yield below + name, Blob(digest, mode, repo)
+            continue
+        module = repo / name
+        if not (module / ".git").exists():
+            raise FleetError(f"{below}{name}: the submodule is missing: `git -C {repo} submodule update --init {name}`")
+        try:
+            part = (
+                git(module, "rev-parse", "--verify", "--quiet", f"{digest}^{{tree}}").strip()
+                if committed
+                else _tree_of_files(module, ["."], env)
+            )
+        except CommandFailedError:
+            raise FleetError(
+                f"{below}{name}: the submodule lacks the commit {digest[:10]}: `git -C {module} fetch`"
+            ) from None
+        yield from _blobs(module, part, [], env, committed=committed, below=f"{below}{name}/")

@@ -1,0 +1,87 @@
+"""Catalogs from the lab's Puppet server, of two environments as they are deployed there: what agents would get now.
+
+The server takes facts and trusted facts from PuppetDB, stores nothing, and answers to its own certificate only.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fleet_cli import ssh
+from fleet_cli.errors import CommandFailedError, FleetError
+from fleet_cli.inventory import Machine
+from fleet_cli.labfile import Lab
+from fleet_cli.planning import plan
+from fleet_cli.planning.catalog import Catalog
+from fleet_cli.planning.contents import Contents
+from fleet_cli.planning.plan import Failure, Item, Plan
+from fleet_cli.planning.planner import Choice
+from fleet_cli.planning.unused import Unused
+
+_SSL = "/var/lib/puppet/ssl"
+SECONDS = 120
+NOTE = "catalogs of the Puppet server, facts of PuppetDB; files that are copied from modules are not compared"
+
+
+def make(lab: Lab, base: str, head: str, choice: Choice) -> Plan:
+    """Compare two environments of the lab's Puppet server.
+
+    Raises:
+        FleetError: the server does not answer, or refuses; no such machine.
+    """
+    machines = {Machine(box.certname, box.role, box.tier) for box in (lab.server, *lab.nodes)}
+    choice.check(machines)
+    boxes = sorted(machine for machine in machines if choice(machine))
+    found: dict[str, list[Item]] = {}
+    for box in boxes:
+        items = _compare(*(catalog(lab, box.certname, environment) for environment in (base, head)))
+        if items:
+            found[box.certname] = items
+    return Plan(base, head, len(boxes), 2 * len(boxes), plan.grouped(found), Unused(), (NOTE,))
+
+
+def _compare(old: Catalog | str, new: Catalog | str) -> list[Item]:
+    if isinstance(old, Catalog) and isinstance(new, Catalog):
+        return plan.differences(old, new, Contents(old, None), Contents(new, None))
+    side = "both" if isinstance(old, str) and isinstance(new, str) else "head" if isinstance(new, str) else "base"
+    return [Failure(side, new if isinstance(new, str) else str(old))]
+
+
+def catalog(lab: Lab, certname: str, environment: str) -> Catalog | str:
+    """Return the catalog of a node in an environment; the server's message where it has none.
+
+    Raises:
+        FleetError: the server does not answer, or refuses the question.
+    """
+    server = lab.server.certname
+    question = {
+        "certname": certname,
+        "environment": environment,
+        "persistence": {"facts": False, "catalog": False},
+        "options": {"prefer_requested_environment": True},
+    }
+    try:
+        answer = ssh.run(
+            lab.server,
+            ["curl", "--silent", "--show-error", "--max-time", str(SECONDS), "--write-out", "\n%{http_code}",
+             "--json", "@-", "--cacert", f"{_SSL}/certs/ca.pem", "--cert", f"{_SSL}/certs/{server}.pem",
+             "--key", f"{_SSL}/private_keys/{server}.pem", f"https://{server}:8140/puppet/v4/catalog"],
+            stdin=json.dumps(question),
+        ).stdout  # fmt: skip
+    except CommandFailedError as error:
+        raise FleetError(f"{server}: the Puppet server does not answer: {error.output.strip()}") from None
+    text, _, status = answer.rpartition("\n")
+    return _read(text, status, f"{server}: catalog of {certname} in {environment}")
+
+
+def _read(text: str, status: str, what: str) -> Catalog | str:
+    try:
+        data: Any = json.loads(text)
+    except ValueError:
+        data = text
+    if status == "200" and isinstance(data, Mapping) and "catalog" in data:
+        return Catalog(data["catalog"], what)
+    message = str(data.get("message", data)) if isinstance(data, Mapping) else str(data)
+    if status == "500":
+        return message
+    raise FleetError(f"{what}: status {status}: {message.strip()[:500]}")

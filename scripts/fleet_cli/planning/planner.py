@@ -1,0 +1,156 @@
+"""From two states of the control repository to a plan."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet_cli import steps
+from fleet_cli.compiling import pool, program
+from fleet_cli.errors import FleetError
+from fleet_cli.inventory import Machine
+from fleet_cli.planning import environment, gittrees, inputs, modules, plan, store, unused
+from fleet_cli.planning.environment import Environment
+from fleet_cli.planning.factsets import FactSets
+from fleet_cli.planning.plan import Plan
+from fleet_cli.planning.side import Catalogs, Progress, Side
+from fleet_cli.planning.store import Store
+
+Counting = Callable[[str], Progress]
+"""Given the name of a side, says where its progress goes."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which nodes a plan is about; all, where nothing is said.
+
+    Attributes:
+        nodes: certnames, or the part of them before the first dot.
+        roles, tiers: one of which a machine has to have.
+    """
+
+    nodes: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+
+    def __call__(self, machine: Machine) -> bool:
+        """Whether a machine is meant."""
+        return (
+            (not self.nodes or bool({machine.certname, machine.certname.partition(".")[0]} & {*self.nodes}))
+            and (not self.roles or machine.role in self.roles)
+            and (not self.tiers or machine.tier in self.tiers)
+        )
+
+    @property
+    def everything(self) -> bool:
+        """Whether all nodes are meant."""
+        return not (self.nodes or self.roles or self.tiers)
+
+    def check(self, machines: set[Machine]) -> None:
+        """Refuse a choice that no machine fits.
+
+        Raises:
+            FleetError: it says what there is.
+        """
+        for what, wanted, there in (
+            ("node", self.nodes, {name for one in machines for name in (one.certname, one.certname.partition(".")[0])}),
+            ("role", self.roles, {one.role for one in machines}),
+            ("tier", self.tiers, {one.tier for one in machines}),
+        ):
+            for name in wanted:
+                if name not in there:
+                    known = sorted({one.certname for one in machines} if what == "node" else there)
+                    raise FleetError(f"no machine has the {what} {name!r}; there are: {', '.join(known[:20])}")
+        if not any(self(machine) for machine in machines):
+            raise FleetError("no machine fits all of --nodes, --roles and --tier")
+
+
+def say_progress(label: str) -> Progress:
+    """Progress where there is no terminal: nothing, but for what takes long."""
+
+    def progress(done: int, total: int) -> None:
+        if total >= 50 and done and done % (total // 4) == 0:
+            steps.say(f"{label}: {done} of {total} catalogs")
+
+    return progress
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to make a plan.
+
+    Attributes:
+        choice: the nodes.
+        facts: what they say of themselves.
+        forge_url: where the Puppetfile's modules come from; the mirror of Debian's packages, if not given.
+        always: compile everything, even what can't be different.
+        counting: where progress goes.
+        catalogs: the file that keeps catalogs for later plans.
+    """
+
+    choice: Choice
+    facts: FactSets
+    forge_url: str | None = None
+    always: bool = False
+    counting: Counting = say_progress
+    catalogs: Path = store.FILE
+
+
+def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> Plan:
+    """Compare two states of a control repository.
+
+    Args:
+        repo: where it is checked out.
+        base, head: branches, tags or commits; see `fleet plan --help` for what is taken without them.
+        settings: how.
+
+    Raises:
+        FleetError: a state can't be laid out, or compiled at all. Errors in single catalogs are part of the plan.
+    """
+    with _environments(repo, base, head, settings.forge_url) as (before, after):
+        settings.choice.check({*before.machines, *after.machines})
+        with store.opened(settings.catalogs) as catalogs:
+            first, second = _compiled(before, after, catalogs, settings)
+            return Plan(
+                before.label,
+                after.label,
+                len({*first.catalogs, *second.catalogs}),
+                first.compiled + second.compiled,
+                plan.grouped(plan.compare(first, second, catalogs)),
+                unused.find(first, second) if settings.choice.everything else unused.Unused(),
+                tuple(_notes(first, second, settings.facts)),
+            )
+
+
+@contextmanager
+def _environments(
+    repo: Path, base: str | None, head: str | None, forge_url: str | None
+) -> Iterator[tuple[Environment, Environment]]:
+    if base is None:
+        branch, commit = gittrees.merge_base(repo)
+        first = environment.of_commit(repo, commit, forge_url, f"{branch} ({commit[:10]})")
+    else:
+        first = environment.of_commit(repo, base, forge_url)
+    second = environment.of_commit(repo, head, forge_url) if head else environment.of_working_tree(repo, forge_url)
+    with first as before, second as after:
+        yield before, after
+
+
+def _compiled(before: Environment, after: Environment, catalogs: Store, settings: Settings) -> Iterator[Side]:
+    """Both sides, by the same compilers unless the Ruby of modules differs: a process can't unload that."""
+    binds = {environment.ENVIRONMENTS: program.ENVIRONMENTS, modules.FETCHED: modules.INSIDE}
+    parts = [[before, after]] if inputs.plugins(before) == inputs.plugins(after) else [[before], [after]]
+    for part in parts:
+        with pool.opened(binds, placeholders=True) as compilers:
+            compiling = Catalogs(catalogs, compilers, settings.facts, always=settings.always)
+            for one in part:
+                yield compiling.of(one, settings.choice, settings.counting(one.label))
+
+
+def _notes(base: Side, head: Side, facts: FactSets) -> Iterator[str]:
+    yield from dict.fromkeys([*base.environment.notes, *head.environment.notes])
+    yield from facts.notes([machine for machine in head.environment.machines if machine.certname in head.catalogs])
+    before, after = base.environment, head.environment
+    changed = sorted(path for path, _ in {*before.files.items()} ^ {*after.files.items()} if "/lib/facter/" in path)
+    if changed:
+        yield f"{', '.join(dict.fromkeys(changed))}: what these facts become is not known before an agent has run"

@@ -1,0 +1,61 @@
+"""Placeholders for secrets that the repository does not have.
+
+A control repository may leave hieradata/secrets/ to its server (this one does: see README, "Secrets"). Without it no
+catalog would compile, so a tier that has no file there gets one in which each secret that services declare has its own
+name as its value. A tier that has a file gets nothing: what is missing there is missing in production, too.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from fleet_cli import secrets
+from fleet_cli.errors import FleetError
+
+_HEAD = "# Written by `fleet plan`: names in the place of secrets.\n"
+
+
+def _file(tier: str) -> str:
+    return f"hieradata/secrets/{tier}.yaml"
+
+
+def write(environment: Path, tiers: Iterable[str]) -> None:
+    """Write the files that an environment lacks."""
+    for tier in tiers:
+        file = environment / _file(tier)
+        if file.exists():
+            continue
+        values = {
+            service: {
+                section: {key: f"secret:{service}.{section}.{key}" for key in keys} for section, keys in its.items()
+            }
+            for service, its in _declared(environment, tier).items()
+        }
+        if values:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(_HEAD + yaml.safe_dump({"flask_microservice::secrets": values}), encoding="utf-8")
+
+
+def _declared(environment: Path, tier: str) -> secrets.Declared:
+    try:
+        return secrets.declared_in(environment, tier)
+    except (FleetError, UnicodeDecodeError, yaml.YAMLError):
+        return {}  # a compilation that reads the file says what is wrong with it
+
+
+def written(environment: Path, tiers: Iterable[str]) -> dict[str, str]:
+    """Return the digest of each file that was written, by its path."""
+    found = {}
+    for path in map(_file, tiers):
+        file = environment / path
+        if file.exists() and (content := file.read_bytes()).startswith(_HEAD.encode()):
+            found[path] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def notes(files: Mapping[str, str]) -> Iterable[str]:
+    """Say what stands in for something."""
+    if files:
+        yield f"no {', '.join(files)} in the repository: declared secrets stand as their names"

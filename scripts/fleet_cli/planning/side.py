@@ -1,0 +1,206 @@
+"""One side of a plan: the catalogs of all machines in one state of the control repository."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fleet_cli import kept
+from fleet_cli.compiling.pool import Exports, Pool
+from fleet_cli.compiling.program import Request
+from fleet_cli.inventory import Machine
+from fleet_cli.planning import inputs
+from fleet_cli.planning.environment import Environment
+from fleet_cli.planning.factsets import FactSets
+from fleet_cli.planning.store import Store, compiler_version
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many catalogs are there."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What is kept in memory of a catalog.
+
+    Attributes:
+        number: its place in the store; 0 for one that is not there.
+        error: why there is no catalog; empty if there is one.
+        keys, paths: the keys of Hiera that were looked up, the files that were asked for.
+        classes: the classes in it.
+        collects: the types of exported resources that it looked for.
+        exported: the resources that it exports.
+    """
+
+    number: int
+    error: str
+    keys: frozenset[str]
+    paths: frozenset[str]
+    classes: frozenset[str]
+    collects: frozenset[str]
+    exported: tuple[Mapping[str, Any], ...]
+
+
+@dataclass
+class Side:
+    """The catalogs of one environment.
+
+    Attributes:
+        environment: the state of the repository.
+        catalogs: what was compiled, by certname.
+        compiled: how many of them had to be compiled; the others were in the store.
+    """
+
+    environment: Environment
+    catalogs: dict[str, Compiled] = field(default_factory=dict)
+    compiled: int = 0
+
+
+class Catalogs:
+    """Gets catalogs from the store where what they are made from is the same, and has the rest compiled."""
+
+    def __init__(self, store: Store, pool: Pool, facts: FactSets, *, always: bool = False) -> None:
+        """See class; `always`: compile each catalog, whatever is in the store."""
+        self._store = store
+        self._pool = pool
+        self._facts = facts
+        self._always = always
+        self._compiler = compiler_version()
+        self._shared: dict[frozenset[str], frozenset[str]] = {}
+
+    def of(self, environment: Environment, chosen: Callable[[Machine], bool], progress: Progress) -> Side:
+        """Return the catalogs of the chosen machines, and, if one of those collects what others export, of all.
+
+        Those that collect are compiled again when all others are there.
+
+        Raises:
+            FleetError: a machine has no facts, or compilers can't be started.
+        """
+        side = Side(environment)
+        machines = [machine for machine in environment.machines if chosen(machine)]
+        self._fill(side, machines, None, progress)
+        collectors = [machine for machine in machines if side.catalogs[machine.certname].collects]
+        if collectors:
+            others = [machine for machine in environment.machines if not chosen(machine)]
+            self._fill(side, others, None, progress)
+            exports = _Exports({certname: one.exported for certname, one in side.catalogs.items()})
+            self._fill(side, collectors, exports, progress)
+            for machine in others:
+                del side.catalogs[machine.certname]
+        return side
+
+    def _fill(self, side: Side, machines: Sequence[Machine], exports: "_Exports | None", progress: Progress) -> None:
+        environment = side.environment
+        requests: dict[str, tuple[str, Request]] = {}
+        for machine in machines:
+            facts = self._facts.of(machine)
+            extensions = {"pp_role": machine.role, "pp_environment": machine.tier}
+            subject = self._subject(machine, facts)
+            known = exports.digest_for(machine.certname) if exports else _nothing
+            number = 0 if self._always else self._held(subject, environment, known)
+            if number:
+                side.catalogs[machine.certname] = self._summary(environment, number, self._store.get(number))
+            else:
+                name = exports.name if exports else ""
+                request = Request(machine.certname, extensions, environment.name, facts, exports=name)
+                requests[machine.certname] = (subject, request)
+        done = len(machines) - len(requests)
+        progress(done, len(machines))
+        asked = list(requests.values())
+        given = Exports(exports.name, exports.resources) if exports else None
+        for place, answer in self._pool.compile([request for _, request in asked], given):
+            subject, request = asked[place]
+            known = exports.digest_for(request.certname) if exports else _nothing
+            side.catalogs[request.certname] = self._keep(environment, subject, answer, known)
+            side.compiled += 1
+            done += 1
+            progress(done, len(machines))
+
+    def _subject(self, machine: Machine, facts: Mapping[str, Any]) -> str:
+        about = json.dumps([machine.certname, machine.role, machine.tier, facts], sort_keys=True)
+        return kept.digest(self._compiler, about)
+
+    def _held(self, subject: str, environment: Environment, exports: Callable[[str], str]) -> int:
+        for stored in self._store.candidates(subject):
+            if all(inputs.value(name, environment, exports) == value for name, value in stored.inputs.items()):
+                return stored.number
+        return 0
+
+    def _keep(
+        self, environment: Environment, subject: str, answer: dict[str, Any], exports: Callable[[str], str]
+    ) -> Compiled:
+        if answer.get("died"):
+            return self._summary(environment, 0, answer)
+        asked = answer["inputs"]
+        names = inputs.of(asked, environment)
+        number = self._store.put(subject, inputs.values(names, environment, exports), _portable(answer, environment))
+        return self._summary(environment, number, answer)
+
+    def _summary(self, environment: Environment, number: int, answer: Mapping[str, Any]) -> Compiled:
+        asked = answer.get("inputs") or {}
+        prefix = f"/environments/{environment.name}/"
+        classes = {entry["title"].lower() for entry in answer.get("resources", ()) if entry["type"] == "Class"}
+        return Compiled(
+            number,
+            _explained(answer.get("error", ""), environment),
+            self._one(asked.get("keys", ())),
+            self._one(path.removeprefix(prefix) for path in asked.get("paths", ())),
+            self._one(classes),
+            frozenset(asked.get("collected", ())),
+            tuple(answer.get("exported", ())),
+        )
+
+    def _one(self, values: Any) -> frozenset[str]:
+        """Nodes that are alike share their sets."""
+        found = frozenset(values)
+        return self._shared.setdefault(found, found)
+
+
+def _portable(answer: Mapping[str, Any], environment: Environment) -> dict[str, Any]:
+    """The answer without the name of the environment, which is another one next time."""
+    prefix = f"/environments/{environment.name}/"
+    resources = [{**one, "file": one.get("file", "").replace(prefix, "")} for one in answer.get("resources", ())]
+    asked = {kind: [value.replace(prefix, "") for value in found] for kind, found in answer["inputs"].items()}
+    return {**answer, "resources": resources, "inputs": asked}
+
+
+def _explained(error: str, environment: Environment) -> str:
+    """A file that was not read at all is the reason of an error that names it."""
+    for path, reason in environment.refused.items():
+        if path in error:
+            return reason
+    return error
+
+
+def _nothing(_: str) -> str:
+    return "none"
+
+
+class _Exports:
+    """What the machines of a side export, and what that is worth to one of them."""
+
+    def __init__(self, by_certname: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        self.resources = [
+            {**one, "certname": certname} for certname in sorted(by_certname) for one in by_certname[certname]
+        ]
+        self.name = _digest(self.resources)
+        self._by_type: dict[str, list[Mapping[str, Any]]] = {}
+        for one in self.resources:
+            self._by_type.setdefault(one["type"], []).append(one)
+        self._owners = {kind: {one["certname"] for one in found} for kind, found in self._by_type.items()}
+        self._of_all = {kind: _digest(found) for kind, found in self._by_type.items()}
+
+    def digest_for(self, certname: str) -> Callable[[str], str]:
+        """The digest of what a machine finds of a type: all but its own."""
+
+        def digest(kind: str) -> str:
+            if certname not in self._owners.get(kind, ()):
+                return self._of_all.get(kind, "empty")
+            return _digest([one for one in self._by_type[kind] if one["certname"] != certname])
+
+        return digest
+
+
+def _digest(resources: Sequence[Mapping[str, Any]]) -> str:
+    plain = [[one["certname"], one["type"], one["title"], one.get("parameters")] for one in resources]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]

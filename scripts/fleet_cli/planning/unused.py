@@ -1,0 +1,77 @@
+"""What the change leaves behind: classes and data of Hiera that a node used before it, and none does after it."""
+
+from dataclasses import dataclass
+
+import yaml
+
+from fleet_cli.planning.environment import Environment
+from fleet_cli.planning.side import Side
+
+
+@dataclass(frozen=True)
+class Unused:
+    """Names of what is still in the repository and not used any more.
+
+    Attributes:
+        classes: Puppet classes.
+        files: files of Hiera.
+        keys: `FILE: KEY`, keys of files of Hiera that are used otherwise.
+    """
+
+    classes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.classes or self.files or self.keys)
+
+
+def find(base: Side, head: Side) -> Unused:
+    """Compare what is used on both sides; only sensible for all nodes."""
+    if base.environment.name == head.environment.name:
+        return Unused()
+    was, now = _used(base), _used(head)
+    environment = head.environment
+    classes = [name for name in sorted(was.classes - now.classes) if _manifest(name, environment) in environment.files]
+    files = [
+        path for path in sorted(was.paths - now.paths) if path in environment.files and path.startswith("hieradata/")
+    ]
+    lost = was.keys - now.keys
+    keys = [
+        f"{path}: {key}"
+        for path in environment.below("hieradata")
+        if lost and path not in files
+        for key in _keys(environment, path)
+        if key in lost
+    ]
+    return Unused(tuple(classes), tuple(files), tuple(keys))
+
+
+@dataclass
+class _Used:
+    classes: set[str]
+    paths: set[str]
+    keys: set[str]
+
+
+def _used(side: Side) -> _Used:
+    found = list(side.catalogs.values())
+    return _Used(
+        {name for one in found for name in one.classes},
+        {name for one in found for name in one.paths},
+        {name.partition(".")[0] for one in found for name in one.keys},
+    )
+
+
+def _manifest(name: str, environment: Environment) -> str:
+    first, *rest = name.split("::")
+    return f"{environment.modules.get(first, '')}/manifests/{'/'.join(rest) or 'init'}.pp"
+
+
+def _keys(environment: Environment, path: str) -> list[str]:
+    """The keys at the top of a file of Hiera; none of one that can't be read: a compilation says so."""
+    try:
+        data = yaml.load(environment.read(path), Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return []
+    return [str(key) for key in data] if isinstance(data, dict) else []

@@ -1,0 +1,69 @@
+"""What a plan says is what the next agent run does, resource for resource, and what the server's own catalogs say."""
+
+import json
+from typing import Any
+
+import pytest
+from fleet_cli import puppetdb
+from fleet_cli.labfile import Box, Lab
+from workspace import Fleet, Workspace
+
+pytestmark = pytest.mark.usefixtures("production_restored")
+
+
+def plan(fleet: Fleet, *arguments: str) -> list[dict[str, Any]]:
+    """The items of a plan; every group of them is on the staging node only."""
+    result = fleet("plan", "--json", *arguments)
+    assert result.returncode == 2, result.stderr
+    found = json.loads(result.stdout)
+    assert found["changed_nodes"] == ["staging1.fleet.test"]
+    return [item for group in found["groups"] for item in group["items"]]
+
+
+def done(lab: Lab, box: Box) -> set[str]:
+    """The resources that the newest run of a node changed, from its report in PuppetDB."""
+    pql = (
+        "events[resource_type, resource_title] "
+        f'{{ certname = "{box.certname}" and latest_report? = true and status = "success" }}'
+    )
+    return {f"{row['resource_type']}[{row['resource_title']}]" for row in puppetdb.query(lab, pql)}
+
+
+def resources(items: list[dict[str, Any]]) -> set[str]:
+    """What a run is to change: a file made of fragments is applied as a file, a new release by its own resource."""
+    changed = {item["reference"].replace("Concat_file[", "File[") for item in items if item["kind"] == "resource"}
+    releases = {item["subject"] for item in items if item["kind"] == "effect" and "release" in item["what"]}
+    return changed | {f"Flask_microservice_release[{name}]" for name in releases}
+
+
+def change(workspace: Workspace) -> None:
+    """Another config of a service and one more rule of the firewall, in the tier staging."""
+    orders = "flask_microservice::services:\n  orders: {config: {log: {level: debug}}}\n"
+    rules = "profile::firewall::rules:\n  exporter: {port: 9100, clients: [10.77.0.1]}\n"
+    path = "hieradata/tiers/staging.yaml"
+    workspace.commit(path, workspace.read(path) + orders + rules)
+
+
+def test_the_next_run_does_what_the_plan_says(workspace: Workspace, lab: Lab, staging: Box) -> None:
+    fleet = workspace.fleet
+    change(workspace)
+    items = plan(fleet, "HEAD~1", "HEAD")
+    restarts = {item["subject"] for item in items if item["kind"] == "effect" and item["what"] in ("restart", "reload")}
+    fleet.ok("deploy")
+    (run,) = fleet.agent(staging.name)
+    assert run["outcome"] == "changed", run
+    assert resources(items) == done(lab, staging)
+    assert {f"Service[{name}]" for name in restarts} == {
+        name for name in run["restarted"] if name.startswith("Service[")
+    }
+    assert {name for name in run["switched"] if "orders" in name}, run
+
+
+def test_the_catalogs_of_the_server_differ_as_the_plan_says(workspace: Workspace) -> None:
+    fleet = workspace.fleet
+    change(workspace)
+    ours = plan(fleet, "HEAD~1", "HEAD")
+    workspace.branch("planned")
+    fleet.ok("deploy", "planned")
+    theirs = plan(fleet, "--server", "production", "planned")
+    assert resources(theirs) == resources(ours)

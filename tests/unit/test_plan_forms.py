@@ -1,0 +1,80 @@
+"""A plan says the same in every form, and what it quotes can break none of them."""
+
+import json
+
+from fleet_cli.planning import rendering_html, rendering_json, rendering_markdown, rendering_text
+from fleet_cli.planning.changes import Dependency, Parameter, ResourceChange
+from fleet_cli.planning.effects import Effect
+from fleet_cli.planning.plan import Failure, Group, Item, Plan, Presence, grouped
+from fleet_cli.planning.unused import Unused
+
+NASTY = "</pre><script>alert(1)</script> `````` | *x*"
+CHANGE = ResourceChange(
+    "change", "File[/a]", (Parameter("content", "1 bytes", "2 bytes", ("-a", f"+{NASTY}")),), "a.pp:1"
+)
+
+
+def plan(by_node: dict[str, list[Item]], notes: tuple[str, ...] = ()) -> Plan:
+    return Plan("main", "topic", 300, 12, grouped(by_node), Unused(("old::class",), (), ("a.yaml: key",)), notes)
+
+
+def test_what_is_the_same_on_many_nodes_is_said_once_and_the_rest_by_node() -> None:
+    nodes = {f"n{number:03}": [CHANGE] for number in range(212)}
+    groups = grouped({**nodes, "n000": [CHANGE, Effect("a", "restart")]})
+    assert [(len(group.nodes), group.items) for group in groups] == [(212, (CHANGE,)), (1, (Effect("a", "restart"),))]
+    lines = list(rendering_text.lines(plan(dict(nodes))))
+    assert "the same on 212 nodes: n000, n001, n002, n003, …" in lines
+    assert sum("File[/a]" in line for line in lines) == 1
+
+
+def test_html_shows_text_of_files_as_text() -> None:
+    page = rendering_html.page(plan({"n": [CHANGE, Failure("head", NASTY)]}, (NASTY,)))
+    assert "<script>alert" not in page
+    assert page.count("&lt;script&gt;alert(1)") == 3
+
+
+def test_markdown_keeps_text_of_files_within_its_fence() -> None:
+    text = rendering_markdown.text(plan({f"n{NASTY}": [CHANGE, Failure("head", NASTY)]}))
+    before, fence, rest = text.partition("```````diff\n")
+    assert fence
+    assert NASTY in rest.partition("\n```````\n")[0]
+    assert "\\<script\\>" in before
+
+
+def test_markdown_fits_into_a_comment_and_says_what_it_leaves_out() -> None:
+    long = tuple(f"+line {number} {'x' * 50}" for number in range(30))
+    many: dict[str, list[Item]] = {
+        f"n{number}": [ResourceChange("change", f"File[/{number}]", (Parameter("content", "", "", long),))]
+        for number in range(100)
+    }
+    text = rendering_markdown.text(plan(many))
+    assert len(text) <= rendering_markdown.MAX_CHARACTERS
+    assert "more groups of nodes, which do not fit in here" in text
+
+
+def test_json_has_all_that_the_other_forms_have() -> None:
+    items: list[Item] = [
+        Presence("add", "app", "staging"), Failure("head", "broken"), Effect("a", "restart", because=("File[/a]",)),
+        CHANGE, Dependency("add", "File[/a]", "before", "File[/b]"),
+    ]  # fmt: skip
+    data = json.loads(rendering_json.text(plan({"n": items}, ("a note",))))
+    assert [item["kind"] for item in data["groups"][0]["items"]] == [
+        "machine", "failure", "effect", "resource", "dependency",
+    ]  # fmt: skip
+    assert (data["changes"], data["changed_nodes"], data["notes"]) == (True, ["n"], ["a note"])
+    assert data["unused"] == {"classes": ["old::class"], "files": [], "keys": ["a.yaml: key"]}
+
+
+def test_the_words_for_an_order_are_english() -> None:
+    lines = [
+        line
+        for kind in ("before", "notify")
+        for action in ("add", "remove")
+        for line in rendering_text.group_lines(Group(("n",), (Dependency(action, "File[/a]", kind, "Service[b]"),)))
+    ]
+    assert lines == [
+        "  + File[/a] comes before Service[b]",
+        "  - File[/a] no longer comes before Service[b]",
+        "  + File[/a] notifies Service[b]",
+        "  - File[/a] no longer notifies Service[b]",
+    ]
