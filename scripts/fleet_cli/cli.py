@@ -18,6 +18,7 @@ from fleet_cli.commands.reference import write_reference
 from fleet_cli.commands.run import run
 from fleet_cli.commands.test import test
 from fleet_cli.commands.update import update
+from fleet_cli.commands.validate import validate
 from fleet_cli.errors import FleetError
 
 INTERRUPTED = 130
@@ -35,7 +36,7 @@ def fleet(context: click.Context, directory: Path | None) -> None:
     context.obj = Context(directory)
 
 
-for command in (lab, new, update, build, publish, deploy, run, test, write_reference):
+for command in (lab, new, update, build, publish, deploy, run, test, validate, write_reference):
     fleet.add_command(command)
 
 

@@ -1,0 +1,62 @@
+"""`fleet validate`: what is wrong with the control repository."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from fleet_cli.commands.context import Context, json_option, print_json
+from fleet_cli.errors import FleetError
+from fleet_cli.validation import report
+from fleet_cli.validation.whole_check import Validation
+
+COULD_NOT_RUN = 2
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@json_option
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file as well.")
+@click.pass_obj
+def validate(context: Context, paths: tuple[Path, ...], as_json: bool, junit: Path | None) -> None:
+    """Check Hiera, the Puppetfile, Puppet code and templates, and say what is wrong where.
+
+    With PATHs only what is wrong in these files and directories, or between them and others, is told. Nothing is
+    compiled, no key is needed, and no machine is asked but the apt repository of the packages.
+
+    Exit status 0: nothing is wrong, 1: something is, 2: it could not be checked.
+    """
+    try:
+        validation = Validation(context.repo, [_below(context.repo, path) for path in paths])
+        findings = validation.findings()
+        if junit:
+            report.write_junit(junit, findings)
+    except (FleetError, OSError) as error:
+        click.echo(f"fleet: {error}", err=True)
+        sys.exit(COULD_NOT_RUN)
+    for note in validation.notes:
+        click.echo(f"fleet: {note}", err=True)
+    if as_json:
+        print_json([finding.as_dict() for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+        click.echo(report.summary(findings), err=True)
+    sys.exit(1 if findings else 0)
+
+
+def _below(repo: Path, path: Path) -> str:
+    """A path as the findings have it: below the repository.
+
+    Raises:
+        FleetError: it is elsewhere, or nothing is there.
+    """
+    full = path if path.is_absolute() else Path.cwd() / path
+    if not full.exists():
+        full = repo / path  # with -C a path of that repository
+    if not full.exists():
+        raise FleetError(f"{path}: there is no such file")
+    try:
+        return str(full.resolve().relative_to(repo.resolve()))
+    except ValueError:
+        raise FleetError(f"{path}: not in the control repository {repo}") from None

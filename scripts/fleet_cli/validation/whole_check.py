@@ -1,0 +1,71 @@
+"""All that is wrong with a control repository: the checks in order, each asked only about what is new to it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleet_cli.errors import FleetError
+from fleet_cli.validation import allowed, layers, lint_check, machines
+from fleet_cli.validation.files import Files, below
+from fleet_cli.validation.finding import Finding
+from fleet_cli.validation.hiera_check import HieraCheck
+from fleet_cli.validation.puppet_check import PuppetCheck
+from fleet_cli.validation.style_check import StyleCheck
+
+
+@dataclass
+class Validation:
+    """One validation of a repository.
+
+    Attributes:
+        repo: the control repository.
+        paths: files and directories, below it, of which the findings are told; all, if none is given.
+        notes: what could not be checked, and why.
+    """
+
+    repo: Path
+    paths: Sequence[str] = ()
+    notes: list[str] = field(default_factory=list)
+
+    def findings(self) -> list[Finding]:
+        """Return what is wrong, in the order of files and lines.
+
+        Raises:
+            FleetError: it can't be validated at all: it is no control repository, Puppet does not run.
+        """
+        if not (self.repo / layers.NAME).exists():
+            raise FleetError(f"{self.repo}: there is no {layers.NAME}: is this a control repository?")
+        with Files(self.repo) as files:
+            found = {finding for finding in self._all(files) if self._asked_for(finding)}
+        return sorted(allowed.without(found, self.repo))
+
+    def _all(self, files: Files) -> Iterator[Finding]:
+        hiera = layers.load(self.repo)
+        yield from hiera.findings
+        puppet = PuppetCheck(self.repo)
+        names = [name for datadir in hiera.datadirs for name in below(self.repo, datadir)]
+        own_data = [name for module in puppet.module_directories() for name in below(self.repo, f"{module}/data")]
+        read = [*names, *own_data, *machines.FILES]
+        files.read(read)
+        asked = self._wanted(lint_check.tracked(self.repo))
+        with StyleCheck(self.repo, asked, files, set(read)) as style:
+            code = puppet.run(asked)
+            yield from puppet.findings
+            missing = {module.name for module in puppet.vendored.missing}
+            check = HieraCheck(files, hiera, names, own_data, missing)
+            self.notes += puppet.notes()
+            if not check.has_machines:
+                self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
+            data = check.data()
+            yield from check.findings(data, code, puppet.whole)
+            yield from style.findings()
+
+    def _asked_for(self, finding: Finding) -> bool:
+        return not self.paths or bool(self._wanted([finding.file, *finding.related]))
+
+    def _wanted(self, names: Iterable[str]) -> list[str]:
+        """Those of the files that are among the paths, or below one."""
+        if not self.paths or "." in self.paths:
+            return list(names)
+        exact, directories = set(self.paths), tuple(f"{path}/" for path in self.paths)
+        return [name for name in names if name in exact or name.startswith(directories)]
