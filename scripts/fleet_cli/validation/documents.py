@@ -29,6 +29,7 @@ class Document(NamedTuple):
 
     top: dict[str, Pair]
     findings: list[Finding]
+    unreadable: bool = False
 
 
 def mapping(node: Node | None) -> dict[str, Pair]:

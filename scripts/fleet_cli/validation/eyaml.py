@@ -16,6 +16,10 @@ _ENVELOPED = bytes.fromhex("06092a864886f70d010703")
 """The object identifier 1.2.840.113549.1.7.3 of an enveloped PKCS#7 message (RFC 5652, 6), in DER."""
 
 _MAX_DEPTH = 30
+_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:\A|[_.-])(?:password|passwd|secret|token|api[_.-]?key|private[_.-]?key)(?:\Z|[_.-]key\Z)"
+)
 
 
 def damage(node: Node) -> Iterator[Problem]:
@@ -34,6 +38,18 @@ def plain_values(node: Node) -> Iterator[Problem]:
             continue
         if value is not None:
             yield Problem(leaf.line, leaf.column, "plain-secret", "a secret in plain text", ENCRYPT)
+
+
+def looks_secret(key: str, node: Node) -> str:
+    """What makes a setting look like a secret that anyone can read; empty if nothing does."""
+    value = node.value
+    if not isinstance(value, str) or not value or "ENC[" in value or "%{" in value:
+        return ""
+    if _URL_PASSWORD.match(value):
+        return "a password in a URL"
+    if "PRIVATE KEY-----" in value:
+        return "a private key"
+    return f"'{key}', which its name says is a secret," if _SECRET_NAME.search(key) else ""
 
 
 def _damage(method: str | None, text: str, ended: bool) -> str:

@@ -32,6 +32,17 @@ class FleetData:
         return {name: place for name, place in found.items() if place is not None}
 
     @cached_property
+    def tiers(self) -> list[str]:
+        """The tiers of which a file of Hiera says something; none where there is no layer of tiers."""
+        found = {place.given("tier") for place in self.places.values() if len(place.needs) == 1}
+        return sorted(tier for tier in found if tier)
+
+    @cached_property
+    def unread(self) -> list[str]:
+        """The files that could not be read: what they say is not known."""
+        return [name for name, document in self.documents.items() if document.unreadable]
+
+    @cached_property
     def groups(self) -> Mapping[Group, list[Machine]]:
         """The machines by role and tier."""
         result: dict[Group, list[Machine]] = {}

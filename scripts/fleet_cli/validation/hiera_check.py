@@ -63,8 +63,10 @@ class HieraCheck:
             yield from reach_rules.machine_findings(data, code)
             yield from reach_rules.key_findings(data, checked, code, self.missing)
             yield from reach_rules.options_findings(data, code, self.missing)
-        module_keys = {key for document in own.values() for key in document.top} | code.parameters.keys()
         yield from reach_rules.file_findings(data, code)
+        if data.unread:
+            return  # what one file alone can't tell hangs on what that file says
+        module_keys = {key for document in own.values() for key in document.top}
         yield from reach_rules.lookup_findings(data, checked, module_keys)
         yield from shadowing.findings(data, merges)
         yield from service_check.findings(data, code)

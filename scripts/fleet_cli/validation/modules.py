@@ -35,7 +35,7 @@ def find(repo: Path, puppetfile: Puppetfile) -> Vendored:
     Raises:
         FleetError: there is no Forge mirror yet, and it could not be made.
     """
-    at_hand = _own(repo / puppetfile.moduledir)
+    at_hand = _own(repo / puppetfile.moduledir) if puppetfile.moduledir else {}
     wanted = [module for module in puppetfile.modules if module.name]
     if any(not _fitting(module, at_hand) for module in wanted):
         for slug, version in _mirrored().items():

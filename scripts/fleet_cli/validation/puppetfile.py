@@ -61,7 +61,7 @@ class Puppetfile:
     """What it says, and what is wrong with the way that it says it."""
 
     modules: list[Module] = field(default_factory=list)
-    moduledir: str = "modules"
+    moduledir: str = ""
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -221,7 +221,7 @@ def dependency_problems(
         dependencies: those of each module that is at hand, by slug, as metadata.json has them.
         own: the versions of the modules that the repository itself holds, by slug.
     """
-    pins = {module.slug: module for module in puppetfile.modules}
+    pins = {module.slug: module for module in reversed(puppetfile.modules)}
     first = puppetfile.modules[0] if puppetfile.modules else Module("", 1, 1)
     for slug, wanted in dependencies.items():
         if slug not in pins and slug not in own:

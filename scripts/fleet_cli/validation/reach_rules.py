@@ -14,9 +14,7 @@ ANY = "*"
 
 def machine_findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
     """Machines whose role has no class, or whose tier has no file."""
-    tiers = sorted(
-        {tier for place in data.places.values() if (tier := place.given("tier")) and place.given("role") is None}
-    )
+    tiers = data.tiers
     for machine in data.machines:
         if code.roles and machine.role not in code.roles:
             message = f"{machine.certname} has the role '{machine.role}', which is no class in site/role/manifests"
@@ -35,6 +33,9 @@ def file_findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
         "role": sorted({machine.role for machine in data.machines} | set(code.roles)),
         "tier": sorted({machine.tier for machine in data.machines}),
     }
+    wrong = {"role"} if any(machine.role not in code.roles for machine in data.machines) else set()
+    if data.tiers and any(machine.tier not in data.tiers for machine in data.machines):
+        wrong.add("tier")
     for name in data.documents:
         place = data.places.get(name)
         if place is None:
@@ -45,6 +46,8 @@ def file_findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
             )
         elif data.machines and place.sure and not any(data.groups_reading(name)):
             for word, value in place.needs:
+                if word in wrong:
+                    continue  # a machine's own is misspelt: it would have read this file
                 if value not in known[word] or word == "role":
                     near = did_you_mean(value, known[word]) if value not in known[word] else ""
                     message = f"no machine has the {word} '{value}', so nobody reads this file"

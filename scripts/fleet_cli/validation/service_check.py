@@ -1,6 +1,7 @@
 """The services of all machines: each group of machines once, and what single machines have of their own."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from fleet_cli.validation import services
 from fleet_cli.validation.documents import Document
@@ -18,13 +19,18 @@ def findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
     """What is wrong with the services of any machine that runs some."""
     everywhere = declared(data)
     for group, machines in data.groups.items():
-        if not runs_services(code, group):
+        if not runs_services(code, group) or not known_tier(data, group[1]):
             continue
         files = _documents(data, data.shared[group])
         shared = services.merged(files)
         yield from _running(data, group, files, shared, set(shared), everywhere).findings()
         for machine in machines:
             yield from _of_one(data, machine, shared, everywhere)
+
+
+def known_tier(data: FleetData, tier: str) -> bool:
+    """Whether a tier is one that Hiera knows: of another one only its name is wrong."""
+    return not data.tiers or tier in data.tiers
 
 
 def runs_services(code: PuppetCode, group: Group) -> bool:
@@ -82,7 +88,8 @@ def _of_one(
     }
     files = _documents(data, data.files_of(machine))
     merged = {**shared, **services.merged(files, touched)}
-    yield from _running(data, machine.group, files, merged, touched, everywhere).findings()
+    running = _running(data, machine.group, files, merged, touched, everywhere)
+    yield from replace(running, specific=frozenset(own)).findings()
 
 
 def _running(  # noqa: PLR0917

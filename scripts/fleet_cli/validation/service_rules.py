@@ -7,6 +7,7 @@ deployed.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from fleet_cli.validation import eyaml
 from fleet_cli.validation.finding import Finding, did_you_mean, nearest
 from fleet_cli.validation.services import Service, Spot, version_of
 
@@ -24,6 +25,7 @@ class Running:
         everywhere: the names of all services of the fleet.
         where: the machines in words, such as "tier staging".
         pin_file: the file where a version of theirs is to be pinned.
+        specific: the files of one machine alone: what is in them is what is new.
     """
 
     services: Mapping[str, Service]
@@ -34,6 +36,7 @@ class Running:
     everywhere: set[str]
     where: str
     pin_file: str
+    specific: frozenset[str] = frozenset()
     running: dict[str, Service] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,6 +118,12 @@ class Running:
                 message = f"the secret '{section}' → '{key}' of '{service.name}' has no value in the {self.where}"
                 yield _at(spot, "no-secret", message, near or "add it, encrypted, to flask_microservice::secrets")
 
+        for (section, key), spot in service.config.items():
+            if (section, key) not in service.secrets and (reason := eyaml.looks_secret(key, spot.node)):
+                message = f"{reason} in plain text, in the config of '{service.name}'"
+                secrets = f"declare it under 'secrets' ({section}: [{key}]), and encrypt its value"
+                yield _at(spot, "plain-secret", message, secrets)
+
     def _database(self, service: Service) -> Iterator[Finding]:
         if not service.text("database"):
             return
@@ -139,9 +148,9 @@ class Running:
         for value, sharing in by_value.items():
             if len(sharing) < 2 or not self.touched & {service.name for service in sharing}:
                 continue
-            spots = sorted((service.fields[part], service.name) for service in sharing)
-            first, first_name = spots[0]
-            for spot, name in spots[1:]:
+            spots = [(service.fields[part], service.name) for service in sharing]
+            (first, first_name), *others = sorted(spots, key=lambda each: (each[0].file in self.specific, each))
+            for spot, name in others:
                 message = f"services '{first_name}' and '{name}' share {part} {value} ({first.file}:{first.line})"
                 free = f"{self._free_port()} is free" if part == "port" else "give it its own"
                 yield _at(spot, code, message, free, related=[first])
@@ -154,7 +163,7 @@ class Running:
             spots = {service.name: spot for service in sharing if (spot := version_of(service, self.pins))}
             if len({str(spot.node.value) for spot in spots.values()}) > 1 and self.touched & spots.keys():
                 names = " and ".join(sorted(spots))
-                last = max(spots.values())
+                last = max(spots.values(), key=lambda spot: (spot.file in self.specific, spot))
                 message = f"services {names} run from the package '{package}' at different versions"
                 yield _at(last, "package-versions", message, f"pin '{package}' once", related=list(spots.values()))
 

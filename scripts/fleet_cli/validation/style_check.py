@@ -27,6 +27,9 @@ class StyleCheck:
         self._clean = lint_check.Clean("yamllint")
         self._digests = {}
         for name in names:
+            document = files.get(name)
+            if document and document.unreadable:
+                continue
             if name.endswith((".yaml", ".yml")) and (repo / name).is_file():
                 content = files.digest(name) or kept.digest(lint_check.text_of(repo / name) or "")
                 self._digests[name] = kept.digest(config, content)

@@ -57,6 +57,8 @@ class Validation:
             if not check.has_machines:
                 self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
             data = check.data()
+            if data.unread:
+                self.notes.append(f"{data.unread[0]} can't be read, so the files are not checked against each other")
             yield from check.findings(data, code, puppet.whole)
             yield from style.findings()
 

@@ -59,9 +59,7 @@ def parse(data: bytes, name: str) -> Document:  # noqa: PLR0911 - a line an erro
     except _UnreadableError as error:
         return _nothing(name, error.place, error.code, str(error), error.suggestion)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        words = " ".join(part for part in (error.context, error.problem) if part)
-        return _nothing(name, _place(mark), "yaml-syntax", words)
+        return _nothing(name, *_marked(error))
     except yaml.YAMLError as error:
         # A character that YAML has not: the C parser counts from the start of the file.
         position = min(getattr(error, "position", 0) or 0, len(text))
@@ -75,12 +73,21 @@ def parse(data: bytes, name: str) -> Document:  # noqa: PLR0911 - a line an erro
     return _nothing(name, (top.line, top.column), "not-a-mapping", message)
 
 
+def _marked(error: yaml.MarkedYAMLError) -> tuple[tuple[int, int], str, str]:
+    """Place, code and message of an error: of a bracket or a quote that is not closed, the place where it is opened."""
+    words = " ".join(part for part in (error.context, error.problem) if part)
+    opened = (error.context or "").startswith(("while parsing a flow", "while scanning a quoted"))
+    if opened and error.context_mark and error.problem_mark:
+        return _place(error.context_mark), "yaml-syntax", f"{words} before line {error.problem_mark.line + 1}"
+    return _place(error.problem_mark or error.context_mark), "yaml-syntax", words
+
+
 def _place(mark: Any) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 def _nothing(name: str, place: tuple[int, int], code: str, message: str, suggestion: str = "") -> Document:
-    return Document({}, [Finding(name, *place, code, message, suggestion)])
+    return Document({}, [Finding(name, *place, code, message, suggestion)], unreadable=True)
 
 
 def _refuse_tag(event: Any) -> None:
