@@ -8,17 +8,32 @@ import click
 from fleet_cli.commands.context import Context, json_option, print_json
 from fleet_cli.errors import FleetError
 from fleet_cli.validation import report
+from fleet_cli.validation.hiera_check import Packages
+from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.whole_check import Validation
 
 COULD_NOT_RUN = 2
+SUITE = ("fleet", "main")
+"""Suite and component of an apt repository that is given, as publish-package makes them."""
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @json_option
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file as well.")
+@click.option("--packages", metavar="DIR|URL",
+              help="Where the services' packages are, if not in the apt repository that Hiera names:"
+              " a directory of .deb files, or an apt repository.")  # fmt: skip
+@click.option("--require-packages", is_flag=True, help="Without the packages it could not be checked: exit status 2.")
 @click.pass_obj
-def validate(context: Context, paths: tuple[Path, ...], as_json: bool, junit: Path | None) -> None:
+def validate(  # noqa: PLR0917 - an option each
+    context: Context,
+    paths: tuple[Path, ...],
+    as_json: bool,
+    junit: Path | None,
+    packages: str | None,
+    require_packages: bool,
+) -> None:
     """Check Hiera, the Puppetfile, Puppet code and templates, and say what is wrong where.
 
     With PATHs only what is wrong in these files and directories, or between them and others, is told. Nothing is
@@ -27,7 +42,8 @@ def validate(context: Context, paths: tuple[Path, ...], as_json: bool, junit: Pa
     Exit status 0: nothing is wrong, 1: something is, 2: it could not be checked.
     """
     try:
-        validation = Validation(context.repo, [_below(context.repo, path) for path in paths])
+        source = Packages(Repository(packages, *SUITE) if packages else None, require_packages)
+        validation = Validation(context.repo, [_below(context.repo, path) for path in paths], source)
         findings = validation.findings()
         if junit:
             report.write_junit(junit, findings)

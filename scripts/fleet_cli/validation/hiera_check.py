@@ -5,12 +5,32 @@ from dataclasses import dataclass
 from functools import partial
 
 from fleet_cli import kept
-from fleet_cli.validation import file_check, machines, merging, reach_rules, service_check, shadowing
+from fleet_cli.errors import FleetError
+from fleet_cli.validation import config_check, file_check, machines, merging, reach_rules, service_check, shadowing
 from fleet_cli.validation.files import Files
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.fleet_data import FleetData
 from fleet_cli.validation.layers import Layers, Machine
+from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.puppet_code import PuppetCode
+
+
+@dataclass(frozen=True)
+class Packages:
+    """Where the packages of services come from.
+
+    Attributes:
+        repository: if not that which Hiera names.
+        required: whether it is a failure that they can't be had.
+    """
+
+    repository: Repository | None = None
+    required: bool = False
+
+    @property
+    def insist(self) -> bool:
+        """Whether to ask a repository that did not answer a moment ago."""
+        return self.required or self.repository is not None
 
 
 @dataclass
@@ -23,6 +43,8 @@ class HieraCheck:
         names: the files of Hiera.
         own_data: those that modules of the repository bring.
         missing: the names of modules of which nothing is known.
+        packages: where packages come from.
+        notes: gets what could not be checked, and why.
     """
 
     files: Files
@@ -30,6 +52,8 @@ class HieraCheck:
     names: Sequence[str]
     own_data: Sequence[str]
     missing: set[str]
+    packages: "Packages"
+    notes: list[str]
 
     @property
     def has_machines(self) -> bool:
@@ -41,7 +65,7 @@ class HieraCheck:
         documents = {name: document for name in self.names if (document := self.files.get(name))}
         return FleetData(self.layers, documents, list(self._machines()))
 
-    def findings(self, data: FleetData, code: PuppetCode, whole: bool) -> Iterator[Finding]:
+    def findings(self, data: FleetData, code: PuppetCode, whole: bool) -> list[Finding]:
         """Return what is wrong.
 
         Args:
@@ -49,6 +73,10 @@ class HieraCheck:
             code: what the Puppet code says.
             whole: whether that is all of it.
         """
+        found = list(self._without_packages(data, code, whole))
+        return found if data.unread else [*found, *self._config(data, code, found)]
+
+    def _without_packages(self, data: FleetData, code: PuppetCode, whole: bool) -> Iterator[Finding]:
         own = {name: document for name in self.own_data if (document := self.files.get(name))}
         merges = merging.collect([*(data.documents[name] for name in data.places), *own.values()])
         digest = kept.digest(code.digest, repr(merges))
@@ -69,8 +97,23 @@ class HieraCheck:
         module_keys = {key for document in own.values() for key in document.top}
         yield from reach_rules.lookup_findings(data, checked, module_keys)
         yield from shadowing.findings(data, merges)
-        yield from service_check.findings(data, code)
+        for services in service_check.running(data, code):
+            yield from services.findings()
         yield from service_check.name_findings(data, checked)
+
+    def _config(self, data: FleetData, code: PuppetCode, found: list[Finding]) -> list[Finding]:
+        """What the packages say of the config of services; a note, if they can't be had and need not be."""
+        source = self.packages.repository or config_check.repository(data, self.files.repo)
+        try:
+            if source is None:
+                raise FleetError("Hiera names no apt repository (profile::fleet_repository::url, suite, component)")
+            running = list(service_check.running(data, code))
+            return list(config_check.findings(running, found, source, insist=self.packages.insist))
+        except FleetError as error:
+            if self.packages.required:
+                raise
+            self.notes.append(f"config is not checked against the pinned versions: {error}")
+            return []
 
     def _machines(self) -> Iterator[Machine]:
         listed = self.files.get(machines.FILES[0])

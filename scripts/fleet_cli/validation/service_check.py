@@ -15,17 +15,18 @@ from fleet_cli.validation.service_rules import Running
 _OWN = (services.SERVICES, services.VERSIONS)
 
 
-def findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
-    """What is wrong with the services of any machine that runs some."""
+def running(data: FleetData, code: PuppetCode) -> Iterator[Running]:
+    """The services of each group of machines that runs some, and of each machine that has something of its own."""
     everywhere = declared(data)
     for group, machines in data.groups.items():
         if not runs_services(code, group) or not known_tier(data, group[1]):
             continue
         files = _documents(data, data.shared[group])
         shared = services.merged(files)
-        yield from _running(data, group, files, shared, set(shared), everywhere).findings()
+        yield _running(data, group, files, shared, set(shared), everywhere)
         for machine in machines:
-            yield from _of_one(data, machine, shared, everywhere)
+            if own := _of_one(data, machine, shared, everywhere):
+                yield own
 
 
 def known_tier(data: FleetData, tier: str) -> bool:
@@ -74,11 +75,11 @@ def _documents(data: FleetData, names: list[str]) -> list[tuple[str, Document]]:
 
 def _of_one(
     data: FleetData, machine: Machine, shared: Mapping[str, services.Service], everywhere: set[str]
-) -> Iterator[Finding]:
-    """What is wrong with the services of which a machine has something of its own."""
+) -> Running | None:
+    """The services of which a machine has something of its own; None if there are none."""
     own = [name for name in data.own.get(machine.certname, ()) if any(key in data.documents[name].top for key in _OWN)]
     if not own:
-        return
+        return None
     touched = {
         service
         for name in own
@@ -88,8 +89,7 @@ def _of_one(
     }
     files = _documents(data, data.files_of(machine))
     merged = {**shared, **services.merged(files, touched)}
-    running = _running(data, machine.group, files, merged, touched, everywhere)
-    yield from replace(running, specific=frozenset(own)).findings()
+    return replace(_running(data, machine.group, files, merged, touched, everywhere), specific=frozenset(own))
 
 
 def _running(  # noqa: PLR0917

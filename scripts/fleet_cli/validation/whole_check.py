@@ -8,7 +8,7 @@ from fleet_cli.errors import FleetError
 from fleet_cli.validation import allowed, layers, lint_check, machines
 from fleet_cli.validation.files import Files, below
 from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.hiera_check import HieraCheck
+from fleet_cli.validation.hiera_check import HieraCheck, Packages
 from fleet_cli.validation.puppet_check import PuppetCheck
 from fleet_cli.validation.style_check import StyleCheck
 
@@ -20,11 +20,13 @@ class Validation:
     Attributes:
         repo: the control repository.
         paths: files and directories, below it, of which the findings are told; all, if none is given.
+        packages: where the packages of services come from.
         notes: what could not be checked, and why.
     """
 
     repo: Path
     paths: Sequence[str] = ()
+    packages: Packages = field(default_factory=Packages)
     notes: list[str] = field(default_factory=list)
 
     def findings(self) -> list[Finding]:
@@ -52,7 +54,7 @@ class Validation:
             code = puppet.run(asked)
             yield from puppet.findings
             missing = {module.name for module in puppet.vendored.missing}
-            check = HieraCheck(files, hiera, names, own_data, missing)
+            check = HieraCheck(files, hiera, names, own_data, missing, self.packages, self.notes)
             self.notes += puppet.notes()
             if not check.has_machines:
                 self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")

@@ -209,8 +209,8 @@ MISTAKES = {
         "hieradata/secrets/staging.yaml:3:30", "plain-secret", ("eyaml encrypt",),
     ),
     "a password in a URL": Mistake(
-        {ORDERS: ("log: {level: info}", "cache: {url: 'redis://orders:hunter2@cache1/0'}")},
-        f"{ORDERS}:8:15", "plain-secret", ("a password in a URL", "under 'secrets' (cache: [url])"),
+        {ORDERS: ("log: {level: info}", "log: {file: 'redis://orders:hunter2@cache1/0'}")},
+        f"{ORDERS}:8:13", "plain-secret", ("a password in a URL", "under 'secrets' (log: [file])"),
     ),
     "an encrypted value that was cut off": Mistake(
         {"hieradata/secrets/staging.yaml": ("", "---\nflask_microservice::secrets:\n"
@@ -222,6 +222,36 @@ MISTAKES = {
         {"hieradata/secrets/staging.yaml": ("", "---\nflask_microservice::secrets:\n"
          "  inventory: {app: {secret_key: '%{facts.x}'}}\n")},
         f"{ORDERS}:11:13", "no-secret", ("'orders' has no value in the tier staging",),
+    ),
+    # Config, against the versions that are pinned
+    "a setting, misspelt": Mistake(
+        {ORDERS: ("log: {level: info}", "log: {levle: info}")},
+        f"{ORDERS}:8:13", "unknown-setting",
+        ("orders 1.0.0-1, pinned in the tier production and the tier staging,", "did you mean 'level'?"),
+    ),
+    "a setting of a newer version": Mistake(
+        {INVENTORY: ("log: {level: info}", "cache: {lifetime: 9}"),
+         STAGING: ("inventory: '1.0.0-1'", "inventory: '2.0.0-1'")},
+        f"{INVENTORY}:6:15", "unknown-setting",
+        ("inventory 1.0.0-1, pinned in the tier production,", "inventory 2.0.0-1 has it"),
+    ),
+    "a setting that a newer version needs": Mistake(
+        {STAGING: ("orders: '1.0.0-1'", "orders: '2.0.0-1'")},
+        f"{ORDERS}:3:3", "missing-setting",
+        ("orders 2.0.0-1, pinned in the tier staging, needs the setting 'sender'", "orders 1.0.0-1 does without"),
+    ),
+    "an upstream whose address the service needs": Mistake(
+        {ORDERS: ("    upstreams: [inventory]\n", "")},
+        f"{ORDERS}:3:3", "missing-setting", ("'inventory' in section 'upstreams'", "add upstreams: [inventory]"),
+    ),
+    "an upstream that the service knows nothing of": Mistake(
+        {"hieradata/services/billing.yaml": ("", "---\nflask_microservice::services:\n"
+         "  billing: {port: 7003, version: '1.0.0-1', package: inventory, upstreams: [orders]}\n")},
+        "hieradata/services/billing.yaml:3:77", "unknown-setting", ("no setting 'orders' in section 'upstreams'",),
+    ),
+    "a version that nobody published": Mistake(
+        {STAGING: ("orders: '1.0.0-1'", "orders: '1.0.1-1'")},
+        f"{STAGING}:5:3", "unpublished-version", ("no orders 1.0.1-1", "it has 1.0.0-1, 2.0.0-1"),
     ),
     # YAML
     "a key twice": Mistake(
