@@ -1,5 +1,6 @@
 """`fleet validate`: what is wrong with the control repository."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.whole_check import Validation
 
 COULD_NOT_RUN = 2
+SCHEMA = "dist/hieradata.schema.json"
 SUITE = ("fleet", "main")
 """Suite and component of an apt repository that is given, as publish-package makes them."""
 
@@ -21,6 +23,8 @@ SUITE = ("fleet", "main")
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @json_option
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file as well.")
+@click.option("--write-schema", is_flag=True,
+              help=f"Write the JSON Schema of Hiera's files, for editors, to {SCHEMA}, and check nothing.")  # fmt: skip
 @click.option("--packages", metavar="DIR|URL",
               help="Where the services' packages are, if not in the apt repository that Hiera names:"
               " a directory of .deb files, or an apt repository.")  # fmt: skip
@@ -31,6 +35,7 @@ def validate(  # noqa: PLR0917 - an option each
     paths: tuple[Path, ...],
     as_json: bool,
     junit: Path | None,
+    write_schema: bool,
     packages: str | None,
     require_packages: bool,
 ) -> None:
@@ -44,6 +49,9 @@ def validate(  # noqa: PLR0917 - an option each
     try:
         source = Packages(Repository(packages, *SUITE) if packages else None, require_packages)
         validation = Validation(context.repo, [_below(context.repo, path) for path in paths], source)
+        if write_schema:
+            click.echo(_write_schema(validation))
+            return
         findings = validation.findings()
         if junit:
             report.write_junit(junit, findings)
@@ -59,6 +67,13 @@ def validate(  # noqa: PLR0917 - an option each
             click.echo(str(finding))
         click.echo(report.summary(findings), err=True)
     sys.exit(1 if findings else 0)
+
+
+def _write_schema(validation: Validation) -> Path:
+    file = validation.repo / SCHEMA
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(validation.schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return file
 
 
 def _below(repo: Path, path: Path) -> str:

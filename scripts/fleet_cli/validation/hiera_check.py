@@ -6,7 +6,17 @@ from functools import partial
 
 from fleet_cli import kept
 from fleet_cli.errors import FleetError
-from fleet_cli.validation import config_check, file_check, machines, merging, reach_rules, service_check, shadowing
+from fleet_cli.validation import (
+    config_check,
+    file_check,
+    json_schema,
+    machines,
+    merging,
+    reach_rules,
+    service_check,
+    shadowing,
+)
+from fleet_cli.validation.documents import Document
 from fleet_cli.validation.files import Files
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.fleet_data import FleetData
@@ -77,8 +87,7 @@ class HieraCheck:
         return found if data.unread else [*found, *self._config(data, code, found)]
 
     def _without_packages(self, data: FleetData, code: PuppetCode, whole: bool) -> Iterator[Finding]:
-        own = {name: document for name in self.own_data if (document := self.files.get(name))}
-        merges = merging.collect([*(data.documents[name] for name in data.places), *own.values()])
+        own, merges = self._own(data)
         digest = kept.digest(code.digest, repr(merges))
         check = partial(file_check.check, code=code, merges=merges)
         checked = self.files.check([*data.documents, *own], digest, check)
@@ -114,6 +123,18 @@ class HieraCheck:
                 raise
             self.notes.append(f"config is not checked against the pinned versions: {error}")
             return []
+
+    def schema(self, data: FleetData, code: PuppetCode) -> json_schema.Schema:
+        """Return the JSON Schema of a file of Hiera."""
+        own, merges = self._own(data)
+        check = partial(file_check.check, code=code, merges=merges)
+        checked = [check(name, document) for name, document in {**data.documents, **own}.items()]
+        return json_schema.whole(code, merges, code.lookups | {key.key for each in checked for key in each.lookups})
+
+    def _own(self, data: FleetData) -> tuple[dict[str, Document], merging.Merges]:
+        """The data of modules, and how keys are merged."""
+        own = {name: document for name in self.own_data if (document := self.files.get(name))}
+        return own, merging.collect([*(data.documents[name] for name in data.places), *own.values()])
 
     def _machines(self) -> Iterator[Machine]:
         listed = self.files.get(machines.FILES[0])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fleet_cli.errors import FleetError
 from fleet_cli.validation import allowed, layers, lint_check, machines
@@ -41,16 +42,34 @@ class Validation:
             found = {finding for finding in self._all(files) if self._asked_for(finding)}
         return sorted(allowed.without(found, self.repo))
 
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the files of Hiera.
+
+        Raises:
+            FleetError: Puppet can't run.
+        """
+        puppet = PuppetCheck(self.repo)
+        code = puppet.run([])
+        hiera = layers.load(self.repo)
+        with Files(self.repo) as files:
+            names, own_data = self._read(files, hiera, puppet)
+            check = HieraCheck(files, hiera, names, own_data, set(), self.packages, self.notes)
+            return check.schema(check.data(), code)
+
+    def _read(self, files: Files, hiera: layers.Layers, puppet: PuppetCheck) -> tuple[list[str], list[str]]:
+        """Read all files of Hiera; return their names, and those of the data of modules."""
+        names = [name for datadir in hiera.datadirs for name in below(self.repo, datadir)]
+        own_data = [name for module in puppet.module_directories() for name in below(self.repo, f"{module}/data")]
+        files.read([*names, *own_data, *machines.FILES])
+        return names, own_data
+
     def _all(self, files: Files) -> Iterator[Finding]:
         hiera = layers.load(self.repo)
         yield from hiera.findings
         puppet = PuppetCheck(self.repo)
-        names = [name for datadir in hiera.datadirs for name in below(self.repo, datadir)]
-        own_data = [name for module in puppet.module_directories() for name in below(self.repo, f"{module}/data")]
-        read = [*names, *own_data, *machines.FILES]
-        files.read(read)
+        names, own_data = self._read(files, hiera, puppet)
         asked = self._wanted(lint_check.tracked(self.repo))
-        with StyleCheck(self.repo, asked, files, set(read)) as style:
+        with StyleCheck(self.repo, asked, files, {*names, *own_data, *machines.FILES}) as style:
             code = puppet.run(asked)
             yield from puppet.findings
             missing = {module.name for module in puppet.vendored.missing}
