@@ -1,5 +1,6 @@
 """What a plain scalar of a YAML file is to Puppet, whose YAML reader is Ruby's Psych."""
 
+import math
 import re
 from typing import NamedTuple
 
@@ -18,10 +19,10 @@ class Refused(NamedTuple):
 
 Scalar = str | int | float | bool | None | Symbol | Refused
 
-_NULL = {"", "~", "null", "Null", "NULL"}
 _BOOLEAN = re.compile(r"(?:(yes|true|on)|(no|false|off))", re.IGNORECASE)
-_INTEGER = re.compile(r"[-+]?(?:0[bB][01_]+|0[0-7_,]+|0|[1-9](?:[0-9]|,[0-9]|_[0-9])*|0[xX][0-9a-fA-F_,]+)")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_,]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
+_INTEGER = re.compile(r"[-+]?(?:0b[01_,]+|0[0-7_,]+|0|[1-9](?:[0-9]|,[0-9]|_[0-9])*|0x[0-9a-fA-F_,]+)")
+_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_,]*)?\.[0-9]*(?:[eE][-+][0-9]+)?")
+_NO_NUMBER = re.compile(r"(?:(\+?\.inf)|(-\.inf)|(\.nan))", re.IGNORECASE)
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9]){1,2}(?:\.[0-9_]*)?")
 _DATE = re.compile(r"\d{4}-(?:1[012]|0\d|\d)-(?:[12]\d|3[01]|0\d|\d)")
 _TIME = re.compile(
@@ -32,7 +33,7 @@ _NUMERIC_START = frozenset("0123456789+-.")
 
 def resolve(text: str) -> Scalar:
     """Return the value of a plain scalar, such as 7001, 1.5, true, null, or its text."""
-    if text in _NULL:
+    if text in ("", "~") or (len(text) == 4 and text.lower() == "null"):
         return None
     if text[0] in _NUMERIC_START:
         return _numeric(text)
@@ -52,13 +53,12 @@ def _numeric(text: str) -> Scalar:  # noqa: PLR0911 - a line a kind
         return Refused("time")
     if _SEXAGESIMAL.fullmatch(text):
         return _sexagesimal(text.replace("_", ""))
-    digits = text.replace("_", "").replace(",", "")
-    if _FLOAT.fullmatch(text) and re.search(r"[.eE]", text) and re.search(r"[0-9]", digits):
-        try:
-            return float(digits)
-        except ValueError:
-            return text
-    return text
+    if found := _NO_NUMBER.fullmatch(text):
+        return math.inf if found[1] else -math.inf if found[2] else math.nan
+    try:
+        return float(text.replace("_", "").replace(",", "")) if _FLOAT.fullmatch(text) else text
+    except ValueError:
+        return text
 
 
 def _integer(digits: str) -> Scalar:
@@ -75,7 +75,7 @@ def _integer(digits: str) -> Scalar:
 
 def _sexagesimal(text: str) -> Scalar:
     sign = -1 if text[0] == "-" else 1
-    value: float = 0
-    for part in text.lstrip("+-").split(":"):
-        value = value * 60 + (float(part) if "." in part else int(part))
-    return sign * value
+    parts = [float(part) if "." in part else int(part) for part in text.lstrip("+-").split(":")]
+    # Ruby takes two parts for hours and minutes, and only the first one's sign counts.
+    value = sum(part * 60 ** (2 - place) for place, part in enumerate(parts[1:], 1))
+    return value + sign * parts[0] * 3600
