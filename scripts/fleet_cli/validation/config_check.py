@@ -84,8 +84,8 @@ def _pinned(all_running: list[Running]) -> Iterator[Pinned]:
             # Of an application that was not made from the template nobody knows the settings.
             if version is None or not isinstance(version.node.value, str) or "application" in service.fields:
                 continue
-            given = repr((service.config, service.secrets, service.upstreams, service.home))
-            where = result.setdefault((name, version.node.value, given), Pinned(service, version)).where
+            asked = (*service.config, *service.secrets, *(str(spot.node.value) for spot in service.upstreams))
+            where = result.setdefault((name, version.node.value, asked), Pinned(service, version)).where
             if running.where not in where:
                 where.append(running.where)
     yield from result.values()

@@ -1,6 +1,6 @@
 """All of Hiera together: which files each group of machines reads, in which order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,6 +60,17 @@ class FleetData:
         }
 
     @cached_property
+    def shared_with(self) -> Mapping[Group, Mapping[str, list[str]]]:
+        """Those of the shared files that have a key, by group and key, highest first."""
+        result: dict[Group, dict[str, list[str]]] = {}
+        for group, names in self.shared.items():
+            by_key = result.setdefault(group, {})
+            for name in names:
+                for key in self.documents[name].top:
+                    by_key.setdefault(key, []).append(name)
+        return result
+
+    @cached_property
     def own(self) -> Mapping[str, list[str]]:
         """The files that one machine alone reads, by certname."""
         result: dict[str, list[str]] = {}
@@ -68,11 +79,18 @@ class FleetData:
                 result.setdefault(certname, []).append(name)
         return result
 
-    def files_of(self, machine: Machine) -> list[str]:
-        """The files that a machine reads, highest first."""
-        own = [name for name in self.own.get(machine.certname, ()) if self.places[name].read_for(machine)]
-        shared = self.shared[machine.group]
-        return sorted([*own, *shared], key=lambda name: (self.places[name].level, name)) if own else shared
+    def files_of(self, machine: Machine, key: str) -> list[tuple[str, Document]]:
+        """The files with a key that a machine reads, highest first."""
+        own = [name for name in self.own.get(machine.certname, ()) if key in self.documents[name].top]
+        return self.in_order([*own, *self.shared_with[machine.group].get(key, ())])
+
+    def in_order(self, names: Iterable[str]) -> list[tuple[str, Document]]:
+        """Files with their documents, highest first."""
+        return [(name, self.documents[name]) for name in sorted(names, key=self.rank)]
+
+    def rank(self, name: str) -> tuple[int, str]:
+        """What files are ordered by: the highest has the least."""
+        return (self.places[name].level, name)
 
     @cached_property
     def _by_certname(self) -> Mapping[str, Machine]:

@@ -23,6 +23,7 @@ from fleet_cli.validation.fleet_data import FleetData
 from fleet_cli.validation.layers import Layers, Machine
 from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.puppet_code import PuppetCode
+from fleet_cli.validation.service_rules import Running
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class HieraCheck:
         missing: the names of modules of which nothing is known.
         packages: where packages come from.
         notes: gets what could not be checked, and why.
+        certnames: the machines of which what they have of their own is checked; all, if not given.
     """
 
     files: Files
@@ -64,6 +66,8 @@ class HieraCheck:
     missing: set[str]
     packages: "Packages"
     notes: list[str]
+    certnames: set[str] | None = None
+    _running: list[Running] | None = None
 
     @property
     def has_machines(self) -> bool:
@@ -106,9 +110,14 @@ class HieraCheck:
         module_keys = {key for document in own.values() for key in document.top}
         yield from reach_rules.lookup_findings(data, checked, module_keys)
         yield from shadowing.findings(data, merges)
-        for services in service_check.running(data, code):
+        for services in self._services(data, code):
             yield from services.findings()
         yield from service_check.name_findings(data, checked)
+
+    def _services(self, data: FleetData, code: PuppetCode) -> list[Running]:
+        if self._running is None:
+            self._running = list(service_check.running(data, code, self.certnames))
+        return self._running
 
     def _config(self, data: FleetData, code: PuppetCode, found: list[Finding]) -> list[Finding]:
         """What the packages say of the config of services; a note, if they can't be had and need not be."""
@@ -116,8 +125,7 @@ class HieraCheck:
         try:
             if source is None:
                 raise FleetError("Hiera names no apt repository (profile::fleet_repository::url, suite, component)")
-            running = list(service_check.running(data, code))
-            return list(config_check.findings(running, found, source, insist=self.packages.insist))
+            return list(config_check.findings(self._services(data, code), found, source, insist=self.packages.insist))
         except FleetError as error:
             if self.packages.required:
                 raise

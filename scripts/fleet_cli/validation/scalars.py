@@ -77,5 +77,7 @@ def _sexagesimal(text: str) -> Scalar:
     sign = -1 if text[0] == "-" else 1
     parts = [float(part) if "." in part else int(part) for part in text.lstrip("+-").split(":")]
     # Ruby takes two parts for hours and minutes, and only the first one's sign counts.
-    value = sum(part * 60 ** (2 - place) for place, part in enumerate(parts[1:], 1))
-    return value + sign * parts[0] * 3600
+    value: float = sign * parts[0] * 3600
+    for weight, part in zip((60, 1), parts[1:], strict=False):
+        value += weight * part
+    return value

@@ -4,29 +4,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from fleet_cli.validation import services
-from fleet_cli.validation.documents import Document
+from fleet_cli.validation.documents import Pair, mapping
 from fleet_cli.validation.file_check import Checked
 from fleet_cli.validation.finding import Finding, did_you_mean
 from fleet_cli.validation.fleet_data import FleetData, Group
 from fleet_cli.validation.layers import TIER, Machine
 from fleet_cli.validation.puppet_code import PuppetCode
-from fleet_cli.validation.service_rules import Running
+from fleet_cli.validation.service_rules import Running, together
 
 _OWN = (services.SERVICES, services.VERSIONS)
 
 
-def running(data: FleetData, code: PuppetCode) -> Iterator[Running]:
-    """The services of each group of machines that runs some, and of each machine that has something of its own."""
+def running(data: FleetData, code: PuppetCode, certnames: set[str] | None) -> Iterator[Running]:
+    """The services of each group of machines that runs some, and of each machine that has something of its own.
+
+    Args:
+        data, code: Hiera, and who reads it.
+        certnames: the machines to look at one by one; all, if not given.
+    """
     everywhere = declared(data)
     for group, machines in data.groups.items():
-        if not runs_services(code, group) or not known_tier(data, group[1]):
-            continue
-        files = _documents(data, data.shared[group])
-        shared = services.merged(files)
-        yield _running(data, group, files, shared, set(shared), everywhere)
-        for machine in machines:
-            if own := _of_one(data, machine, shared, everywhere):
-                yield own
+        if runs_services(code, group) and known_tier(data, group[1]):
+            shared = _of_group(data, group, everywhere)
+            yield shared
+            for machine in machines:
+                if certnames is not None and machine.certname not in certnames:
+                    continue
+                if any(key in data.documents[name].top for name in data.own.get(machine.certname, ()) for key in _OWN):
+                    yield _of_machine(data, machine, shared)
 
 
 def known_tier(data: FleetData, tier: str) -> bool:
@@ -69,35 +74,45 @@ def name_findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[F
                 yield Finding(name, each.line, each.column, "unknown-service", message, suggestion)
 
 
-def _documents(data: FleetData, names: list[str]) -> list[tuple[str, Document]]:
-    return [(name, data.documents[name]) for name in names]
-
-
-def _of_one(
-    data: FleetData, machine: Machine, shared: Mapping[str, services.Service], everywhere: set[str]
-) -> Running | None:
-    """The services of which a machine has something of its own; None if there are none."""
-    own = [name for name in data.own.get(machine.certname, ()) if any(key in data.documents[name].top for key in _OWN)]
-    if not own:
-        return None
-    touched = {
-        service
-        for name in own
-        for key in _OWN
-        for service, _ in services.entries(data.documents[name], key)
-        if key == services.SERVICES or service in shared
-    }
-    files = _documents(data, data.files_of(machine))
-    merged = {**shared, **services.merged(files, touched)}
-    return replace(_running(data, machine.group, files, merged, touched, everywhere), specific=frozenset(own))
-
-
-def _running(  # noqa: PLR0917
-    data: FleetData, group: Group, files: list[tuple[str, Document]], merged: Mapping[str, services.Service],
-    touched: set[str], everywhere: set[str],
-) -> Running:  # fmt: skip
+def _of_group(data: FleetData, group: Group, everywhere: set[str]) -> Running:
+    files = {key: data.in_order(data.shared_with[group].get(key, ())) for key in (*_OWN, services.SECRETS)}
+    said = services.declarations(files[services.SERVICES])
+    merged = {name: services.merged(name, its) for name, its in said.items()}
+    present = {name: service for name, service in merged.items() if service.present}
     return Running(
-        merged, touched, services.versions(files), services.secret_values(files),
-        any(services.DATABASE in document.top for _, document in files), everywhere, f"tier {group[1]}",
-        data.layers.file_for("tier", group[1]) or f"the layer of {TIER}",
+        services=merged, running=present, together=together(present.values()), declarations=said,
+        touched=set(merged), rewired=set(merged),
+        pins=services.versions(files[services.VERSIONS]), secrets=services.secret_values(files[services.SECRETS]),
+        has_database=services.DATABASE in data.shared_with[group], everywhere=everywhere, where=f"tier {group[1]}",
+        pin_file=data.layers.file_for("tier", group[1]) or f"the layer of {TIER}",
     )  # fmt: skip
+
+
+def _of_machine(data: FleetData, machine: Machine, shared: Running) -> Running:
+    """The services of which a machine has something of its own."""
+    own = data.in_order(data.own[machine.certname])
+    said = services.declarations(own)
+    pinned = {name for _, document in own for name, _ in services.entries(document, services.VERSIONS)}
+    touched = said.keys() | (pinned & shared.services.keys())
+    merged = {}
+    for name in touched:
+        whole = [*said.get(name, ()), *shared.declarations.get(name, ())]
+        merged[name] = services.merged(name, sorted(whole, key=lambda each: data.rank(each[0])))
+    present = {**shared.running, **merged}
+    for name, service in merged.items():
+        if not service.present:
+            del present[name]
+    keys = {key for _, document in own for key in document.top}
+    return replace(
+        shared, services={**shared.services, **merged}, running=present, touched=touched,
+        rewired={name for name, its in said.items() if any(_rewires(pair) for _, pair in its)},
+        pins=services.versions(data.files_of(machine, services.VERSIONS)) if pinned else shared.pins,
+        secrets=services.secret_values(data.files_of(machine, services.SECRETS))
+        if services.SECRETS in keys else shared.secrets,
+        has_database=shared.has_database or services.DATABASE in keys, specific=frozenset(name for name, _ in own),
+    )  # fmt: skip
+
+
+def _rewires(declaration: Pair) -> bool:
+    """Whether a declaration changes who waits for whom."""
+    return bool({"upstreams", "ensure"} & mapping(declaration.node).keys())

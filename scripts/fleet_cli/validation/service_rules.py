@@ -4,12 +4,30 @@ flask_microservice::problems fails a catalog for the same reasons; here each has
 deployed.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from fleet_cli.validation import eyaml
 from fleet_cli.validation.finding import Finding, did_you_mean, nearest
-from fleet_cli.validation.services import Service, Spot, version_of
+from fleet_cli.validation.services import Declarations, Service, Spot, version_of
+
+Together = Mapping[tuple[str, str], set[str]]
+"""The services that have a value of a part of their declaration in common, by the part and the value."""
+
+
+def shared(service: Service, part: str) -> str:
+    """The value of a part that services may not, or not just so, have in common."""
+    return service.package if part == "package" else service.text(part)
+
+
+def together(running: Iterable[Service]) -> Together:
+    """Find what services have in common."""
+    result: dict[tuple[str, str], set[str]] = {}
+    for service in running:
+        for part in ("port", "socket", "package"):
+            if value := shared(service, part):
+                result.setdefault((part, value), set()).add(service.name)
+    return result
 
 
 @dataclass
@@ -18,7 +36,11 @@ class Running:
 
     Attributes:
         services: all of them, those that are absent too.
+        running: those that are to run.
+        together: of all services of their group, which share something.
+        declarations: what files that all machines of their group read say of services.
         touched: the names to look at; the others are the same as in a group that was looked at.
+        rewired: those of them that may have other upstreams than there.
         pins: the versions.
         secrets: the values of secrets; None where they are kept out of the repository.
         has_database: whether flask_microservice::database says where one is.
@@ -29,7 +51,11 @@ class Running:
     """
 
     services: Mapping[str, Service]
+    running: Mapping[str, Service]
+    together: Together
+    declarations: Declarations
     touched: set[str]
+    rewired: set[str]
     pins: Mapping[str, Spot]
     secrets: Mapping[tuple[str, str, str], Spot] | None
     has_database: bool
@@ -37,10 +63,6 @@ class Running:
     where: str
     pin_file: str
     specific: frozenset[str] = frozenset()
-    running: dict[str, Service] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.running = {name: service for name, service in self.services.items() if service.present}
 
     def findings(self) -> Iterator[Finding]:
         """All that is wrong."""
@@ -141,13 +163,7 @@ class Running:
             )
 
     def _shared(self, part: str, code: str) -> Iterator[Finding]:
-        by_value: dict[str, list[Service]] = {}
-        for service in self.running.values():
-            if service.text(part):
-                by_value.setdefault(service.text(part), []).append(service)
-        for value, sharing in by_value.items():
-            if len(sharing) < 2 or not self.touched & {service.name for service in sharing}:
-                continue
+        for value, sharing in self._sharing(part).items():
             spots = [(service.fields[part], service.name) for service in sharing]
             (first, first_name), *others = sorted(spots, key=lambda each: (each[0].file in self.specific, each))
             for spot, name in others:
@@ -155,13 +171,22 @@ class Running:
                 free = f"{self._free_port()} is free" if part == "port" else "give it its own"
                 yield _at(spot, code, message, free, related=[first])
 
+    def _sharing(self, part: str) -> dict[str, list[Service]]:
+        """The values of a part that a touched service has and another one too, each with these services."""
+        values = {shared(self.running[name], part) for name in self.touched & self.running.keys()} - {""}
+        result = {}
+        for value in sorted(values):
+            names = self.together.get((part, value), set()) | (self.touched if self.specific else set())
+            found = [self.running[name] for name in sorted(names & self.running.keys())]
+            sharing = [service for service in found if shared(service, part) == value]
+            if len(sharing) > 1:
+                result[value] = sharing
+        return result
+
     def _packages(self) -> Iterator[Finding]:
-        by_package: dict[str, list[Service]] = {}
-        for service in self.running.values():
-            by_package.setdefault(service.package, []).append(service)
-        for package, sharing in by_package.items():
+        for package, sharing in self._sharing("package").items():
             spots = {service.name: spot for service in sharing if (spot := version_of(service, self.pins))}
-            if len({str(spot.node.value) for spot in spots.values()}) > 1 and self.touched & spots.keys():
+            if len({str(spot.node.value) for spot in spots.values()}) > 1:
                 names = " and ".join(sorted(spots))
                 last = max(spots.values(), key=lambda spot: (spot.file in self.specific, spot))
                 message = f"services {names} run from the package '{package}' at different versions"
@@ -169,7 +194,7 @@ class Running:
 
     def _cycles(self) -> Iterator[Finding]:
         done: set[str] = set()
-        for start in sorted(self.touched & self.running.keys()):
+        for start in sorted(self.rewired & self.running.keys()):
             for cycle in self._cycles_from(start, done):
                 spot = next(spot for spot in self.running[cycle[0]].upstreams if spot.node.value == cycle[1])
                 message = "services wait for each other: " + " → ".join([*cycle, cycle[0]])

@@ -67,22 +67,25 @@ class Service:
         return str(spot.node.value) if spot and spot.node.value is not None else ""
 
 
-Files = list[tuple[str, Document]]
+Declarations = Mapping[str, list[tuple[str, Pair]]]
+"""By service the files that say something of it, highest first, each with what it says."""
 
 
-def merged(files: Iterable[tuple[str, Document]], only: set[str] | None = None) -> dict[str, Service]:
-    """Merge what files say of services.
-
-    Args:
-        files: the files that a machine reads, highest first.
-        only: the names to look at; all, if not given.
-    """
-    result: dict[str, Service] = {}
+def declarations(files: Iterable[tuple[str, Document]]) -> Declarations:
+    """Collect what files say of services, given the highest first."""
+    result: dict[str, list[tuple[str, Pair]]] = {}
     for file, document in files:
         for name, pair in entries(document, SERVICES):
-            if only is None or name in only:
-                _add(result.setdefault(name, Service(name)), file, pair)
+            result.setdefault(name, []).append((file, pair))
     return result
+
+
+def merged(name: str, said: Iterable[tuple[str, Pair]]) -> Service:
+    """Merge what files say of a service, given the highest first."""
+    service = Service(name)
+    for file, pair in said:
+        _add(service, file, pair)
+    return service
 
 
 def entries(document: Document, key: str) -> Iterator[tuple[str, Pair]]:

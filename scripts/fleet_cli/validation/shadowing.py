@@ -1,98 +1,114 @@
 """Values that a higher layer hides from every machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from fleet_cli.validation.documents import Node, Pair
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.fleet_data import FleetData, Group
-from fleet_cli.validation.layers import Machine
 from fleet_cli.validation.merging import ALL_LEVELS, OPTIONS_KEY, Merges
 from fleet_cli.validation.scalars import Scalar
 
-Keys = tuple[Scalar, ...]
+Path = tuple[Scalar, ...]
+"""A key of Hiera, and the keys below it that lead to a part of its value."""
+
+
+@dataclass
+class _Own:
+    """The files that are of one machine each and have a value: how many, the lowest layer among them, and one of them."""
+
+    count: int = 0
+    level: int = 0
+    file: str = ""
 
 
 def findings(data: FleetData, merges: Merges) -> Iterator[Finding]:
     """Find values that stand above every machine that would read them. Without a list of machines nothing is found."""
-    own_files = {
-        (group, key): files for group, machines in data.groups.items() for key, files in _own(data, machines).items()
-    }
+    above = {group: _Above(data, merges, group) for group in data.groups}
     for name, place in data.places.items():
-        if not place.sure:
-            continue
-        groups = list(data.groups_reading(name))
-        if not groups:
+        groups = [above[group] for group in data.groups_reading(name)] if place.sure else []
+        if not groups or any(group.highest >= data.rank(name) for group in groups):
             continue
         for key, pair in data.documents[name].top.items():
-            if key == OPTIONS_KEY or merges.strategy(key) == "unique":
-                continue
-            levels = merges.levels(key)
-            hiding = [_hiding(data, name, key, group, own_files) for group in groups]
-            if not all(files for files in hiding):
-                continue
-            for keys, where in _places(pair, levels):
-                part = _part(pair.node, keys)
-                if levels == ALL_LEVELS and part is not None and isinstance(part.value, list):
-                    continue  # a deep merge joins lists
-                above = [_first(data, files, (key, *keys)) for files in hiding]
-                if all(above):
-                    yield _finding(name, (key, *keys), where, sorted({str(each) for each in above}))
+            for path, part in _parts(key, pair, merges):
+                if _is_joined(part.node, merges, key) or (part.node.value and _is_opened(part.node, path, merges)):
+                    continue
+                hiding = [group.hides(name, path) for group in groups]
+                if all(hiding):
+                    yield _finding(name, path, part, sorted(set(hiding)))
 
 
-def _own(data: FleetData, machines: Sequence[Machine]) -> dict[str, list[str]]:
-    """For each key that all machines of a group have in a file of their own, those files."""
-    counts: dict[str, list[str]] = {}
-    for machine in machines:
-        for name in data.own.get(machine.certname, ()):
-            for key in data.documents[name].top:
-                counts.setdefault(key, []).append(name)
-    return {key: files for key, files in counts.items() if len(set(files)) >= len(machines)}
+class _Above:
+    """What machines of a group read of each value first."""
+
+    def __init__(self, data: FleetData, merges: Merges, group: Group) -> None:
+        self._data = data
+        self._machines = len(data.groups[group])
+        self._shared: dict[Path, str] = {}
+        self._own: dict[Path, _Own] = {}
+        shared = [name for name in data.shared[group] if data.places[name].sure]
+        for name in shared:
+            for path in _paths(data, name, merges):
+                self._shared.setdefault(path, name)
+        levels = [data.rank(name) for name in shared[:1]]
+        for machine in data.groups[group]:
+            levels += [data.rank(name) for name in data.own.get(machine.certname, ())]
+            if self._shared:
+                self._note_own(machine.certname, merges)
+        self.highest = min(levels, default=(0, ""))
+
+    def _note_own(self, certname: str, merges: Merges) -> None:
+        found: dict[Path, str] = {}
+        for name in self._data.own.get(certname, ()):
+            for path in _paths(self._data, name, merges):
+                if path in self._shared:
+                    found[path] = name
+        for path, name in found.items():
+            own = self._own.setdefault(path, _Own(file=name))
+            own.count += 1
+            own.level = max(own.level, self._data.places[name].level)
+
+    def hides(self, name: str, path: Path) -> str:
+        """A file above another one that has a value as well; empty if not every machine reads one."""
+        first = self._shared.get(path, name)
+        if self._data.rank(first) < self._data.rank(name):
+            return first
+        own = self._own.get(path)
+        level = self._data.places[name].level
+        return own.file if own and own.count >= self._machines and own.level < level else ""
 
 
-def _hiding(
-    data: FleetData, name: str, key: str, group: Group, own: dict[tuple[Group, str], list[str]]
-) -> list[list[str]]:
-    """Sets of files above this one of which each, for the machines of a group, has the key."""
-    place = data.places[name]
-    result = [
-        [above] for above in data.shared[group]
-        if (data.places[above].level, above) < (place.level, name) and key in data.documents[above].top
-    ]  # fmt: skip
-    files = own.get((group, key)) if place.given("certname") is None else None
-    if files and all(data.places[above].level < place.level for above in files):
-        result.append(files)
-    return result
+def _paths(data: FleetData, name: str, merges: Merges) -> Iterator[Path]:
+    for key, pair in data.documents[name].top.items():
+        for path, _ in _parts(key, pair, merges):
+            yield path
 
 
-def _places(pair: Pair, levels: int) -> Iterator[tuple[Keys, Pair]]:
-    """The parts of a value that a higher layer may hide: of a hash that is merged its elements, of others the whole."""
-    if levels <= 0 or not isinstance(pair.node.value, dict):
-        yield (), pair
-        return
-    for key, below in pair.node.value.items():
-        for keys, where in _places(below, levels - 1):
-            yield (key, *keys), where
+def _parts(key: str, pair: Pair, merges: Merges) -> Iterator[tuple[Path, Pair]]:
+    """The parts of a value that a higher layer may hide: of a hash that is merged its elements as well."""
+    if key != OPTIONS_KEY and merges.strategy(key) != "unique":
+        yield from _below((key,), pair, merges.levels(key))
 
 
-def _first(data: FleetData, sets: list[list[str]], keys: tuple[Scalar, ...]) -> str:
-    """The first file of a set of which every one has a value; empty if there is no such set."""
-    return next((files[0] for files in sets if all(_has(data, file, keys) for file in files)), "")
+def _below(path: Path, pair: Pair, levels: int) -> Iterator[tuple[Path, Pair]]:
+    yield path, pair
+    if levels > 0 and isinstance(pair.node.value, dict):
+        for key, inner in pair.node.value.items():
+            yield from _below((*path, key), inner, levels - 1)
 
 
-def _has(data: FleetData, file: str, keys: tuple[Scalar, ...]) -> bool:
-    return _part(data.documents[file].top[str(keys[0])].node, keys[1:]) is not None
+def _is_opened(node: Node, path: Path, merges: Merges) -> bool:
+    """Whether a hash is merged, so that not it but its elements may be hidden."""
+    return isinstance(node.value, dict) and merges.levels(str(path[0])) >= len(path)
 
 
-def _part(node: Node, keys: Keys) -> Node | None:
-    for key in keys:
-        if not isinstance(node.value, dict) or key not in node.value:
-            return None
-        node = node.value[key].node
-    return node
+def _is_joined(node: Node, merges: Merges, key: str) -> bool:
+    """Whether a value is a list that is joined with those above."""
+    return isinstance(node.value, list) and merges.levels(key) == ALL_LEVELS
 
 
-def _finding(name: str, keys: Keys, where: Pair, above: list[str]) -> Finding:
-    what = ": ".join(str(key) for key in keys)
+def _finding(name: str, path: Path, where: Pair, above: list[str]) -> Finding:
+    what = ": ".join(str(key) for key in path)
     message = f"'{what}' counts for no machine: each that reads it has it from {', '.join(above[:2])}" + (
         " and others" if len(above) > 2 else ""
     )
