@@ -82,12 +82,11 @@ def _below(repo: Path, path: Path) -> str:
     Raises:
         FleetError: it is elsewhere, or nothing is there.
     """
-    full = path if path.is_absolute() else Path.cwd() / path
-    if not full.exists():
-        full = repo / path  # with -C a path of that repository
-    if not full.exists():
+    # With -C a path may be meant as one of that repository.
+    there = [full for full in (Path.cwd() / path, repo / path) if full.exists()]
+    if not there:
         raise FleetError(f"{path}: there is no such file")
-    try:
-        return str(full.resolve().relative_to(repo.resolve()))
-    except ValueError:
-        raise FleetError(f"{path}: not in the control repository {repo}") from None
+    for full in there:
+        if full.resolve().is_relative_to(repo.resolve()):
+            return str(full.resolve().relative_to(repo.resolve()))
+    raise FleetError(f"{path}: not in the control repository {repo}")

@@ -203,7 +203,7 @@ class Checker:
 
     def _instead(self, kind: Type, node: Node) -> str:
         """What would do in the place of a value, as a suggestion; empty if nothing comes near."""
-        value = node.value
+        value, quoted = node.value, node._replace(value=node.raw, raw="")
         for each in type_words.options(kind, self.aliases):
             match each["kind"]:
                 case "Integer" | "Float" | "Numeric" if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value):
@@ -211,7 +211,7 @@ class Checker:
                         return f"without quotes: {value}"
                 case "Boolean" if isinstance(value, str) and value.lower() in ("true", "false"):
                     return f"without quotes: {value.lower()}"
-                case "String" | "Pattern" | "Enum" if node.raw and not self.check(each, node._replace(value=node.raw)):
+                case "String" | "Pattern" | "Enum" if node.raw and not self.check(each, quoted):
                     return f"in quotes: '{node.raw}'"
                 case "Enum" if isinstance(value, str) and (near := nearest(value, each["values"])):
                     return f"did you mean '{near}'?"

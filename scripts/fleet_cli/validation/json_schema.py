@@ -14,6 +14,7 @@ Schema = dict[str, Any]
 _LOOKED_UP = {"type": "string", "pattern": r"ENC\[|%\{"}
 """A text that is something else once Hiera has looked it up."""
 _ANYTHING = {"type": "string", "pattern": r"^\s*%\{\s*alias\("}
+_OPTIONS = "#/definitions/options"
 _OF_PARTS = ("Hash", "Struct", "Alias", "Optional", "NotUndef", "Sensitive", "Variant")
 """Types whose values may be merged of those of several files."""
 
@@ -32,11 +33,14 @@ def whole(code: PuppetCode, merges: Merges, others: Iterable[str]) -> Schema:
         properties[key] = schema.of(parameter.type, merges.levels(key))
     properties[OPTIONS_KEY] = {
         "type": "object",
-        "additionalProperties": {
-            "properties": {"merge": {"anyOf": [{"enum": list(STRATEGIES)}, {"type": "object"}]}, "convert_to": {}},
-            "additionalProperties": False,
-        },
+        "properties": {key: {"$ref": _OPTIONS} for key in properties},
+        "patternProperties": {r"^\^": {"$ref": _OPTIONS}},
+        "additionalProperties": False,
     }
+    merge = {"anyOf": [{"enum": list(STRATEGIES)}, {"type": "object"}]}
+    schema.definitions["options"] = {
+        "type": "object", "properties": {"merge": merge, "convert_to": {}}, "additionalProperties": False
+    }  # fmt: skip
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Hiera data of this control repository",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -13,9 +14,8 @@ from fleet_cli.validation.yaml_reader import MAX_BYTES
 
 KEPT = paths.STATE / "validate" / "clean"
 YAMLLINT_CONFIG = ".yamllint"
+_SWITCHED_OFF = re.compile(r"#\s*yamllint disable-file\s*\n")
 _PUPPET = {".pp": "lint", ".epp": "epp", ".erb": "erb"}
-_NOT_OURS = ("template/", "vendor/")
-"""Templates of cookiecutter are no YAML before they are rendered; other people's modules are checked by them."""
 
 
 class Clean:
@@ -42,15 +42,16 @@ class Clean:
             kept_results.put(self._path, json.dumps([*sorted(self._seen), *rest]), 10)
 
 
-def tracked(repo: Path) -> list[str]:
-    """The files of a checkout, those too that are new; all files where it is none."""
+def tracked(repo: Path, moduledir: str) -> list[str]:
+    """The files of a checkout, those too that are new; all files but those of the moduledir where it is none."""
     command = ["git", "-C", str(repo), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
         names = [name for name in said if name]
     except (OSError, subprocess.CalledProcessError):
         names = [str(path.relative_to(repo)) for path in repo.rglob("*") if path.is_file()]
-    return sorted(name for name in set(names) if not name.startswith(_NOT_OURS))
+        names = [name for name in names if not name.startswith((".", moduledir + "/"))]
+    return sorted(set(names))
 
 
 def puppet_files(names: Iterable[str]) -> dict[str, list[str]]:
@@ -101,8 +102,17 @@ def yaml_style(repo: Path, config: str, read: Collection[str], names: Iterable[s
     settings = YamlLintConfig(config)
     result = []
     for name in names:
-        for problem in linter.run(text_of(repo / name) or "---\n", settings, name):
-            if name in read and problem.rule in (None, "key-duplicates"):
+        text = text_of(repo / name)
+        if text is None or settings.is_file_ignored(name):
+            continue
+        if name not in read:
+            problems = linter.run(text, settings, name)
+        elif _SWITCHED_OFF.match(text):
+            problems = []
+        else:  # its syntax was read already, which is half of the work
+            problems = linter.get_cosmetic_problems(text, settings, name)
+        for problem in problems:
+            if name in read and problem.rule == "key-duplicates":
                 continue
             result.append(
                 Finding(name, problem.line, problem.column, "yamllint", f"{problem.desc} ({problem.rule or 'syntax'})")

@@ -37,6 +37,10 @@ Index = Mapping[str, Mapping[str, Deb]]
 """Package files by the name of the package and its version."""
 
 
+class MissingError(FleetError):
+    """A repository answers, and has no such file."""
+
+
 @dataclass(frozen=True)
 class Repository:
     """An apt repository: a URL or a directory, with suite and component; a directory may hold .deb files alone."""
@@ -59,6 +63,8 @@ class Repository:
         if self.directory:
             try:
                 return (self.directory / name).read_bytes()
+            except FileNotFoundError:
+                raise MissingError(f"{self.base}: there is no {name}") from None
             except OSError as error:
                 raise FleetError(f"{self.directory / name}: {error.strerror}") from None
         import requests  # noqa: PLC0415 - takes longer to load than all files of Hiera that changed
@@ -67,7 +73,9 @@ class Repository:
             answer = requests.get(f"{self.base.rstrip('/')}/{name}", timeout=(TIMEOUT_SECONDS, 60))
             answer.raise_for_status()
         except requests.RequestException as error:
-            reason = getattr(error.response, "reason", None) or type(error).__name__
+            if error.response is not None and error.response.status_code == requests.codes.not_found:
+                raise MissingError(f"{self.base}: there is no {name}") from None
+            reason = error.response.reason if error.response is not None else type(error).__name__
             raise FleetError(f"{self.base}: {name} can't be had ({reason})") from None
         return answer.content
 
@@ -120,21 +128,20 @@ def load(repository: Repository, wanted: set[tuple[str, str]], *, insist: bool) 
 
 
 def _fetch(repository: Repository) -> Index:
-    where = f"dists/{repository.suite}/{repository.component}/binary-{_architecture()}/Packages"
+    where = f"dists/{repository.suite}/{repository.component}/binary-{architecture()}/Packages"
     problem = FleetError("")
     for suffix, unpack in _COMPRESSED:
         try:
             return _parse(unpack(repository.get(where + suffix)).decode("utf-8", "replace"))
-        except FleetError as error:
+        except MissingError as error:
             problem = error
-            if "(Not Found)" not in str(error) and not repository.directory:
-                break
         except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
             problem = FleetError(f"{repository.base}: {where}{suffix} is damaged ({error})")
     raise problem
 
 
-def _architecture() -> str:
+def architecture() -> str:
+    """The Debian architecture of this machine."""
     return process.run(["dpkg", "--print-architecture"]).stdout.strip()
 
 

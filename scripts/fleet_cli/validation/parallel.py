@@ -13,6 +13,7 @@ from fleet_cli.errors import FleetError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _PR_SET_PDEATHSIG = 1
+_INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM}
 LEAST = 200
 """With fewer items than this a process is not worth its start."""
 
@@ -27,13 +28,18 @@ class Background(Generic[Item, Result]):
         self._own: Sequence[Item] = items if len(items) < LEAST else ()
         self._children: list[tuple[multiprocessing.process.BaseProcess, Connection]] = []
         context = multiprocessing.get_context("fork")
-        for number in range(0 if self._own or not items else processes):
-            ours, theirs = context.Pipe(duplex=False)
-            part = items[number::processes]
-            child = context.Process(target=_work, args=(os.getpid(), function, part, theirs), daemon=True)
-            child.start()
-            theirs.close()
-            self._children.append((child, ours))
+        # Python drops an exception that is raised while it forks: an interruption has to wait for the end of that.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+        try:
+            for number in range(0 if self._own or not items else processes):
+                ours, theirs = context.Pipe(duplex=False)
+                part = items[number::processes]
+                child = context.Process(target=_work, args=(os.getpid(), function, part, theirs), daemon=True)
+                child.start()
+                theirs.close()
+                self._children.append((child, ours))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
 
     def end(self) -> None:
         """End the processes that are still at work."""
@@ -65,5 +71,6 @@ def _work(
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTIONS)
     if os.getppid() == parent:
         answer.send(function(items))

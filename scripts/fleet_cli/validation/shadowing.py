@@ -15,7 +15,7 @@ Path = tuple[Scalar, ...]
 
 @dataclass
 class _Own:
-    """The files that are of one machine each and have a value: how many, the lowest layer among them, and one of them."""
+    """The files of single machines that have a value: how many, the lowest layer among them, and one of them."""
 
     count: int = 0
     level: int = 0
@@ -27,7 +27,7 @@ def findings(data: FleetData, merges: Merges) -> Iterator[Finding]:
     above = {group: _Above(data, merges, group) for group in data.groups}
     for name, place in data.places.items():
         groups = [above[group] for group in data.groups_reading(name)] if place.sure else []
-        if not groups or any(group.highest >= data.rank(name) for group in groups):
+        if not groups or not all(group.has_above(name) for group in groups):
             continue
         for key, pair in data.documents[name].top.items():
             for path, part in _parts(key, pair, merges):
@@ -48,25 +48,37 @@ class _Above:
         self._own: dict[Path, _Own] = {}
         shared = [name for name in data.shared[group] if data.places[name].sure]
         for name in shared:
-            for path in _paths(data, name, merges):
+            for path in self._paths(name, merges):
                 self._shared.setdefault(path, name)
-        levels = [data.rank(name) for name in shared[:1]]
+        self._keys = {str(path[0]) for path in self._shared}
+        self._first = [data.rank(name) for name in shared[:1]]
+        self._own_level: int | None = None
         for machine in data.groups[group]:
-            levels += [data.rank(name) for name in data.own.get(machine.certname, ())]
-            if self._shared:
-                self._note_own(machine.certname, merges)
-        self.highest = min(levels, default=(0, ""))
+            self._note_own(machine.certname, merges)
+
+    def has_above(self, name: str) -> bool:
+        """Whether any file is above another one."""
+        level, _ = rank = self._data.rank(name)
+        return any(first < rank for first in self._first) or (self._own_level is not None and self._own_level < level)
 
     def _note_own(self, certname: str, merges: Merges) -> None:
         found: dict[Path, str] = {}
         for name in self._data.own.get(certname, ()):
-            for path in _paths(self._data, name, merges):
+            level = self._data.places[name].level
+            self._own_level = level if self._own_level is None else min(level, self._own_level)
+            for path in self._paths(name, merges, self._keys):
                 if path in self._shared:
                     found[path] = name
         for path, name in found.items():
             own = self._own.setdefault(path, _Own(file=name))
             own.count += 1
             own.level = max(own.level, self._data.places[name].level)
+
+    def _paths(self, name: str, merges: Merges, only: set[str] | None = None) -> Iterator[Path]:
+        for key, pair in self._data.documents[name].top.items():
+            if only is None or key in only:
+                for path, _ in _parts(key, pair, merges):
+                    yield path
 
     def hides(self, name: str, path: Path) -> str:
         """A file above another one that has a value as well; empty if not every machine reads one."""
@@ -76,12 +88,6 @@ class _Above:
         own = self._own.get(path)
         level = self._data.places[name].level
         return own.file if own and own.count >= self._machines and own.level < level else ""
-
-
-def _paths(data: FleetData, name: str, merges: Merges) -> Iterator[Path]:
-    for key, pair in data.documents[name].top.items():
-        for path, _ in _parts(key, pair, merges):
-            yield path
 
 
 def _parts(key: str, pair: Pair, merges: Merges) -> Iterator[tuple[Path, Pair]]:

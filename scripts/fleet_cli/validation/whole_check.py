@@ -69,7 +69,7 @@ class Validation:
         yield from hiera.findings
         puppet = PuppetCheck(self.repo)
         names, own_data = self._read(files, hiera, puppet)
-        asked = self._wanted(lint_check.tracked(self.repo))
+        asked = self._wanted(lint_check.tracked(self.repo, puppet.puppetfile.moduledir or "modules"))
         with StyleCheck(self.repo, asked, files, {*names, *own_data, *machines.FILES}) as style:
             code = puppet.run(asked)
             yield from puppet.findings

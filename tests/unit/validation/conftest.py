@@ -71,7 +71,9 @@ def deb(directory: Path, name: str, version: str, more: str = "") -> None:
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text(text, encoding="utf-8")
     target = directory / f"{name}_{version}_all.deb"
-    subprocess.run(["dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, target], check=True, capture_output=True)
+    subprocess.run(
+        ["dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, target], check=True, capture_output=True
+    )
     shutil.rmtree(tree)
 
 

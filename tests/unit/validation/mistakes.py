@@ -132,7 +132,8 @@ MISTAKES = {
     ),
     "two services on one port": Mistake(
         {ORDERS: ("7001", "7002")},
-        f"{ORDERS}:4:5", "shared-port", ("'inventory' and 'orders' share port 7002", f"({INVENTORY}:4)", "7003 is free"),
+        f"{ORDERS}:4:5", "shared-port",
+        ("'inventory' and 'orders' share port 7002", f"({INVENTORY}:4)", "7003 is free"),
     ),
     "two services on one port of one machine": Mistake(
         {"hieradata/nodes/app1.fleet.test.yaml": ("", "---\nflask_microservice::services:\n  orders: {port: 7002}\n")},
@@ -195,7 +196,7 @@ MISTAKES = {
     "a part of a merged hash that a higher layer hides": Mistake(
         {INVENTORY: ("    config:", "    database: postgresql\n    config:"),
          STAGING: ("", "flask_microservice::services:\n  inventory: {ensure: present, database: postgresql}\n"
-                       "flask_microservice::database: {host: db2.fleet.test, address: 10.77.0.42, ca_file: /etc/ca.pem}\n")},
+         "flask_microservice::database: {host: db2.fleet.test, address: 10.77.0.42, ca_file: /etc/ca.pem}\n")},
         f"{INVENTORY}:5:5", "shadowed-value", ("flask_microservice::services: inventory: database",),
     ),
     # Secrets
@@ -295,7 +296,8 @@ MISTAKES = {
     ),
     "a module that another one needs in a newer version": Mistake(
         {"Puppetfile": ("'puppetlabs-concat', '7.3.1'", "'puppetlabs-concat', '4.0.0'")},
-        "Puppetfile:15:26", "unmet-dependency", ("'puppetlabs-postgresql' needs 'puppetlabs-concat'", "4.0.0 is pinned"),
+        "Puppetfile:15:26", "unmet-dependency",
+        ("'puppetlabs-postgresql' needs 'puppetlabs-concat'", "4.0.0 is pinned"),
     ),
     "a line that r10k does not know": Mistake(
         {"Puppetfile": ("moduledir", "modulesdir")}, "Puppetfile:3:1", "puppetfile-syntax", ("'modulesdir'",),
