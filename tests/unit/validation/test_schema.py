@@ -73,13 +73,6 @@ texts = st.sampled_from(
 )
 chance = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=4)
 leaf = st.none() | st.booleans() | st.integers(-1, 70000) | st.floats(0, 2) | texts | chance
-    st.none()
-    | st.booleans()
-    | st.integers(-1, 70000)
-    | st.floats(0, 2)
-    | texts
-    | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=4)
-)
 anything = st.recursive(leaf, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3))
 
 
