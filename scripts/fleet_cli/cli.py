@@ -20,6 +20,7 @@ from fleet_cli.commands.reference import write_reference
 from fleet_cli.commands.run import run
 from fleet_cli.commands.test import test
 from fleet_cli.commands.update import update
+from fleet_cli.commands.validate import validate
 from fleet_cli.errors import FleetError
 
 INTERRUPTED = 130
@@ -37,7 +38,9 @@ def fleet(context: click.Context, directory: Path | None) -> None:
     context.obj = Context(directory)
 
 
-for command in (lab, new, update, build, publish, list_nodes, plan, deploy, run, test, write_reference):
+for command in (
+    lab, new, update, build, publish, validate, list_nodes, plan, deploy, run, test, write_reference,
+):  # fmt: skip
     fleet.add_command(command)
 
 

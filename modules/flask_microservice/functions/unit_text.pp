@@ -24,6 +24,11 @@ function flask_microservice::unit_text(
     default => $deadlines['ready'],
   }
   $stop_seconds = $deadlines['stop'] + 5
+  $command = [
+    "${paths['virtualenv']}/bin/gunicorn --config ${release}/gunicorn.conf.py --preload",
+    "--workers ${runs['workers']} --threads ${runs['threads']} --graceful-timeout ${deadlines['stop']}",
+    "--no-control-socket \"${runs['application']}\"",
+  ].join(' ')
   $allowed = (['localhost'] + $runs['peers']).join(' ')
 
   # Each is a number of lines, or none.
@@ -72,7 +77,7 @@ function flask_microservice::unit_text(
     Sockets=${service}.socket ${service}@%i.socket
     # Else systemd clears O_NONBLOCK on the socket at each start, and a worker of the release that runs can hang in accept().
     NonBlocking=yes
-    ${migrate}ExecStart=${paths['virtualenv']}/bin/gunicorn --config ${release}/gunicorn.conf.py --preload --workers ${runs['workers']} --threads ${runs['threads']} --graceful-timeout ${runs['deadlines']['stop']} --no-control-socket "${runs['application']}"
+    ${migrate}ExecStart=${command}
     KillMode=mixed
     TimeoutStartSec=${start_seconds}
     TimeoutStopSec=${stop_seconds}
@@ -143,8 +148,8 @@ function flask_microservice::unit_text(
     Virtualenv=${paths['virtualenv']}
     Config=${paths['config']}
     HealthPath=${runs['health_path']}
-    ReadyDeadlineSec=${runs['deadlines']['ready']}
-    WatchSec=${runs['deadlines']['watch']}
+    ReadyDeadlineSec=${deadlines['ready']}
+    WatchSec=${deadlines['watch']}
     Keep=${runs['keep']}
     | UNIT
 }

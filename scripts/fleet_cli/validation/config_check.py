@@ -1,0 +1,161 @@
+"""The config of services against the very versions that are pinned, as their packages describe it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleet_cli.validation import defaults, package_index
+from fleet_cli.validation.defaults import ADDRESSES, Defaults
+from fleet_cli.validation.finding import Finding, did_you_mean
+from fleet_cli.validation.fleet_data import FleetData
+from fleet_cli.validation.package_index import Index, Repository
+from fleet_cli.validation.service_rules import Running
+from fleet_cli.validation.services import Service, Spot, version_of
+
+_URL, _SUITE, _COMPONENT = (f"profile::fleet_repository::{name}" for name in ("url", "suite", "component"))
+
+
+@dataclass
+class Pinned:
+    """A service at a version, and where it runs so.
+
+    Attributes:
+        service: its declaration, as it is first found.
+        version: where the version is said.
+        where: the machines in words.
+    """
+
+    service: Service
+    version: Spot
+    where: list[str] = field(default_factory=list)
+
+    @property
+    def places(self) -> set[tuple[str, int]]:
+        """The files and lines that say something of it."""
+        its = self.service
+        parts = (its.fields.values(), its.upstreams, its.config.values(), its.secrets.values(), its.declared)
+        return {(spot.file, spot.line) for spots in (*parts, [self.version]) for spot in spots}
+
+    @property
+    def deb(self) -> tuple[str, str]:
+        """Its package and version."""
+        return self.service.package, str(self.version.node.value)
+
+
+def repository(data: FleetData, repo: Path) -> Repository | None:
+    """The apt repository that Hiera names; None if it names none."""
+    said: dict[str, str] = {}
+    for name in sorted(data.places, key=lambda name: -data.places[name].level):
+        for key in (_URL, _SUITE, _COMPONENT):
+            if pair := data.documents[name].top.get(key):
+                said.setdefault(key, str(pair.node.value))
+    if len(said) < 3 or "%{" in "".join(said.values()):
+        return None
+    return Repository(package_index.of_lab(said[_URL], repo), said[_SUITE], said[_COMPONENT])
+
+
+def findings(
+    all_running: list[Running], found: Iterable[Finding], source: Repository, *, insist: bool
+) -> Iterator[Finding]:
+    """What is wrong with the config of services, but of those in whose declaration something was found already.
+
+    Raises:
+        FleetError: the repository does not answer.
+    """
+    places = {(finding.file, finding.line) for finding in found}
+    pinned = [each for each in _pinned(all_running) if not places & each.places]
+    index = package_index.load(source, {each.deb for each in pinned}, insist=insist)
+    debs = {each.deb: deb for each in pinned if (deb := index.get(each.deb[0], {}).get(each.deb[1]))}
+    read = defaults.of(source, [(name, deb) for (name, _), deb in debs.items()])
+    known = {key: settings for key, deb in debs.items() if (settings := read[key[0], deb]) is not None}
+    for each in pinned:
+        if each.deb not in debs:
+            yield _unpublished(each, index)
+        elif each.deb in known:
+            yield from _Config(each, known).findings()
+
+
+def _pinned(all_running: list[Running]) -> Iterator[Pinned]:
+    result: dict[tuple[object, ...], Pinned] = {}
+    for running in all_running:
+        for name in sorted(running.touched & running.running.keys()):
+            service = running.running[name]
+            version = version_of(service, running.pins)
+            # Of an application that was not made from the template nobody knows the settings.
+            if version is None or not isinstance(version.node.value, str) or "application" in service.fields:
+                continue
+            asked = (*service.config, *service.secrets, *(str(spot.node.value) for spot in service.upstreams))
+            where = result.setdefault((name, version.node.value, asked), Pinned(service, version)).where
+            if running.where not in where:
+                where.append(running.where)
+    yield from result.values()
+
+
+def _unpublished(pinned: Pinned, index: Index) -> Finding:
+    name, version = pinned.deb
+    spot = pinned.version
+    has = list(index.get(name, {}))[-3:]
+    suggestion = (
+        f"it has {', '.join(has)}"
+        if has
+        else did_you_mean(name, index) or f"publish it: fleet publish {name}_{version}_…"
+    )
+    message = f"the apt repository has no {name} {version}"
+    return Finding(spot.file, spot.line, spot.column, "unpublished-version", message, suggestion)
+
+
+@dataclass
+class _Config:
+    pinned: Pinned
+    known: Mapping[tuple[str, str], Defaults]
+
+    @property
+    def _what(self) -> str:
+        name, version = self.pinned.deb
+        return f"{name} {version}, pinned in the {' and the '.join(sorted(self.pinned.where))},"
+
+    def findings(self) -> Iterator[Finding]:
+        service, settings = self.pinned.service, self.known[self.pinned.deb]
+        given = {**service.secrets, **service.config}
+        given.update({(ADDRESSES, str(spot.node.value)): spot for spot in service.upstreams})
+        for (section, key), spot in given.items():
+            if key not in settings.get(section, {}):
+                yield self._unknown(section, key, spot, settings)
+        for section, keys in settings.items():
+            for key, setting in keys.items():
+                if setting.required and (section, key) not in given:
+                    yield self._missing(section, key)
+
+    def _unknown(self, section: str, key: str, spot: Spot, settings: Defaults) -> Finding:
+        elsewhere = [name for name, keys in settings.items() if key in keys]
+        if others := self._others(section, key, has=True):
+            suggestion = f"{others} has it"
+        elif section not in settings:
+            suggestion = did_you_mean(section, settings) or "sections: " + ", ".join(settings)
+        else:
+            suggestion = did_you_mean(key, settings[section])
+            suggestion = suggestion or (
+                f"it belongs into '{elsewhere[0]}'" if elsewhere else "known: " + ", ".join(settings[section])
+            )
+        message = f"{self._what} has no setting '{key}' in section '{section}'"
+        return self._at(spot, "unknown-setting", message, suggestion)
+
+    def _missing(self, section: str, key: str) -> Finding:
+        what = f"add upstreams: [{key}]" if section == ADDRESSES else f"add it under 'config' ({section}: {{{key}: …}})"
+        if others := self._others(section, key, has=False):
+            what += f"; {others} does without"
+        message = f"{self._what} needs the setting '{key}' in section '{section}', which nobody gives"
+        return self._at(self.pinned.service.home, "missing-setting", message, what)
+
+    def _others(self, section: str, key: str, *, has: bool) -> str:
+        """Another version of the package that has the setting, or that does not; empty if there is none."""
+        name, own = self.pinned.deb
+        versions = [
+            version for (package, version), settings in self.known.items()
+            if package == name and version != own and (key in settings.get(section, {})) == has
+        ]  # fmt: skip
+        return f"{name} {versions[-1]}" if versions else ""
+
+    def _at(self, spot: Spot, code: str, message: str, suggestion: str) -> Finding:
+        related = frozenset({self.pinned.version.file, self.pinned.service.home.file})
+        return Finding(spot.file, spot.line, spot.column, code, message, suggestion, related)

@@ -1,0 +1,150 @@
+"""The YAML files of a repository, read once: what has not changed since the last time is not read again."""
+
+import gc
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from fleet_cli import inventory, paths
+from fleet_cli.validation import kept_results, machines, yaml_reader
+from fleet_cli.validation.documents import Document
+from fleet_cli.validation.file_check import Checked
+
+KEPT = paths.STATE / "validate" / "files"
+SUFFIXES = (".yaml", ".yml", ".eyaml")
+_SETTLED_NANOSECONDS = 2 * 10**9
+"""A file that changed so shortly ago may change again within the same tick of its file system's clock."""
+
+
+class Stat(NamedTuple):
+    """What changes, in whichever way a file changes."""
+
+    size: int
+    modified: int
+    changed: int
+    inode: int
+
+
+@dataclass
+class File:
+    """A file: what it says, and what a check of it came to for the code and the merges of some digest.
+
+    Attributes:
+        stat: None if the file was too new to go by it.
+        digest: of its content.
+        document: what was read.
+        checked, checked_for: the last check, and the digest of what else went into it.
+    """
+
+    stat: Stat | None
+    digest: str
+    document: Document
+    checked: Checked | None = None
+    checked_for: str = ""
+
+
+class Files:
+    """The files of Hiera of a repository, by path; a context manager, which keeps them for the next time."""
+
+    def __init__(self, repo: Path) -> None:
+        self.repo = repo
+        self._kept = KEPT / f"{hashlib.sha256(str(repo).encode()).hexdigest()[:32]}.pickle"
+        self._before: dict[str, File] = {}
+        self._now: dict[str, File] = {}
+        self._changed = False
+
+    def __enter__(self) -> "Files":
+        gc.disable()  # a hundred thousand small objects that all stay
+        version, before = kept_results.objects(self._kept) or ("", {})
+        self._before = before if version == _program_version() else {}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._changed or self._before.keys() != self._now.keys():
+            kept_results.put_objects(self._kept, (_program_version(), self._now))
+        gc.enable()
+
+    def read(self, names: Iterable[str]) -> None:
+        """Read the files of these names that are there."""
+        for name in names:
+            file = self._file(name)
+            if file is not None:
+                self._now[name] = file
+
+    def get(self, name: str) -> Document | None:
+        """The document of a file; None if it is not there."""
+        file = self._now.get(name)
+        return file.document if file else None
+
+    def check(
+        self, names: Iterable[str], digest: str, check: Callable[[str, Document], Checked]
+    ) -> Mapping[str, Checked]:
+        """Check files, those anew of which the content or `digest` has changed since the last time."""
+        result = {}
+        for name in names:
+            file = self._now[name]
+            if file.checked is None or file.checked_for != digest:
+                file.checked, file.checked_for, self._changed = check(name, file.document), digest, True
+            result[name] = file.checked
+        return result
+
+    def digest(self, name: str) -> str:
+        """The digest of a file's content; empty if it was not read."""
+        return self._now[name].digest if name in self._now else ""
+
+    def _file(self, name: str) -> File | None:
+        path = self.repo / name
+        try:
+            said = path.stat()
+        except OSError:
+            return None
+        stat = Stat(said.st_size, said.st_mtime_ns, said.st_ctime_ns, said.st_ino)
+        before = self._before.get(name)
+        if before and before.stat == stat:
+            return before
+        self._changed = True
+        settled = time.time_ns() - max(stat.modified, stat.changed) > _SETTLED_NANOSECONDS
+        if stat.size > yaml_reader.MAX_BYTES:
+            return File(None, "", yaml_reader.read(path, name))
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return File(None, "", yaml_reader.read(path, name))
+        digest = hashlib.sha256(content).hexdigest()
+        if before and before.digest == digest:
+            before.stat = stat if settled else None
+            return before
+        document = yaml_reader.parse(content, name)
+        if name == inventory.FILE and not document.findings:
+            document.findings.extend(machines.problems(content))
+        return File(stat if settled else None, digest, document)
+
+
+def below(repo: Path, directory: str) -> list[str]:
+    """The YAML files below a directory of the repository, in order; links to elsewhere are not followed."""
+    found = []
+    waiting = [directory]
+    while waiting:
+        current = waiting.pop()
+        try:
+            entries = list(os.scandir(repo / current))
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(f"{current}/{entry.name}")
+            elif entry.name.endswith(SUFFIXES) and entry.is_file():
+                found.append(f"{current}/{entry.name}")
+    return sorted(found)
+
+
+def _program_version() -> str:
+    """The digest of this package: what another release of it kept is of no use."""
+    whole = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        whole.update(file.read_bytes())
+    return whole.hexdigest()

@@ -1,0 +1,113 @@
+"""All of Hiera together: which files each group of machines reads, in which order."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from fleet_cli.validation.documents import Document
+from fleet_cli.validation.layers import Layers, Machine, Place
+
+Group = tuple[str, str]
+"""Role and tier."""
+
+
+@dataclass
+class FleetData:
+    """The files of Hiera with their layers, and the machines.
+
+    Attributes:
+        layers: hiera.yaml.
+        documents: by path below the repository.
+        machines: all of them; none where the repository has no list.
+    """
+
+    layers: Layers
+    documents: Mapping[str, Document]
+    machines: list[Machine]
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        """The place of each file that a layer reads."""
+        found = {name: self.layers.place(name) for name in self.documents}
+        return {name: place for name, place in found.items() if place is not None}
+
+    @cached_property
+    def tiers(self) -> list[str]:
+        """The tiers of which a file of Hiera says something; none where there is no layer of tiers."""
+        found = {place.given("tier") for place in self.places.values() if len(place.needs) == 1}
+        return sorted(tier for tier in found if tier)
+
+    @cached_property
+    def unread(self) -> list[str]:
+        """The files that could not be read: what they say is not known."""
+        return [name for name, document in self.documents.items() if document.unreadable]
+
+    @cached_property
+    def groups(self) -> Mapping[Group, list[Machine]]:
+        """The machines by role and tier."""
+        result: dict[Group, list[Machine]] = {}
+        for machine in self.machines:
+            result.setdefault(machine.group, []).append(machine)
+        return result
+
+    @cached_property
+    def shared(self) -> Mapping[Group, list[str]]:
+        """The files that all machines of a group read, highest first; those of one machine alone left out."""
+        general = sorted((place.level, name) for name, place in self.places.items() if place.given("certname") is None)
+        return {
+            group: [name for _, name in general if self.places[name].read_for(machines[0])]
+            for group, machines in self.groups.items()
+        }
+
+    @cached_property
+    def shared_with(self) -> Mapping[Group, Mapping[str, list[str]]]:
+        """Those of the shared files that have a key, by group and key, highest first."""
+        result: dict[Group, dict[str, list[str]]] = {}
+        for group, names in self.shared.items():
+            by_key = result.setdefault(group, {})
+            for name in names:
+                for key in self.documents[name].top:
+                    by_key.setdefault(key, []).append(name)
+        return result
+
+    @cached_property
+    def own(self) -> Mapping[str, list[str]]:
+        """The files that one machine alone reads, by certname."""
+        result: dict[str, list[str]] = {}
+        for name, place in self.places.items():
+            if (certname := place.given("certname")) is not None:
+                result.setdefault(certname, []).append(name)
+        return result
+
+    def files_of(self, machine: Machine, key: str) -> list[tuple[str, Document]]:
+        """The files with a key that a machine reads, highest first."""
+        own = [name for name in self.own.get(machine.certname, ()) if key in self.documents[name].top]
+        return self.in_order([*own, *self.shared_with[machine.group].get(key, ())])
+
+    def in_order(self, names: Iterable[str]) -> list[tuple[str, Document]]:
+        """Files with their documents, highest first."""
+        return [(name, self.documents[name]) for name in sorted(names, key=self.rank)]
+
+    def rank(self, name: str) -> tuple[int, str]:
+        """What files are ordered by: the highest has the least."""
+        return (self.places[name].level, name)
+
+    @cached_property
+    def _by_certname(self) -> Mapping[str, Machine]:
+        return {machine.certname: machine for machine in self.machines}
+
+    def groups_reading(self, name: str) -> Iterator[Group]:
+        """The groups of which a machine reads a file."""
+        place = self.places[name]
+        certname = place.given("certname")
+        if certname is not None:
+            if machine := self._by_certname.get(certname):
+                yield machine.group
+            return
+        for group, machines in self.groups.items():
+            if place.read_for(machines[0]):
+                yield group
+
+    def with_key(self, key: str) -> list[str]:
+        """The files that say something of a key."""
+        return [name for name in self.places if key in self.documents[name].top]

@@ -1,0 +1,128 @@
+"""Syntax and style by the standard tools; they are not asked again about files in which they found nothing."""
+
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from fleet_cli import paths
+from fleet_cli.validation import kept_results
+from fleet_cli.validation.finding import Finding
+from fleet_cli.validation.yaml_reader import MAX_BYTES
+
+KEPT = paths.STATE / "validate" / "clean"
+YAMLLINT_CONFIG = ".yamllint"
+_SWITCHED_OFF = re.compile(r"#\s*yamllint disable-file\s*\n")
+_PUPPET = {".pp": "lint", ".epp": "epp", ".erb": "erb"}
+
+
+class Clean:
+    """The digests of files in which a tool found nothing."""
+
+    def __init__(self, tool: str) -> None:
+        self._path = KEPT / f"{tool}.json"
+        self._known = set(json.loads(kept_results.text(self._path) or "[]"))
+        self._seen: set[str] = set()
+
+    def __contains__(self, digest: str) -> bool:
+        if digest in self._known:
+            self._seen.add(digest)
+        return digest in self._known
+
+    def add(self, digest: str) -> None:
+        """Note a file as clean."""
+        self._seen.add(digest)
+
+    def save(self) -> None:
+        """Keep what is known, and of what was not asked for at most as much again."""
+        if self._seen - self._known:
+            rest = sorted(self._known - self._seen)[: len(self._seen) + 1000]
+            kept_results.put(self._path, json.dumps([*sorted(self._seen), *rest]), 10)
+
+
+def tracked(repo: Path, moduledir: str) -> list[str]:
+    """The files of a checkout, those too that are new; all files but those of the moduledir where it is none."""
+    command = ["git", "-C", str(repo), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
+        names = [name for name in said if name]
+    except (OSError, subprocess.CalledProcessError):
+        names = [str(path.relative_to(repo)) for path in repo.rglob("*") if path.is_file()]
+        names = [name for name in names if not name.startswith((".", moduledir + "/"))]
+    return sorted(set(names))
+
+
+def puppet_files(names: Iterable[str]) -> dict[str, list[str]]:
+    """The files that puppet_code.rb checks, by what as."""
+    result: dict[str, list[str]] = {kind: [] for kind in _PUPPET.values()}
+    for name in names:
+        if kind := _PUPPET.get(Path(name).suffix):
+            result[kind].append(name)
+    return result
+
+
+def changed(repo: Path, files: Mapping[str, list[str]], clean: Clean) -> dict[str, dict[str, str]]:
+    """Of files by kind those that are not known as clean, each with its digest."""
+    result: dict[str, dict[str, str]] = {}
+    for kind, names in files.items():
+        digests = {name: _digest(repo / name) for name in names if (repo / name).is_file()}
+        result[kind] = {name: digest for name, digest in digests.items() if digest not in clean}
+    return result
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.suffix.encode() + b"\0" + path.read_bytes()).hexdigest()
+
+
+def note_clean(asked: Mapping[str, Mapping[str, str]], problems: Iterable[Mapping[str, object]], clean: Clean) -> None:
+    """Note as clean those of the files that were asked about in which nothing was found."""
+    found = {problem["file"] for problem in problems}
+    for files in asked.values():
+        for name, digest in files.items():
+            if name not in found:
+                clean.add(digest)
+    clean.save()
+
+
+def yaml_config(repo: Path) -> str:
+    """The text of the repository's .yamllint; yamllint's own defaults without one."""
+    try:
+        return (repo / YAMLLINT_CONFIG).read_text(encoding="utf-8")
+    except OSError:
+        return "extends: default\n"
+
+
+def yaml_style(repo: Path, config: str, read: Collection[str], names: Iterable[str]) -> list[Finding]:
+    """What yamllint finds in files; of those in `read` without what the reader of Hiera tells already."""
+    from yamllint import linter  # noqa: PLC0415 - takes a tenth of a second, and seldom anything is to be linted
+    from yamllint.config import YamlLintConfig  # noqa: PLC0415
+
+    settings = YamlLintConfig(config)
+    result = []
+    for name in names:
+        text = text_of(repo / name)
+        if text is None or settings.is_file_ignored(name):
+            continue
+        if name not in read:
+            problems = linter.run(text, settings, name)
+        elif _SWITCHED_OFF.match(text):
+            problems = []
+        else:  # its syntax was read already, which is half of the work
+            problems = linter.get_cosmetic_problems(text, settings, name)
+        for problem in problems:
+            if name in read and problem.rule == "key-duplicates":
+                continue
+            result.append(
+                Finding(name, problem.line, problem.column, "yamllint", f"{problem.desc} ({problem.rule or 'syntax'})")
+            )
+    return result
+
+
+def text_of(path: Path) -> str | None:
+    """The text of a file; None if it is too large to be read, or is none."""
+    try:
+        return path.read_text(encoding="utf-8") if path.stat().st_size <= MAX_BYTES else None
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,96 @@
+"""Where other people's modules are: in the repository's vendor/, or kept on this machine."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet_cli import forge, kept, paths, process
+from fleet_cli.validation.puppetfile import Module, Puppetfile
+
+KEPT = paths.STATE / "validate" / "modules"
+
+
+@dataclass(frozen=True)
+class Vendored:
+    """The modules that are at hand.
+
+    Attributes:
+        directories: where each is, by the name of its directory in the moduledir.
+        missing: those of the Puppetfile that are nowhere.
+        versions: the version of each that is at hand, needed or not, by slug.
+    """
+
+    directories: Mapping[str, Path]
+    missing: tuple[Module, ...]
+    versions: Mapping[str, str]
+
+
+def find(repo: Path, puppetfile: Puppetfile) -> Vendored:
+    """Find the modules of a Puppetfile, and unpack those of the Forge mirror that are not kept yet.
+
+    Where the version that is pinned is not at hand, another one of the module stands in, so that a mistake in the
+    Puppetfile does not make mistakes of all keys of that module.
+
+    Raises:
+        FleetError: there is no Forge mirror yet, and it could not be made.
+    """
+    at_hand = _own(repo / puppetfile.moduledir) if puppetfile.moduledir else {}
+    wanted = [module for module in puppetfile.modules if module.name]
+    if any(not _fitting(module, at_hand) for module in wanted):
+        for slug, version in _mirrored().items():
+            at_hand.setdefault((slug, version), KEPT / f"{slug}-{version}")
+    directories: dict[str, Path] = {}
+    missing = []
+    for module in wanted:
+        found = _fitting(module, at_hand) or _stand_in(module, at_hand)
+        if found is None:
+            missing.append(module)
+            continue
+        directories[module.name] = at_hand[found]
+        if at_hand[found].parent == KEPT:
+            _unpack(*found)
+    return Vendored(directories, tuple(missing), dict(sorted(at_hand)))
+
+
+def _own(moduledir: Path) -> dict[tuple[str, str], Path]:
+    """What r10k has put into the repository's own moduledir: slug and version, and where."""
+    found = {}
+    for metadata in moduledir.glob("*/metadata.json"):
+        try:
+            said = json.loads(metadata.read_text(encoding="utf-8"))
+            found[(str(said["name"]).replace("/", "-"), str(said["version"]))] = metadata.parent
+        except (ValueError, KeyError, TypeError, OSError):
+            continue
+    return found
+
+
+def _mirrored() -> dict[str, str]:
+    releases = [path.name for path in (forge.ensure() / "v3/releases").iterdir()]
+    # OWNER-NAME-VERSION: neither of the first two has a dash.
+    return {"-".join(name.split("-")[:2]): "-".join(name.split("-")[2:]) for name in releases}
+
+
+def _fitting(module: Module, at_hand: Mapping[tuple[str, str], Path]) -> tuple[str, str] | None:
+    if module.pin:
+        return (module.slug, module.pin) if (module.slug, module.pin) in at_hand else None
+    # One from git: its version is what r10k fetched.
+    fits = [key for key, path in at_hand.items() if path.name == module.name and path.parent != KEPT]
+    return fits[0] if fits else None
+
+
+def _stand_in(module: Module, at_hand: Mapping[tuple[str, str], Path]) -> tuple[str, str] | None:
+    others = [key for key in at_hand if key[0] == module.slug]
+    return max(others, default=None)
+
+
+def _unpack(slug: str, version: str) -> None:
+    directory = KEPT / f"{slug}-{version}"
+    archive = paths.FORGE / f"v3/files/{slug}-{version}.tar.gz"
+    if kept.made_from(directory) != archive.name:
+        tar = ["tar", "--extract", "--gzip", "--no-same-owner", "--strip-components=1", f"--file={archive}"]
+        kept.make(directory, archive.name, lambda new: _run([*tar, f"--directory={new}"]))
+
+
+def _run(command: list[str]) -> None:
+    process.run(command)

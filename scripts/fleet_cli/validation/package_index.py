@@ -1,0 +1,165 @@
+"""Which packages an apt repository has: its index, kept between runs, or a directory of .deb files."""
+
+import bz2
+import gzip
+import hashlib
+import json
+import lzma
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from fleet_cli import labfile, paths, process
+from fleet_cli.errors import FleetError
+from fleet_cli.validation import kept_results
+
+KEPT = paths.STATE / "validate" / "packages"
+FRESH_SECONDS = 600.0
+"""For how long an index, or the news that there is none to be had, is not asked for again."""
+TIMEOUT_SECONDS = 2.0
+_COMPRESSED: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
+    (".xz", lzma.decompress), (".gz", gzip.decompress), (".bz2", bz2.decompress), ("", bytes),
+)  # fmt: skip
+
+
+class Deb(NamedTuple):
+    """A package file: where it is below the repository, and its digest; empty for one in a directory."""
+
+    filename: str
+    sha256: str
+
+
+Index = Mapping[str, Mapping[str, Deb]]
+"""Package files by the name of the package and its version."""
+
+
+class MissingError(FleetError):
+    """A repository answers, and has no such file."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """An apt repository: a URL or a directory, with suite and component; a directory may hold .deb files alone."""
+
+    base: str
+    suite: str = ""
+    component: str = ""
+
+    @property
+    def directory(self) -> Path | None:
+        """Its directory, where it is one."""
+        return None if "://" in self.base else Path(self.base)
+
+    def get(self, name: str) -> bytes:
+        """Return a file of it.
+
+        Raises:
+            FleetError: it does not answer, or has no such file.
+        """
+        if self.directory:
+            try:
+                return (self.directory / name).read_bytes()
+            except FileNotFoundError:
+                raise MissingError(f"{self.base}: there is no {name}") from None
+            except OSError as error:
+                raise FleetError(f"{self.directory / name}: {error.strerror}") from None
+        import requests  # noqa: PLC0415 - takes longer to load than all files of Hiera that changed
+
+        try:
+            answer = requests.get(f"{self.base.rstrip('/')}/{name}", timeout=(TIMEOUT_SECONDS, 60))
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            if error.response is not None and error.response.status_code == requests.codes.not_found:
+                raise MissingError(f"{self.base}: there is no {name}") from None
+            reason = error.response.reason if error.response is not None else type(error).__name__
+            raise FleetError(f"{self.base}: {name} can't be had ({reason})") from None
+        return answer.content
+
+
+def of_lab(url: str, repo: Path) -> str:
+    """The URL with the address of a box of lab.yaml in the place of its name, which only boxes can resolve."""
+    try:
+        boxes = {box.certname: box.address for box in labfile.load(repo / "lab.yaml").boxes}
+    except FleetError:
+        return url
+    host = urlsplit(url).hostname or ""
+    return url.replace(host, boxes[host], 1) if host in boxes else url
+
+
+def load(repository: Repository, wanted: set[tuple[str, str]], *, insist: bool) -> Index:
+    """Return what a repository has.
+
+    Args:
+        repository: where to look.
+        wanted: packages and versions; an index that was kept and has all of them will do for a while.
+        insist: ask anew, even if it did not answer a moment ago.
+
+    Raises:
+        FleetError: it does not answer, and nothing that is kept has all that is wanted.
+    """
+    if repository.directory and not (repository.directory / "dists").is_dir():
+        return _directory(repository.directory)
+    file = KEPT / f"{hashlib.sha256(repr(repository).encode()).hexdigest()[:32]}.json"
+    known = json.loads(kept_results.text(file) or "{}")
+    index: Index = {
+        name: {version: Deb(*deb) for version, deb in versions.items()}
+        for name, versions in known.get("index", {}).items()
+    }
+    fresh = 0 <= time.time() - known.get("asked", 0) < FRESH_SECONDS and not insist
+    complete = all(version in index.get(name, {}) for name, version in wanted)
+    if fresh and (complete or known["answered"]):
+        return index
+    problem = FleetError(f"{repository.base} did not answer a moment ago")
+    if not fresh:
+        try:
+            index, answered = _fetch(repository), True
+        except FleetError as error:
+            problem, answered = error, False
+        kept_results.put(file, json.dumps({"asked": time.time(), "answered": answered, "index": index}), 20)
+        if answered:
+            return index
+    if complete and wanted:
+        return index
+    raise problem
+
+
+def _fetch(repository: Repository) -> Index:
+    where = f"dists/{repository.suite}/{repository.component}/binary-{architecture()}/Packages"
+    problem = FleetError("")
+    for suffix, unpack in _COMPRESSED:
+        try:
+            return _parse(unpack(repository.get(where + suffix)).decode("utf-8", "replace"))
+        except MissingError as error:
+            problem = error
+        except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+            problem = FleetError(f"{repository.base}: {where}{suffix} is damaged ({error})")
+    raise problem
+
+
+def architecture() -> str:
+    """The Debian architecture of this machine."""
+    return process.run(["dpkg", "--print-architecture"]).stdout.strip()
+
+
+def _parse(text: str) -> Index:
+    index: dict[str, dict[str, Deb]] = {}
+    for paragraph in text.split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Version|Filename|SHA256): *(.*)$", paragraph, re.MULTILINE))
+        if {"Package", "Version", "Filename", "SHA256"} <= fields.keys():
+            index.setdefault(fields["Package"], {})[fields["Version"]] = Deb(fields["Filename"], fields["SHA256"])
+    return index
+
+
+def _directory(directory: Path) -> Index:
+    """The .deb files below a directory, by their names: NAME_VERSION_ARCHITECTURE.deb."""
+    if not directory.is_dir():
+        raise FleetError(f"{directory}: no such directory: --packages takes one of .deb files, or an apt repository")
+    index: dict[str, dict[str, Deb]] = {}
+    for file in sorted(directory.rglob("*_*_*.deb")):
+        name, version, _ = file.name.split("_", 2)
+        index.setdefault(name, {})[unquote(version)] = Deb(str(file.relative_to(directory)), "")
+    return index

@@ -1,0 +1,239 @@
+"""What the Puppet code of a repository says: classes, parameters and their types, who mentions whom, what is looked up.
+
+puppet_code.rb finds it out with Puppet itself. That takes seconds, so its answer is kept for as long as no file of the
+code changes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fleet_cli import paths, rootfs
+from fleet_cli.errors import CommandFailedError, FleetError
+from fleet_cli.validation import kept_results
+from fleet_cli.validation.type_words import Type
+
+PROGRAM = Path(__file__).with_name("puppet_code.rb")
+KEPT = paths.STATE / "validate" / "code"
+MAX_KEPT = 50
+ROLE_PREFIX = "role::"
+"""manifests/site.pp includes the class of this prefix and the role's name."""
+_INSIDE = "/control"
+_VENDOR = "/vendor"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a class or a defined type."""
+
+    type: Type
+    optional: bool
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A class, a defined type, a function, or the main manifest, whose name is empty."""
+
+    kind: str
+    name: str
+    parameters: Mapping[str, Parameter]
+    mentions: frozenset[str]
+    prefixes: tuple[str, ...]
+    lookups: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What may take part in the catalogs of a role. It may be more than does, never less.
+
+    Attributes:
+        classes: the names of classes.
+        lookups: the keys that are looked up by name.
+    """
+
+    classes: frozenset[str]
+    lookups: frozenset[str]
+
+
+@dataclass
+class PuppetCode:
+    """All units of an environment.
+
+    Attributes:
+        units: by kind and name.
+        aliases: the types that have a name.
+        dependencies: by slug of a module, what its metadata says that it needs.
+        versions: by slug, the modules' own versions.
+        module_names: the first parts of names that belong to a module.
+        digest: of everything that this came from.
+    """
+
+    units: Mapping[tuple[str, str], Unit]
+    aliases: Mapping[str, Type]
+    dependencies: Mapping[str, list[Mapping[str, str]]]
+    versions: Mapping[str, str]
+    module_names: frozenset[str]
+    digest: str
+    _reached: dict[str, Reach] = field(default_factory=dict)
+
+    @cached_property
+    def classes(self) -> Mapping[str, Unit]:
+        """The classes by name."""
+        return {name: unit for (kind, name), unit in self.units.items() if kind == "class"}
+
+    @cached_property
+    def roles(self) -> list[str]:
+        """The roles that a machine can have."""
+        return sorted(name.removeprefix(ROLE_PREFIX) for name in self.classes if name.startswith(ROLE_PREFIX))
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """What Hiera may set by key: the parameters of classes."""
+        return {
+            f"{unit.name}::{name}": parameter
+            for unit in self.classes.values()
+            for name, parameter in unit.parameters.items()
+        }
+
+    @cached_property
+    def lookups(self) -> frozenset[str]:
+        """The keys that any code looks up by name."""
+        return frozenset(name for unit in self.units.values() for name in unit.lookups)
+
+    def reach(self, role: str) -> Reach:
+        """What may take part in the catalog of a machine of a role."""
+        if role not in self._reached:
+            units = list(self._closure(role))
+            self._reached[role] = Reach(
+                frozenset(unit.name for unit in units if unit.kind == "class"),
+                frozenset(key for unit in units for key in unit.lookups),
+            )
+        return self._reached[role]
+
+    def _closure(self, role: str) -> Iterator[Unit]:
+        by_name: dict[str, list[Unit]] = {}
+        for unit in self.units.values():
+            by_name.setdefault(unit.name, []).append(unit)
+        waiting = list(by_name.get("", [])) + list(by_name.get(ROLE_PREFIX + role, []))
+        seen: set[str] = set()
+        while waiting:
+            unit = waiting.pop()
+            yield unit
+            for name in self._named_by(unit, by_name):
+                if name not in seen:
+                    seen.add(name)
+                    waiting += by_name[name]
+
+    def _named_by(self, unit: Unit, names: Iterable[str]) -> Iterator[str]:
+        yield from unit.mentions
+        for prefix in unit.prefixes:
+            # The main manifest's own prefix stands for the role, which is known here.
+            if "::" in prefix and not (unit.kind == "main" and prefix == ROLE_PREFIX):
+                yield from (name for name in names if name.startswith(prefix))
+
+
+def load(answer: Mapping[str, Any], digest: str) -> PuppetCode:
+    """Make PuppetCode of the "code" that puppet_code.rb answered."""
+    units = {}
+    for each in answer["units"]:
+        parameters = {name: Parameter(said["type"], said["optional"]) for name, said in each["parameters"].items()}
+        units[each["kind"], each["name"]] = Unit(
+            each["kind"], each["name"], parameters, frozenset(each["mentions"]) - {""}, tuple(each["prefixes"]),
+            frozenset(each["lookups"]),
+        )  # fmt: skip
+    modules = answer["modules"]
+    return PuppetCode(
+        units, answer["aliases"],
+        {module["slug"]: module["dependencies"] for module in modules if module["slug"]},
+        {module["slug"]: module["version"] for module in modules if module["slug"] and module["version"]},
+        frozenset(module["name"] for module in modules), digest,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where the code of an environment is.
+
+    Attributes:
+        repo: the control repository.
+        modulepath: directories of modules in it, highest first, without that of the Puppetfile's modules.
+        vendored: the Puppetfile's modules.
+    """
+
+    repo: Path
+    modulepath: Sequence[str]
+    vendored: Mapping[str, Path]
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes when any file changes that puppet_code.rb reads to describe the code."""
+        whole = hashlib.sha256(PROGRAM.read_bytes())
+        for directory in ("manifests", *self.modulepath):
+            for file in sorted((self.repo / directory).rglob("*")):
+                if file.suffix == ".pp" or file.name == "metadata.json":
+                    whole.update(f"\0{file.relative_to(self.repo)}\0".encode() + file.read_bytes())
+        for name, module in sorted(self.vendored.items()):
+            # What is kept here is named by its version; what r10k put into the repository may have been edited.
+            whole.update(f"\0{name}\0{module.name}".encode())
+            if module.is_relative_to(self.repo):
+                for file in sorted(module.rglob("*.pp")):
+                    whole.update(file.read_bytes())
+        return whole.hexdigest()
+
+    def ask(self, describe: bool, check: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Run puppet_code.rb, which takes seconds.
+
+        Args:
+            describe: whether to describe the code.
+            check: files below the repository, by what to check them as: lint, epp, erb.
+
+        Raises:
+            FleetError: Puppet can't run, or can't read the code at all.
+        """
+        request = {
+            "modulepath": [*(f"{_INSIDE}/{directory}" for directory in self.modulepath), _VENDOR],
+            "manifests": f"{_INSIDE}/manifests",
+            "describe": describe,
+            "check": {kind: [f"{_INSIDE}/{name}" for name in names] for kind, names in check.items()},
+        }
+        binds = {self.repo: _INSIDE, PROGRAM: "/puppet_code.rb"}
+        binds.update({directory: f"{_VENDOR}/{name}" for name, directory in self.vendored.items()})
+        try:
+            said = rootfs.run("toolbox", ["ruby", "/puppet_code.rb"], binds=binds, stdin=json.dumps(request)).stdout
+            answer: dict[str, Any] = json.loads(said)
+        except CommandFailedError as error:
+            raise FleetError(f"Puppet can't read the code of {self.repo}: {error}") from None
+        for problem in answer["problems"]:
+            problem["file"] = problem["file"].removeprefix(_INSIDE + "/")
+            problem["message"] = problem["message"].replace(_INSIDE + "/", "")
+        return answer
+
+    def code(self) -> PuppetCode | None:
+        """Return what is kept of this code; None if it has to be read anew."""
+        text = kept_results.text(KEPT / f"{self.digest}.json")
+        return load(json.loads(text), self.digest) if text else None
+
+    def keep(self, answer: Mapping[str, Any]) -> PuppetCode:
+        """Keep the "code" of an answer, unless a part of it could not be read, and return it."""
+        if answer["unreadable"]:
+            return load(answer, f"in part: {self.digest}")
+        kept_results.put(KEPT / f"{self.digest}.json", json.dumps(answer), MAX_KEPT)
+        return load(answer, self.digest)
+
+
+def modulepath(repo: Path, moduledir: str) -> list[str]:
+    """The directories of environment.conf's modulepath in the repository, without the moduledir of the Puppetfile."""
+    try:
+        text = (repo / "environment.conf").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    for line in text.splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "modulepath":
+            parts = [part.strip().rstrip("/") for part in value.split(":")]
+            return [part for part in parts if part != moduledir and not part.startswith(("$", "/"))]
+    return ["modules"]

@@ -1,0 +1,244 @@
+# frozen_string_literal: true
+
+# What Puppet code says, for who checks Hiera data against it, and what is wrong with it:
+#
+#   ruby puppet_code.rb < request.json > answer.json
+#
+# request.json: {"modulepath": [DIRECTORY, ...], "manifests": DIRECTORY, "describe": true or false,
+#   "check": {"lint": [FILE.pp, ...], "epp": [FILE.epp, ...], "erb": [FILE.erb, ...]}}
+# answer.json: {"code": {"units": [...], "aliases": {NAME: TYPE}, "modules": [...], "unreadable": [FILE, ...]}, "problems": [...]}
+#
+# A unit is a class, a defined type, a function or the main manifest. It has its parameters with their types, the names of
+# other units that it mentions in whatever way, and the Hiera keys that it looks up by name.
+require 'erb'
+require 'json'
+require 'puppet'
+require 'puppet-lint'
+require 'tmpdir'
+
+# Data types as trees of hashes; a type alias stays a name, and its own tree is kept once.
+class TypeTrees
+  attr_reader :aliases
+
+  T = Puppet::Pops::Types
+
+  def initialize
+    @aliases = {}
+  end
+
+  def tree(type)
+    case type
+    when nil, T::PAnyType.singleton_class then { 'kind' => 'Any' }
+    when T::PTypeAliasType then alias_of(type)
+    when T::POptionalType, T::PNotUndefType, T::PSensitiveType
+      { 'kind' => type.simple_name, 'of' => tree(type.type) }
+    when T::PVariantType then { 'kind' => 'Variant', 'of' => type.types.map { |each| tree(each) } }
+    when T::PEnumType then { 'kind' => 'Enum', 'values' => type.values, 'any_case' => type.case_insensitive? }
+    when T::PPatternType then { 'kind' => 'Pattern', 'patterns' => type.patterns.map { |each| each.regexp.source } }
+    when T::PStringType then string(type)
+    when T::PBooleanType then { 'kind' => 'Boolean', 'value' => type.value }
+    when T::PIntegerType, T::PFloatType then { 'kind' => type.simple_name, 'from' => type.from, 'to' => type.to }
+    when T::PTupleType
+      { 'kind' => 'Tuple', 'of' => type.types.map { |each| tree(each) }, **size(type.size_type) }
+    when T::PArrayType then { 'kind' => 'Array', 'of' => tree(type.element_type), **size(type.size_type) }
+    when T::PHashType
+      { 'kind' => 'Hash', 'key' => tree(type.key_type), 'of' => tree(type.value_type), **size(type.size_type) }
+    when T::PStructType then { 'kind' => 'Struct', 'members' => type.elements.map { |each| member(each) } }
+    when T::PCollectionType then { 'kind' => 'Collection', **size(type.size_type) }
+    else { 'kind' => type.simple_name }
+    end
+  end
+
+  private
+
+  def alias_of(type)
+    unless @aliases.key?(type.name)
+      @aliases[type.name] = nil # a type may hold itself
+      @aliases[type.name] = tree(type.resolved_type)
+    end
+    { 'kind' => 'Alias', 'name' => type.name }
+  end
+
+  def string(type)
+    return { 'kind' => 'Enum', 'values' => [type.value], 'any_case' => false } if type.value
+
+    { 'kind' => 'String', **size(type.size_type) }
+  end
+
+  def size(type)
+    { 'from' => type&.from, 'to' => type&.to }
+  end
+
+  def member(element)
+    { 'name' => element.name, 'optional' => element.key_type.is_a?(T::POptionalType), 'of' => tree(element.value_type) }
+  end
+end
+
+# Reads the files of an environment.
+class Description
+  M = Puppet::Pops::Model
+  KINDS = {
+    M::HostClassDefinition => 'class', M::ResourceTypeDefinition => 'define', M::FunctionDefinition => 'function'
+  }.freeze
+  LOOKUPS = %w[lookup hiera hiera_array hiera_hash hiera_include].freeze
+
+  def initialize(environment)
+    @environment = environment
+    @parser = Puppet::Pops::Parser::Parser.new
+    @types = TypeTrees.new
+    @units = []
+    @unreadable = []
+  end
+
+  def to_h
+    Dir.glob(File.join(@environment.manifest, '**/*.pp')).each { |file| main(file) }
+    @environment.modules.sort_by(&:name).each { |mod| read(mod) }
+    names = @units.to_h { |unit| [unit['name'], true] }
+    @units.each { |unit| unit['mentions'].select! { |name| names.key?(name) } }
+    { 'units' => @units, 'aliases' => @types.aliases, 'modules' => @environment.modules.map { |mod| metadata(mod) },
+      'unreadable' => @unreadable }
+  end
+
+  private
+
+  def main(file)
+    program = parse(file)
+    @units << { 'kind' => 'main', 'name' => '', 'parameters' => {}, **said_in(program) } if program
+  end
+
+  def read(mod)
+    loader = Puppet.lookup(:loaders).private_loader_for_module(mod.name)
+    Dir.glob(File.join(mod.path, '{manifests,functions}/**/*.pp')).each do |file|
+      parse(file)&.definitions&.each do |definition|
+        kind = KINDS[definition.class]
+        @units << unit(kind, definition, loader) if kind
+      end
+    end
+  end
+
+  # A file that does not parse is one of the problems; here it only says nothing.
+  def parse(file)
+    @parser.parse_file(file).model
+  rescue Puppet::Error
+    @unreadable << file
+    nil
+  end
+
+  def unit(kind, definition, loader)
+    parameters = kind == 'function' ? {} : definition.parameters.to_h { |its| [its.name, parameter(its, loader)] }
+    { 'kind' => kind, 'name' => definition.name.delete_prefix('::'), 'parameters' => parameters, **said_in(definition) }
+  end
+
+  def parameter(its, loader)
+    type = Puppet::Pops::Types::TypeParser.singleton.interpret(its.type_expr, loader) if its.type_expr
+    { 'type' => @types.tree(type), 'optional' => !its.value.nil? }
+  rescue Puppet::Error
+    { 'type' => { 'kind' => 'Any' }, 'optional' => !its.value.nil? }
+  end
+
+  def said_in(model)
+    said = { 'mentions' => [], 'prefixes' => [], 'lookups' => [] }
+    said['mentions'] << model.parent_class.delete_prefix('::') if model.respond_to?(:parent_class) && model.parent_class
+    model._pcore_all_contents([]) { |part| note(part, said) }
+    said.transform_values(&:uniq)
+  end
+
+  def note(part, said)
+    case part
+    when M::QualifiedName, M::LiteralString then said['mentions'] << part.value.delete_prefix('::')
+    when M::QualifiedReference then said['mentions'] << part.cased_value.downcase
+    when M::ConcatenatedString
+      first = part.segments.first
+      said['prefixes'] << first.value if first.is_a?(M::LiteralString)
+    when M::CallNamedFunctionExpression then looked_up(part, said)
+    end
+  end
+
+  def looked_up(call, said)
+    return unless call.functor_expr.is_a?(M::QualifiedName) && LOOKUPS.include?(call.functor_expr.value)
+
+    names = call.arguments.first
+    Array(names.is_a?(M::LiteralList) ? names.values : names).each do |name|
+      # '*' is any key: which one is known only when the code runs.
+      said['lookups'] << (name.is_a?(M::LiteralString) ? name.value : '*')
+    end
+  end
+
+  def metadata(mod)
+    file = File.join(mod.path, 'metadata.json')
+    said = File.exist?(file) ? JSON.parse(File.read(file)) : {}
+    { 'name' => mod.name, 'slug' => said['name'].to_s.tr('/', '-'), 'version' => said['version'],
+      'dependencies' => said['dependencies'] || [] }
+  rescue JSON::ParserError
+    { 'name' => mod.name, 'slug' => '', 'version' => nil, 'dependencies' => [] }
+  end
+end
+
+# What is wrong with files, in the words of Puppet and puppet-lint.
+class Problems
+  P = Puppet::Pops
+  # What Puppet loads by its name, so that only a definition of that name may stand in it.
+  AUTOLOADED = %r{/(manifests|functions|types)/}
+  ELSEWHERE = Puppet::Node::Environment.create(:elsewhere, [])
+
+  def all(lint: [], epp: [], erb: [])
+    lint.flat_map { |file| syntax(file, P::Parser::Parser.new) + style(file) } +
+      epp.flat_map { |file| syntax(file, P::Parser::EppParser.new) } + erb.flat_map { |file| erb(file) }
+  end
+
+  private
+
+  def syntax(file, parser)
+    return Puppet.override(current_environment: ELSEWHERE) { parsed(file, parser) } unless file.match?(AUTOLOADED)
+
+    parsed(file, parser)
+  end
+
+  def parsed(file, parser)
+    acceptor = P::Validation::Acceptor.new
+    P::Validation::ValidatorFactory_4_0.new.validator(acceptor).validate(parser.parse_file(file).model)
+    acceptor.diagnostics.map do |found|
+      found.severity == :ignore ? nil : problem(file, found.source_pos&.line, found.source_pos&.pos,
+                                                'puppet-syntax', P::Validation::DiagnosticFormatterPuppetStyle.new.format_message(found))
+    end.compact
+  rescue Puppet::ParseErrorWithIssue, Puppet::ParseError => e
+    [problem(file, e.line, e.pos, 'puppet-syntax', e.basic_message)]
+  rescue Puppet::Error => e
+    [problem(file, 1, 1, 'puppet-syntax', e.message)]
+  end
+
+  def style(file)
+    lint = PuppetLint.new
+    lint.file = file
+    lint.run
+    lint.problems.reject { |found| %i[ignored fixed].include?(found[:kind]) || found[:check] == :syntax }.map do |found|
+      problem(file, found[:line], found[:column], 'puppet-lint', "#{found[:message]} (#{found[:check]})")
+    end
+  end
+
+  def erb(file)
+    RubyVM::InstructionSequence.compile(ERB.new(File.read(file), trim_mode: '-').src, file, file, 0)
+    []
+  rescue SyntaxError => e
+    [problem(file, e.message[/:(\d+):/, 1].to_i, 1, 'erb-syntax', e.message.lines.first.to_s.strip.sub(/\A.*?:\d+: /, ''))]
+  end
+
+  def problem(file, line, column, code, message)
+    { 'file' => file, 'line' => line || 1, 'column' => column || 1, 'code' => code, 'message' => message }
+  end
+end
+
+request = JSON.parse($stdin.read)
+Dir.mktmpdir do |directory|
+  Puppet.initialize_settings(['--confdir', directory, '--vardir', directory])
+  Puppet.settings.preferred_run_mode = :server
+  Puppet[:strict] = :error
+  Puppet[:basemodulepath] = ''
+  environment = Puppet::Node::Environment.create(:validate, request['modulepath'], request['manifests'])
+  loaders = Puppet::Pops::Loaders.new(environment)
+  Puppet.override(current_environment: environment, loaders: loaders) do
+    answer = { 'problems' => Problems.new.all(**request['check'].transform_keys(&:to_sym)) }
+    answer['code'] = Description.new(environment).to_h if request['describe']
+    puts JSON.generate(answer)
+  end
+end

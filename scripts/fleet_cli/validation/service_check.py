@@ -1,0 +1,118 @@
+"""The services of all machines: each group of machines once, and what single machines have of their own."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from fleet_cli.validation import services
+from fleet_cli.validation.documents import Pair, mapping
+from fleet_cli.validation.file_check import Checked
+from fleet_cli.validation.finding import Finding, did_you_mean
+from fleet_cli.validation.fleet_data import FleetData, Group
+from fleet_cli.validation.layers import TIER, Machine
+from fleet_cli.validation.puppet_code import PuppetCode
+from fleet_cli.validation.service_rules import Running, together
+
+_OWN = (services.SERVICES, services.VERSIONS)
+
+
+def running(data: FleetData, code: PuppetCode, certnames: set[str] | None) -> Iterator[Running]:
+    """The services of each group of machines that runs some, and of each machine that has something of its own.
+
+    Args:
+        data, code: Hiera, and who reads it.
+        certnames: the machines to look at one by one; all, if not given.
+    """
+    everywhere = declared(data)
+    for group, machines in data.groups.items():
+        if runs_services(code, group) and known_tier(data, group[1]):
+            shared = _of_group(data, group, everywhere)
+            yield shared
+            for machine in machines:
+                if certnames is not None and machine.certname not in certnames:
+                    continue
+                if any(key in data.documents[name].top for name in data.own.get(machine.certname, ()) for key in _OWN):
+                    yield _of_machine(data, machine, shared)
+
+
+def known_tier(data: FleetData, tier: str) -> bool:
+    """Whether a tier is one that Hiera knows: of another one only its name is wrong."""
+    return not data.tiers or tier in data.tiers
+
+
+def runs_services(code: PuppetCode, group: Group) -> bool:
+    """Whether machines of a group run services at all."""
+    return services.CLASS in code.reach(group[0]).classes
+
+
+def declared(data: FleetData) -> set[str]:
+    """The names of all services that any file declares with a port or a socket, or that have a file of their own."""
+    result = set()
+    for name in data.places:
+        for service, pair in services.entries(data.documents[name], services.SERVICES):
+            if isinstance(pair.node.value, dict) and {"port", "socket"} & pair.node.value.keys():
+                result.add(service)
+    return result
+
+
+def name_findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[Finding]:
+    """Names of services that are none."""
+    known = declared(data)
+    packages = {
+        str(pair.node.value["package"].node.value)
+        for name in data.places
+        for _, pair in services.entries(data.documents[name], services.SERVICES)
+        if isinstance(pair.node.value, dict) and "package" in pair.node.value
+    }
+    for name in data.places:
+        for each in checked[name].names:
+            top, *below = each.path
+            if top == services.SERVICES and "upstreams" not in below:
+                continue  # where it stands is its declaration, or it is a package
+            if each.name not in known and not (top == services.VERSIONS and each.name in packages):
+                suggestion = did_you_mean(each.name, known) or "declare it, or drop it here"
+                message = f"'{each.name}' is no declared service"
+                yield Finding(name, each.line, each.column, "unknown-service", message, suggestion)
+
+
+def _of_group(data: FleetData, group: Group, everywhere: set[str]) -> Running:
+    files = {key: data.in_order(data.shared_with[group].get(key, ())) for key in (*_OWN, services.SECRETS)}
+    said = services.declarations(files[services.SERVICES])
+    merged = {name: services.merged(name, its) for name, its in said.items()}
+    present = {name: service for name, service in merged.items() if service.present}
+    return Running(
+        services=merged, running=present, together=together(present.values()), declarations=said,
+        touched=set(merged), rewired=set(merged),
+        pins=services.versions(files[services.VERSIONS]), secrets=services.secret_values(files[services.SECRETS]),
+        has_database=services.DATABASE in data.shared_with[group], everywhere=everywhere, where=f"tier {group[1]}",
+        pin_file=data.layers.file_for("tier", group[1]) or f"the layer of {TIER}",
+    )  # fmt: skip
+
+
+def _of_machine(data: FleetData, machine: Machine, shared: Running) -> Running:
+    """The services of which a machine has something of its own."""
+    own = data.in_order(data.own[machine.certname])
+    said = services.declarations(own)
+    pinned = {name for _, document in own for name, _ in services.entries(document, services.VERSIONS)}
+    touched = said.keys() | (pinned & shared.services.keys())
+    merged = {}
+    for name in touched:
+        whole = [*said.get(name, ()), *shared.declarations.get(name, ())]
+        merged[name] = services.merged(name, sorted(whole, key=lambda each: data.rank(each[0])))
+    present = {**shared.running, **merged}
+    for name, service in merged.items():
+        if not service.present:
+            del present[name]
+    keys = {key for _, document in own for key in document.top}
+    return replace(
+        shared, services={**shared.services, **merged}, running=present, touched=touched,
+        rewired={name for name, its in said.items() if any(_rewires(pair) for _, pair in its)},
+        pins=services.versions(data.files_of(machine, services.VERSIONS)) if pinned else shared.pins,
+        secrets=services.secret_values(data.files_of(machine, services.SECRETS))
+        if services.SECRETS in keys else shared.secrets,
+        has_database=shared.has_database or services.DATABASE in keys, specific=frozenset(name for name, _ in own),
+    )  # fmt: skip
+
+
+def _rewires(declaration: Pair) -> bool:
+    """Whether a declaration changes who waits for whom."""
+    return bool({"upstreams", "ensure"} & mapping(declaration.node).keys())

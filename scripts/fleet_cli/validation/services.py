@@ -1,0 +1,140 @@
+"""The services, as Hiera merges their declarations for a machine, with the place of each part."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from fleet_cli.validation.documents import Document, Node, Pair, items, mapping
+
+SERVICES = "flask_microservice::services"
+VERSIONS = "flask_microservice::versions"
+SECRETS = "flask_microservice::secrets"
+DATABASE = "flask_microservice::database"
+CLASS = "flask_microservice"
+"""The class that runs the services of a machine."""
+
+
+class Spot(NamedTuple):
+    """A value, the place of its key, and the file that they are in."""
+
+    file: str
+    line: int
+    column: int
+    node: Node
+
+
+@dataclass
+class Service:
+    """A service of a machine.
+
+    Attributes:
+        name: its name.
+        fields: the parts of its declaration that one layer gives alone, each from the highest that has it.
+        upstreams: from all layers.
+        config: by section and key.
+        secrets: the names of the secret keys, by section and key.
+        declared: all places where its name stands, the lowest layer first: that is where it is at home.
+    """
+
+    name: str
+    fields: dict[str, Spot] = field(default_factory=dict)
+    upstreams: list[Spot] = field(default_factory=list)
+    config: dict[tuple[str, str], Spot] = field(default_factory=dict)
+    secrets: dict[tuple[str, str], Spot] = field(default_factory=dict)
+    declared: list[Spot] = field(default_factory=list)
+
+    @property
+    def present(self) -> bool:
+        """Whether it is to run."""
+        return self.text("ensure") != "absent"
+
+    @property
+    def package(self) -> str:
+        """The Debian package that it runs from."""
+        return self.text("package") or self.name
+
+    @property
+    def home(self) -> Spot:
+        """Where it is declared: where its port is, else in the lowest layer that names it."""
+        for spot in self.declared:
+            if {"port", "socket"} & mapping(spot.node).keys():
+                return spot
+        return self.declared[0]
+
+    def text(self, part: str) -> str:
+        """A part of its declaration as text; empty if it is not there."""
+        spot = self.fields.get(part)
+        return str(spot.node.value) if spot and spot.node.value is not None else ""
+
+
+Declarations = Mapping[str, list[tuple[str, Pair]]]
+"""By service the files that say something of it, highest first, each with what it says."""
+
+
+def declarations(files: Iterable[tuple[str, Document]]) -> Declarations:
+    """Collect what files say of services, given the highest first."""
+    result: dict[str, list[tuple[str, Pair]]] = {}
+    for file, document in files:
+        for name, pair in entries(document, SERVICES):
+            result.setdefault(name, []).append((file, pair))
+    return result
+
+
+def merged(name: str, said: Iterable[tuple[str, Pair]]) -> Service:
+    """Merge what files say of a service, given the highest first."""
+    service = Service(name)
+    for file, pair in said:
+        _add(service, file, pair)
+    return service
+
+
+def entries(document: Document, key: str) -> Iterator[tuple[str, Pair]]:
+    """The entries of a key of Hiera that is a hash."""
+    if pair := document.top.get(key):
+        yield from mapping(pair.node).items()
+
+
+def _add(service: Service, file: str, declaration: Pair) -> None:
+    service.declared.insert(0, Spot(file, declaration.line, declaration.column, declaration.node))
+    for part, pair in mapping(declaration.node).items():
+        spot = Spot(file, pair.line, pair.column, pair.node)
+        if part == "upstreams":
+            service.upstreams += [Spot(file, item.line, item.column, item) for item in items(pair.node)]
+        elif part == "config":
+            for section, keys in mapping(pair.node).items():
+                for key, value in mapping(keys.node).items():
+                    service.config.setdefault((section, key), Spot(file, value.line, value.column, value.node))
+        elif part == "secrets":
+            for section, keys in mapping(pair.node).items():
+                for item in items(keys.node):
+                    service.secrets.setdefault((section, str(item.value)), Spot(file, item.line, item.column, item))
+        else:
+            service.fields.setdefault(part, spot)
+
+
+def versions(files: Iterable[tuple[str, Document]]) -> dict[str, Spot]:
+    """The pins of a machine by service or package, each from the highest layer that has it."""
+    result: dict[str, Spot] = {}
+    for file, document in files:
+        for name, pair in entries(document, VERSIONS):
+            result.setdefault(name, Spot(file, pair.line, pair.column, pair.node))
+    return result
+
+
+def version_of(service: Service, pins: Mapping[str, Spot]) -> Spot | None:
+    """Where the version of a service is said; as flask_microservice::version_of has it."""
+    return pins.get(service.name) or pins.get(service.package) or service.fields.get("version")
+
+
+def secret_values(files: Iterable[tuple[str, Document]]) -> dict[tuple[str, str, str], Spot] | None:
+    """The secrets that have a value, by service, section and key; None if no file has any: they are kept elsewhere."""
+    result: dict[tuple[str, str, str], Spot] = {}
+    found = False
+    for file, document in files:
+        found = found or SECRETS in document.top
+        for name, sections in entries(document, SECRETS):
+            for section, keys in mapping(sections.node).items():
+                for key, value in mapping(keys.node).items():
+                    if value.node.value not in (None, ""):
+                        result.setdefault((name, section, key), Spot(file, value.line, value.column, value.node))
+    return result if found else None

@@ -1,0 +1,107 @@
+"""All that is wrong with a control repository: the checks in order, each asked only about what is new to it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fleet_cli.errors import FleetError
+from fleet_cli.validation import allowed, layers, lint_check, machines
+from fleet_cli.validation.files import Files, below
+from fleet_cli.validation.finding import Finding
+from fleet_cli.validation.fleet_data import FleetData
+from fleet_cli.validation.hiera_check import HieraCheck, Packages
+from fleet_cli.validation.puppet_check import PuppetCheck
+from fleet_cli.validation.style_check import StyleCheck
+
+
+@dataclass
+class Validation:
+    """One validation of a repository.
+
+    Attributes:
+        repo: the control repository.
+        paths: files and directories, below it, of which the findings are told; all, if none is given.
+        packages: where the packages of services come from.
+        notes: what could not be checked, and why.
+    """
+
+    repo: Path
+    paths: Sequence[str] = ()
+    packages: Packages = field(default_factory=Packages)
+    notes: list[str] = field(default_factory=list)
+
+    def findings(self) -> list[Finding]:
+        """Return what is wrong, in the order of files and lines.
+
+        Raises:
+            FleetError: it can't be validated at all: it is no control repository, Puppet does not run.
+        """
+        if not (self.repo / layers.NAME).exists():
+            raise FleetError(f"{self.repo}: there is no {layers.NAME}: is this a control repository?")
+        with Files(self.repo) as files:
+            found = {finding for finding in self._all(files) if self._asked_for(finding)}
+        return sorted(allowed.without(found, self.repo))
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the files of Hiera.
+
+        Raises:
+            FleetError: Puppet can't run.
+        """
+        puppet = PuppetCheck(self.repo)
+        code = puppet.run([])
+        hiera = layers.load(self.repo)
+        with Files(self.repo) as files:
+            names, own_data = self._read(files, hiera, puppet)
+            check = HieraCheck(files, hiera, names, own_data, set(), self.packages, self.notes)
+            return check.schema(check.data(), code)
+
+    def _read(self, files: Files, hiera: layers.Layers, puppet: PuppetCheck) -> tuple[list[str], list[str]]:
+        """Read all files of Hiera; return their names, and those of the data of modules."""
+        names = [name for datadir in hiera.datadirs for name in below(self.repo, datadir)]
+        own_data = [name for module in puppet.module_directories() for name in below(self.repo, f"{module}/data")]
+        files.read([*names, *own_data, *machines.FILES])
+        return names, own_data
+
+    def _all(self, files: Files) -> Iterator[Finding]:
+        hiera = layers.load(self.repo)
+        yield from hiera.findings
+        puppet = PuppetCheck(self.repo)
+        names, own_data = self._read(files, hiera, puppet)
+        asked = self._wanted(lint_check.tracked(self.repo, puppet.puppetfile.moduledir or "modules"))
+        with StyleCheck(self.repo, asked, files, {*names, *own_data, *machines.FILES}) as style:
+            code = puppet.run(asked)
+            yield from puppet.findings
+            missing = {module.name for module in puppet.vendored.missing}
+            check = HieraCheck(files, hiera, names, own_data, missing, self.packages, self.notes)
+            self.notes += puppet.notes()
+            if not check.has_machines:
+                self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
+            data = check.data()
+            check.certnames = self._certnames(data)
+            if data.unread:
+                self.notes.append(f"{data.unread[0]} can't be read, so the files are not checked against each other")
+            yield from check.findings(data, code, puppet.whole)
+            yield from style.findings()
+
+    def _certnames(self, data: FleetData) -> set[str] | None:
+        """The machines that have one of the paths for themselves; None if any path may be about other machines, too."""
+        found = set()
+        for path in self.paths:
+            place = data.places.get(path)
+            certname = place.given("certname") if place else None
+            if certname is None:
+                return None
+            found.add(certname)
+        return found or None
+
+    def _asked_for(self, finding: Finding) -> bool:
+        return not self.paths or bool(self._wanted([finding.file, *finding.related]))
+
+    def _wanted(self, names: Iterable[str]) -> list[str]:
+        """Those of the files that are among the paths, or below one."""
+        if not self.paths or "." in self.paths:
+            return list(names)
+        exact, directories = set(self.paths), tuple(f"{path}/" for path in self.paths)
+        return [name for name in names if name in exact or name.startswith(directories)]

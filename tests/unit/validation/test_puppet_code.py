@@ -1,0 +1,76 @@
+"""What Puppet itself says of the code: its mistakes, and the types that Hiera is checked by. And when it is asked."""
+
+from pathlib import Path
+
+import pytest
+from fleet_cli import rootfs
+from fleet_cli.errors import FleetError
+
+from .conftest import Validate, edit
+
+BASE = "site/profile/manifests/base.pp"
+SOURCES = "site/profile/templates/fleet.sources.epp"
+ERB = "site/profile/templates/old.erb"
+
+
+def test_each_mistake_in_code_is_found_where_it_is(repo: Path, validate: Validate) -> None:
+    edit(
+        repo,
+        {
+            BASE: ("stdlib::ensure_packages($packages)", "stdlib::ensure_packages($packages"),
+            "site/role/manifests/app.pp": ("  include profile::base\n", '  include "profile::base"\n'),
+            "site/role/manifests/spare.pp": ("", "# @summary Nothing\nclass role::sparse {\n}\n"),
+            SOURCES: ("<%= $url %>", "<%= $url >"),
+            ERB: ("", "one\n<% if true %>\ntwo\n"),
+        },
+    )
+    found = {finding.file: finding for finding in validate(repo)}
+    assert {name: (finding.line, finding.code) for name, finding in found.items()} == {
+        BASE: (12, "puppet-syntax"),
+        "site/role/manifests/app.pp": (6, "puppet-lint"),
+        "site/role/manifests/spare.pp": (2, "puppet-lint"),
+        SOURCES: (found[SOURCES].line, "puppet-syntax"),
+        ERB: (found[ERB].line, "erb-syntax"),
+    }
+    assert "double quoted string containing no variables" in found["site/role/manifests/app.pp"].message
+    assert "role::sparse" in found["site/role/manifests/spare.pp"].message
+
+
+def test_hiera_is_checked_by_the_code_as_it_is_now(repo: Path, validate: Validate) -> None:
+    types = "modules/flask_microservice/types/port.pp"
+    edit(repo, {types: ("Integer[1, 65535]", "Integer[8000, 65535]")})
+    places = {(finding.file, finding.line, finding.code) for finding in validate(repo)}
+    services = "hieradata/services"
+    assert places == {
+        (f"{services}/inventory.yaml", 4, "wrong-type"),
+        (f"{services}/orders.yaml", 4, "wrong-type"),
+    }
+    edit(repo, {BASE: ("Array[String[1]] $packages = [],", "Array[String[1]] $packages = [],\n  Integer $level = 1,")})
+    edit(repo, {"hieradata/common.yaml": ("", "profile::base::level: high\n")})
+    (level,) = [finding for finding in validate(repo) if finding.file == "hieradata/common.yaml"]
+    assert level.message == "expected Integer, got 'high'"
+
+
+def test_puppet_is_not_asked_while_no_code_changes(
+    repo: Path, validate: Validate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert validate(repo) == []
+
+    def refuse(*_: object, **__: object) -> None:
+        raise FleetError("Puppet was started")
+
+    monkeypatch.setattr(rootfs, "run", refuse)
+    edit(repo, {"hieradata/common.yaml": ("preloaded: true", "preloaded: maybe")})
+    assert [finding.code for finding in validate(repo)] == ["wrong-type"]
+    edit(repo, {BASE: ("# @param packages", "# Changed.\n#\n# @param packages")})
+    with pytest.raises(FleetError, match="Puppet was started"):
+        validate(repo)
+
+
+def test_a_file_that_had_a_mistake_is_checked_again_until_it_has_none(repo: Path, validate: Validate) -> None:
+    wrong = {"hieradata/common.yaml": ("  - less", "  -  less")}
+    edit(repo, wrong)
+    assert [finding.code for finding in validate(repo)] == ["yamllint"]
+    assert [finding.code for finding in validate(repo)] == ["yamllint"]
+    edit(repo, {name: (new, old) for name, (old, new) in wrong.items()})
+    assert validate(repo) == []
