@@ -3,7 +3,8 @@
 import json
 
 from fleet_cli.planning import rendering_html, rendering_json, rendering_markdown, rendering_text
-from fleet_cli.planning.changes import Dependency, Parameter, ResourceChange
+from fleet_cli.planning.changes import Parameter, ResourceChange
+from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Item, Plan, Presence, grouped
 from fleet_cli.planning.unused import Unused

@@ -1,6 +1,5 @@
 """One side of a plan: the catalogs of all machines in one state of the control repository."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from fleet_cli.compiling.program import Request
 from fleet_cli.inventory import Machine
 from fleet_cli.planning import inputs
 from fleet_cli.planning.environment import Environment
+from fleet_cli.planning.exported import Exported
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.store import Store, compiler_version
 
@@ -83,13 +83,13 @@ class Catalogs:
         if collectors:
             others = [machine for machine in environment.machines if not chosen(machine)]
             self._fill(side, others, None, progress)
-            exports = _Exports({certname: one.exported for certname, one in side.catalogs.items()})
+            exports = Exported({certname: one.exported for certname, one in side.catalogs.items()})
             self._fill(side, collectors, exports, progress)
             for machine in others:
                 del side.catalogs[machine.certname]
         return side
 
-    def _fill(self, side: Side, machines: Sequence[Machine], exports: "_Exports | None", progress: Progress) -> None:
+    def _fill(self, side: Side, machines: Sequence[Machine], exports: Exported | None, progress: Progress) -> None:
         environment = side.environment
         requests: dict[str, tuple[str, Request]] = {}
         for machine in machines:
@@ -174,33 +174,3 @@ def _explained(error: str, environment: Environment) -> str:
 
 def _nothing(_: str) -> str:
     return "none"
-
-
-class _Exports:
-    """What the machines of a side export, and what that is worth to one of them."""
-
-    def __init__(self, by_certname: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        self.resources = [
-            {**one, "certname": certname} for certname in sorted(by_certname) for one in by_certname[certname]
-        ]
-        self.name = _digest(self.resources)
-        self._by_type: dict[str, list[Mapping[str, Any]]] = {}
-        for one in self.resources:
-            self._by_type.setdefault(one["type"], []).append(one)
-        self._owners = {kind: {one["certname"] for one in found} for kind, found in self._by_type.items()}
-        self._of_all = {kind: _digest(found) for kind, found in self._by_type.items()}
-
-    def digest_for(self, certname: str) -> Callable[[str], str]:
-        """The digest of what a machine finds of a type: all but its own."""
-
-        def digest(kind: str) -> str:
-            if certname not in self._owners.get(kind, ()):
-                return self._of_all.get(kind, "empty")
-            return _digest([one for one in self._by_type[kind] if one["certname"] != certname])
-
-        return digest
-
-
-def _digest(resources: Sequence[Mapping[str, Any]]) -> str:
-    plain = [[one["certname"], one["type"], one["title"], one.get("parameters")] for one in resources]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
