@@ -8,7 +8,7 @@ from fleet_cli.compiling import pool, program
 from fleet_cli.compiling.pool import Pool
 from fleet_cli.compiling.program import Answer, Request
 
-SECONDS = 20.0
+SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")

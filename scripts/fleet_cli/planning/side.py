@@ -48,11 +48,13 @@ class Side:
     Attributes:
         environment: the state of the repository.
         catalogs: what was compiled, by certname.
+        unasked: catalogs of other machines, which were only compiled for what they export.
         compiled: how many of them had to be compiled; the others were in the store.
     """
 
     environment: Environment
     catalogs: dict[str, Compiled] = field(default_factory=dict)
+    unasked: dict[str, Compiled] = field(default_factory=dict)
     compiled: int = 0
 
 
@@ -68,10 +70,23 @@ class Catalogs:
         self._compiler = compiler_version()
         self._shared: dict[frozenset[str], frozenset[str]] = {}
 
-    def of(self, environment: Environment, chosen: Callable[[Machine], bool], progress: Progress) -> Side:
-        """Return the catalogs of the chosen machines, and, if one of those collects what others export, of all.
+    def of(
+        self,
+        environment: Environment,
+        chosen: Callable[[Machine], bool],
+        progress: Progress,
+        before: Side | None = None,
+    ) -> Side:
+        """Return the catalogs of the chosen machines.
 
-        Those that collect are compiled again when all others are there.
+        If one of those collects what others export, the others are compiled, too, and then it again.
+
+        Args:
+            environment: the state of the repository.
+            chosen: whether a machine is meant.
+            progress: see Progress.
+            before: the other side. PuppetDB keeps what a machine exported last, so one that has no catalog any more
+                still exports what it does there.
 
         Raises:
             FleetError: a machine has no facts, or compilers can't be started.
@@ -83,10 +98,9 @@ class Catalogs:
         if collectors:
             others = [machine for machine in environment.machines if not chosen(machine)]
             self._fill(side, others, None, progress)
-            exports = Exported({certname: one.exported for certname, one in side.catalogs.items()})
+            exports = Exported({name: _last_exported(name, one, before) for name, one in side.catalogs.items()})
             self._fill(side, collectors, exports, progress)
-            for machine in others:
-                del side.catalogs[machine.certname]
+            side.unasked = {machine.certname: side.catalogs.pop(machine.certname) for machine in others}
         return side
 
     def _fill(self, side: Side, machines: Sequence[Machine], exports: Exported | None, progress: Progress) -> None:
@@ -154,6 +168,11 @@ class Catalogs:
         """Nodes that are alike share their sets."""
         found = frozenset(values)
         return self._shared.setdefault(found, found)
+
+
+def _last_exported(certname: str, now: Compiled, before: Side | None) -> tuple[Mapping[str, Any], ...]:
+    was = {**before.catalogs, **before.unasked}.get(certname) if before else None
+    return was.exported if now.error and was else now.exported
 
 
 def _portable(answer: Mapping[str, Any], environment: Environment) -> dict[str, Any]:
