@@ -8,7 +8,7 @@ from fleet_cli.inventory import Machine
 
 from tests.catalog.control import Control
 
-SERVICES = 5
+NAMES = [f"service-{letter}" for letter in "abcde"]
 STAGING_SHARE = 10
 """One machine of so many is in the tier staging; the first one always."""
 PORT = 7001
@@ -31,11 +31,10 @@ def make(directory: Path, count: int) -> Control:
     control = Control(directory)
     for file in (directory / "hieradata/services").iterdir():
         file.unlink()
-    names = [f"service-{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"[:SERVICES]]
-    for number, name in enumerate(names):
+    for number, name in enumerate(NAMES):
         control.write(f"hieradata/services/{name}.yaml", _service(name, PORT + number))
     for tier in ("staging", "production"):
-        control.write(f"hieradata/tiers/{tier}.yaml", _tier(dict.fromkeys(names, "1.0.0-1")))
+        control.write(f"hieradata/tiers/{tier}.yaml", _tier(dict.fromkeys(NAMES, "1.0.0-1")))
     found = machines(count)
     control.write("nodes.yaml", inventory.render(found))
     common = json.loads(control.read("tests/catalog/debian13.json"))
@@ -44,8 +43,13 @@ def make(directory: Path, count: int) -> Control:
         text = json.dumps({**common, "networking": networking})
         control.write(f"tests/catalog/facts/{machine.certname}.json", text)
     control.commit()
-    control.write("hieradata/tiers/staging.yaml", _tier({**dict.fromkeys(names, "1.0.0-1"), names[0]: "1.1.0-1"}))
+    bump(control, "1.1.0-1")
     return control
+
+
+def bump(control: Control, version: str) -> None:
+    """Have the first service run at another version in staging."""
+    control.write("hieradata/tiers/staging.yaml", _tier({**dict.fromkeys(NAMES, "1.0.0-1"), NAMES[0]: version}))
 
 
 def _service(name: str, port: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 TITLES = {
     "all": "`--all`",
     "first": "first plan",
-    "again": "the same again",
+    "next": "next plan",
     "octocatalog-diff": "octocatalog-diff",
 }
 _HEAD = (

@@ -13,7 +13,7 @@ from fleet_cli.planning.store import Store
 
 from .control import Control
 
-CHANGES = 40
+CHANGES = 30
 SEED = 5
 DRAIN = "flask_microservice::drain_seconds"
 Change = Callable[[Control, random.Random], None]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.planning import environment
-from fleet_cli.planning.changes import Dependency, ResourceChange
+from fleet_cli.planning.changes import ResourceChange
+from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.plan import Plan
 
 from . import octocatalog

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from catalogs import catalog
-from fleet_cli.planning import changes
-from fleet_cli.planning.changes import HIDDEN, Dependency, Parameter, ResourceChange
+from fleet_cli.planning import changes, dependencies
+from fleet_cli.planning.changes import HIDDEN, Parameter, ResourceChange
 from fleet_cli.planning.contents import Contents
+from fleet_cli.planning.dependencies import Dependency
 
 Resources = Mapping[str, Mapping[str, Any]]
 
@@ -91,7 +92,7 @@ def test_new_and_lost_orders_are_those_between_resources_that_stay() -> None:
     new = catalog(
         {"File[/a]": {}, "File[/b]": {"subscribe": ["File[/c]"]}, "File[/c]": {}, "File[/d]": {"require": "File[/a]"}}
     )
-    assert changes.dependencies(old, new) == [
+    assert dependencies.find(old, new) == [
         Dependency("remove", "File[/a]", "before", "File[/b]"),
         Dependency("add", "File[/c]", "notify", "File[/b]"),
     ]
@@ -100,4 +101,4 @@ def test_new_and_lost_orders_are_those_between_resources_that_stay() -> None:
 def test_the_same_order_said_from_the_other_side_is_no_change() -> None:
     old = catalog({"File[/a]": {"before": "File[/b]"}, "File[/b]": {}})
     new = catalog({"File[/a]": {}, "File[/b]": {"require": ["File[/a]"]}})
-    assert changes.dependencies(old, new) == []
+    assert dependencies.find(old, new) == []

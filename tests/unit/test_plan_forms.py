@@ -3,7 +3,8 @@
 import json
 
 from fleet_cli.planning import rendering_html, rendering_json, rendering_markdown, rendering_text
-from fleet_cli.planning.changes import Dependency, Parameter, ResourceChange
+from fleet_cli.planning.changes import Parameter, ResourceChange
+from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Item, Plan, Presence, grouped
 from fleet_cli.planning.unused import Unused
@@ -22,7 +23,7 @@ def test_what_is_the_same_on_many_nodes_is_said_once_and_the_rest_by_node() -> N
     nodes: dict[str, list[Item]] = {f"n{number:03}": [CHANGE] for number in range(212)}
     groups = grouped({**nodes, "n000": [CHANGE, Effect("a", "restart")]})
     assert [(len(group.nodes), group.items) for group in groups] == [(212, (CHANGE,)), (1, (Effect("a", "restart"),))]
-    lines = list(rendering_text.lines(plan(dict(nodes))))
+    lines = list(rendering_text.lines(plan(nodes)))
     assert "the same on 212 nodes: n000, n001, n002, n003, …" in lines
     assert sum("File[/a]" in line for line in lines) == 1
 

@@ -59,7 +59,8 @@ class Compilation
     data = catalog.to_data_hash
     Applicable.check(catalog, data['resources'], @environment)
     edges = data['edges'].map { |edge| [edge['source'], edge['target']] }
-    { 'version' => data['version'].to_s, 'resources' => data['resources'], 'edges' => edges, 'exported' => exported,
+    resources = data['resources'].map { |resource| resource.except('tags', 'exported') }
+    { 'version' => data['version'].to_s, 'resources' => resources, 'edges' => edges, 'exported' => exported,
       'inputs' => Inputs.to_h }
   end
 end

@@ -59,6 +59,7 @@ class Compiler:
         self._errors = errors
         self._seconds = seconds
         self._exports = ""
+        self._late = False
 
     def export(self, name: str, resources: Sequence[Mapping[str, Any]]) -> None:
         """Define a set of exported resources: each as Puppet serializes it, with the `certname` it came from."""
@@ -80,7 +81,7 @@ class Compiler:
             **({"code": request.code} if request.code else {}),
             **({"exports": request.exports} if request.exports else {}),
         }
-        watch = threading.Timer(self._seconds, self._child.kill)
+        watch = threading.Timer(self._seconds, self._give_up)
         watch.start()
         try:
             self._send(message, request.certname)
@@ -105,11 +106,18 @@ class Compiler:
         except BrokenPipeError:
             raise self._died(what) from None
 
+    def _give_up(self) -> None:
+        self._late = True
+        self._child.kill()
+
     def _died(self, what: str) -> CompilerDiedError:
-        words = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-40:]
-        why = f"the compiler ended after {self._seconds:.0f} s at most, or out of {MEMORY_KIB // 2**20} GiB of memory"
+        if self._late:
+            return CompilerDiedError(f"{what}: no catalog after {self._seconds:.0f} s: is there code without end?")
+        words = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        complaint = next((line for line in words if "Error" in line or "failed" in line), "\n".join(words[-3:]))
         return CompilerDiedError(
-            "\n    ".join([f"{what}: {why}: is a file of Hiera too large, or code without end?", *words])
+            f"{what}: the compiler ended: {complaint or 'without a word'}; it may have needed more than its"
+            f" {MEMORY_KIB // 2**20} GiB of memory"
         )
 
 

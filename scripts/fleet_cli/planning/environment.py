@@ -22,7 +22,7 @@ CODE = (
 )  # fmt: skip
 """What a plan reads of a control repository."""
 NOT_PUPPETS = ("lab.yaml", "nodes.yaml", "tests/*", "Puppetfile", "*/spec/*", "*/examples/*")
-KEPT = 30
+KEPT = 12
 ABSENT = "absent"
 
 
@@ -162,7 +162,8 @@ def _lay_out(tree: GitTree, forge_url: str | None) -> Environment:
 
     if kept.made_from(directory) != name:
         kept.make(directory, name, fill)
-        _forget_old()
+    directory.with_name(f"{name}.json").touch()
+    _forget_old()
     stand_ins = secrets_unknown.written(directory, tiers)
     files = {**(fetched.files if fetched else {}), **digests, **stand_ins}
     return Environment(

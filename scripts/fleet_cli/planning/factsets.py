@@ -61,7 +61,9 @@ class FactSets:
         without = [machine.certname for machine in machines if machine.certname not in self.live]
         if not without:
             return []
-        who = "all nodes" if len(without) == len(machines) else f"{len(without)} nodes ({', '.join(without[:3])}, …)"
+        names = ", ".join(without[:3]) + (", …" if len(without) > 3 else "")
+        some = f"{len(without)} node{'s' if len(without) > 1 else ''} ({names})"
+        who = "all nodes" if len(without) == len(machines) else some
         return [f"{who}: facts of {DIRECTORY}, not of PuppetDB"]
 
 

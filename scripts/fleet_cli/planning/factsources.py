@@ -34,7 +34,8 @@ def find(repo: Path, source: str | None) -> FactSets:
             rows = puppetdb.query(labfile.load(repo / "lab.yaml"), _FACTS)
         except FleetError:
             rows = []  # a lab that is down: the notes say whose facts are used
-    live = {row["certname"]: row["facts"] for row in rows}
+    # What a certificate says is not the node's to say: it comes from the list of machines.
+    live = {row["certname"]: {name: value for name, value in row["facts"].items() if name != "trusted"} for row in rows}
     return FactSets(live, repo, factsets.addresses(repo))
 
 

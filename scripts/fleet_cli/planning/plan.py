@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from fleet_cli.planning import changes, effects
+from fleet_cli.planning import changes, dependencies, effects
 from fleet_cli.planning.catalog import Catalog
-from fleet_cli.planning.changes import Dependency, ResourceChange
+from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.contents import Contents
+from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.side import Compiled, Side
 from fleet_cli.planning.store import Store
@@ -128,7 +129,7 @@ def differences(old: Catalog, new: Catalog, old_contents: Contents, new_contents
     """Return what changes between two catalogs of a node."""
     found = changes.compare(old, new, old_contents, new_contents)
     what_follows = effects.find(found, old, new, old_contents, new_contents)
-    return [*found, *what_follows, *changes.dependencies(old, new)]
+    return [*found, *what_follows, *dependencies.find(old, new)]
 
 
 def grouped(by_node: dict[str, list[Item]]) -> tuple[Group, ...]:

@@ -140,11 +140,13 @@ def _compiled(before: Environment, after: Environment, catalogs: Store, settings
     """Both sides, by the same compilers unless the Ruby of modules differs: a process can't unload that."""
     binds = {environment.ENVIRONMENTS: program.ENVIRONMENTS, modules.FETCHED: modules.INSIDE}
     parts = [[before, after]] if inputs.plugins(before) == inputs.plugins(after) else [[before], [after]]
+    done: Side | None = None
     for part in parts:
         with pool.opened(binds, placeholders=True) as compilers:
             compiling = Catalogs(catalogs, compilers, settings.facts, always=settings.always)
             for one in part:
-                yield compiling.of(one, settings.choice, settings.counting(one.label))
+                done = compiling.of(one, settings.choice, settings.counting(one.label), done)
+                yield done
 
 
 def _notes(base: Side, head: Side, facts: FactSets) -> Iterator[str]:

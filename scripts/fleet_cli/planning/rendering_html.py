@@ -5,7 +5,8 @@ from typing import Any
 
 import jinja2
 
-from fleet_cli.planning.changes import Dependency, ResourceChange
+from fleet_cli.planning.changes import ResourceChange
+from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Plan, Presence
 from fleet_cli.planning.wording import (

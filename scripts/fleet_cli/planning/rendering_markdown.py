@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from fleet_cli.planning import rendering_text
-from fleet_cli.planning.changes import Dependency, ResourceChange
+from fleet_cli.planning.changes import ResourceChange
+from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Plan, Presence
 from fleet_cli.planning.wording import names_of_nodes, one_failure, one_presence, sentence, summary, unused_lines

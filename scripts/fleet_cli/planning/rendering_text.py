@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.text import Text
 
-from fleet_cli.planning.changes import Dependency, Parameter, ResourceChange
+from fleet_cli.planning.changes import Parameter, ResourceChange
+from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Item, Plan, Presence
 from fleet_cli.planning.wording import (

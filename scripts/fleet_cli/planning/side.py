@@ -1,6 +1,5 @@
 """One side of a plan: the catalogs of all machines in one state of the control repository."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from fleet_cli.compiling.program import Request
 from fleet_cli.inventory import Machine
 from fleet_cli.planning import inputs
 from fleet_cli.planning.environment import Environment
+from fleet_cli.planning.exported import Exported
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.store import Store, compiler_version
 
@@ -48,11 +48,13 @@ class Side:
     Attributes:
         environment: the state of the repository.
         catalogs: what was compiled, by certname.
+        unasked: catalogs of other machines, which were only compiled for what they export.
         compiled: how many of them had to be compiled; the others were in the store.
     """
 
     environment: Environment
     catalogs: dict[str, Compiled] = field(default_factory=dict)
+    unasked: dict[str, Compiled] = field(default_factory=dict)
     compiled: int = 0
 
 
@@ -68,10 +70,23 @@ class Catalogs:
         self._compiler = compiler_version()
         self._shared: dict[frozenset[str], frozenset[str]] = {}
 
-    def of(self, environment: Environment, chosen: Callable[[Machine], bool], progress: Progress) -> Side:
-        """Return the catalogs of the chosen machines, and, if one of those collects what others export, of all.
+    def of(
+        self,
+        environment: Environment,
+        chosen: Callable[[Machine], bool],
+        progress: Progress,
+        before: Side | None = None,
+    ) -> Side:
+        """Return the catalogs of the chosen machines.
 
-        Those that collect are compiled again when all others are there.
+        If one of those collects what others export, the others are compiled, too, and then it again.
+
+        Args:
+            environment: the state of the repository.
+            chosen: whether a machine is meant.
+            progress: see Progress.
+            before: the other side. PuppetDB keeps what a machine exported last, so one that has no catalog any more
+                still exports what it does there.
 
         Raises:
             FleetError: a machine has no facts, or compilers can't be started.
@@ -83,13 +98,12 @@ class Catalogs:
         if collectors:
             others = [machine for machine in environment.machines if not chosen(machine)]
             self._fill(side, others, None, progress)
-            exports = _Exports({certname: one.exported for certname, one in side.catalogs.items()})
+            exports = Exported({name: _last_exported(name, one, before) for name, one in side.catalogs.items()})
             self._fill(side, collectors, exports, progress)
-            for machine in others:
-                del side.catalogs[machine.certname]
+            side.unasked = {machine.certname: side.catalogs.pop(machine.certname) for machine in others}
         return side
 
-    def _fill(self, side: Side, machines: Sequence[Machine], exports: "_Exports | None", progress: Progress) -> None:
+    def _fill(self, side: Side, machines: Sequence[Machine], exports: Exported | None, progress: Progress) -> None:
         environment = side.environment
         requests: dict[str, tuple[str, Request]] = {}
         for machine in machines:
@@ -156,6 +170,11 @@ class Catalogs:
         return self._shared.setdefault(found, found)
 
 
+def _last_exported(certname: str, now: Compiled, before: Side | None) -> tuple[Mapping[str, Any], ...]:
+    was = {**before.catalogs, **before.unasked}.get(certname) if before else None
+    return was.exported if now.error and was else now.exported
+
+
 def _portable(answer: Mapping[str, Any], environment: Environment) -> dict[str, Any]:
     """The answer without the name of the environment, which is another one next time."""
     prefix = f"/environments/{environment.name}/"
@@ -174,33 +193,3 @@ def _explained(error: str, environment: Environment) -> str:
 
 def _nothing(_: str) -> str:
     return "none"
-
-
-class _Exports:
-    """What the machines of a side export, and what that is worth to one of them."""
-
-    def __init__(self, by_certname: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        self.resources = [
-            {**one, "certname": certname} for certname in sorted(by_certname) for one in by_certname[certname]
-        ]
-        self.name = _digest(self.resources)
-        self._by_type: dict[str, list[Mapping[str, Any]]] = {}
-        for one in self.resources:
-            self._by_type.setdefault(one["type"], []).append(one)
-        self._owners = {kind: {one["certname"] for one in found} for kind, found in self._by_type.items()}
-        self._of_all = {kind: _digest(found) for kind, found in self._by_type.items()}
-
-    def digest_for(self, certname: str) -> Callable[[str], str]:
-        """The digest of what a machine finds of a type: all but its own."""
-
-        def digest(kind: str) -> str:
-            if certname not in self._owners.get(kind, ()):
-                return self._of_all.get(kind, "empty")
-            return _digest([one for one in self._by_type[kind] if one["certname"] != certname])
-
-        return digest
-
-
-def _digest(resources: Sequence[Mapping[str, Any]]) -> str:
-    plain = [[one["certname"], one["type"], one["title"], one.get("parameters")] for one in resources]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]

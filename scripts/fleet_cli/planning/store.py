@@ -26,6 +26,14 @@ create table if not exists catalogs (
 create index if not exists by_subject on catalogs (subject, used);
 """
 
+_FORGET_OLDER = """
+delete from catalogs where id in (
+    select id from (
+        select id, row_number() over (partition by subject order by used desc, id desc) as place from catalogs
+    ) where place > ?
+)
+"""
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -48,10 +56,12 @@ class Store:
         file.touch(mode=0o600)
         self._lock = threading.Lock()
         self._used: set[int] = set()
-        self._connection = sqlite3.connect(file, timeout=60, check_same_thread=False, isolation_level=None)
-        self._connection.execute("pragma journal_mode = wal")
-        self._connection.execute("pragma synchronous = off")
-        self._connection.executescript(_SCHEMA)
+        try:
+            self._connection = _connect(file)
+        except sqlite3.DatabaseError:
+            # Half written when a machine went down, say: it only saves time.
+            file.unlink()
+            self._connection = _connect(file)
 
     def candidates(self, subject: str) -> list[Stored]:
         """Return the catalogs of a subject (a node, its facts and a version of the compiler), newest first."""
@@ -84,12 +94,21 @@ class Store:
                 "update catalogs set used = ? where id = ?", [(now, number) for number in self._used]
             )
             self._connection.execute("delete from catalogs where used < ?", (now - KEEP_SECONDS,))
+            self._connection.execute(_FORGET_OLDER, (CANDIDATES,))
             self._connection.execute("commit")
             self._connection.close()
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> list[Any]:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=60, check_same_thread=False, isolation_level=None)
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = off")
+    connection.executescript(_SCHEMA)
+    return connection
 
 
 @contextmanager

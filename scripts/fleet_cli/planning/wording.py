@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from fleet_cli.planning.changes import Dependency, ResourceChange
+from fleet_cli.planning.changes import ResourceChange
+from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Plan, Presence
 from fleet_cli.planning.unused import Unused

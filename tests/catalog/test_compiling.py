@@ -1,0 +1,61 @@
+"""One node's code can't take the others down with it: compilers answer for each, or are replaced."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fleet_cli.compiling import pool, program
+from fleet_cli.compiling.pool import Pool
+from fleet_cli.compiling.program import Answer, Request
+
+SECONDS = 15.0
+
+
+@pytest.fixture(scope="module")
+def compilers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    """Compilers with an environment that has nothing in it."""
+    directory = tmp_path_factory.mktemp("environments")
+    (directory / "empty").mkdir()
+    with pool.opened({directory: program.ENVIRONMENTS}, placeholders=True, seconds=SECONDS) as opened:
+        yield opened
+
+
+def compile(compilers: Pool, *codes: str) -> list[Answer]:
+    requests = [Request(f"n{number}", {}, "empty", {}, code) for number, code in enumerate(codes)]
+    return [answer for _, answer in sorted(compilers.compile(requests), key=lambda pair: pair[0])]
+
+
+def test_an_error_of_one_node_is_that_nodes_own(compilers: Pool) -> None:
+    bad, good = compile(compilers, "fail('no')", "notify { 'yes': }")
+    assert "no (line: 1, column: 1)" in bad["error"]
+    assert "on node" not in bad["error"]
+    assert [one["title"] for one in good["resources"] if one["type"] == "Notify"] == ["yes"]
+
+
+def test_code_without_end_and_code_that_eats_memory_are_named_and_the_next_node_compiles(compilers: Pool) -> None:
+    endless = "Integer[0, 1000000000].each |$n| { $n + 1 }"
+    greedy = "$a = Integer[0, 30].reduce('xxxxxxxxxx') |$text, $_| { \"${text}${text}\" }"
+    recursive = "function again($n) { again($n + 1) } again(0)"
+    answers = compile(compilers, endless, greedy, recursive, "notify { 'yes': }")
+    assert answers[0] == {"error": f"n0: no catalog after {SECONDS:.0f} s: is there code without end?", "died": True}
+    assert "failed to allocate memory" in answers[1]["error"]
+    assert "stack level too deep" in answers[2]["error"]
+    assert "error" not in answers[3]
+
+
+def test_an_encrypted_value_stands_as_a_name_that_changes_with_it(tmp_path: Path) -> None:
+    environment = tmp_path / "secret"
+    (environment / "data").mkdir(parents=True)
+    (environment / "hiera.yaml").write_text(
+        "version: 5\nhierarchy: [{name: a, path: a.yaml, lookup_key: eyaml_lookup_key}]\n", encoding="utf-8"
+    )
+
+    def looked_up(compilers: Pool, cipher: str) -> str:
+        (environment / "data/a.yaml").write_text(f"a: ENC[PKCS7,{cipher}]\n", encoding="utf-8")
+        ((_, answer),) = compilers.compile([Request("n", {}, "secret", {}, "notify { lookup('a'): }")])
+        return str(next(one["title"] for one in answer["resources"] if one["type"] == "Notify"))
+
+    with pool.opened({tmp_path: program.ENVIRONMENTS}, placeholders=True) as compilers:
+        first, second, third = (looked_up(compilers, cipher) for cipher in ("AAAA", "BBBB", "AAAA"))
+    assert first == third != second
+    assert first.startswith("encrypted:")
