@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from fleet_cli import paths
+from fleet_cli import paths, process
+from fleet_cli.errors import FleetError
 from fleet_cli.validation import kept_results
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.yaml_reader import MAX_BYTES
@@ -46,9 +46,8 @@ def tracked(repo: Path, moduledir: str) -> list[str]:
     """The files of a checkout, those too that are new; all files but those of the moduledir where it is none."""
     command = ["git", "-C", str(repo), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
-        names = [name for name in said if name]
-    except (OSError, subprocess.CalledProcessError):
+        names = [name for name in process.run(command).stdout.split("\0") if name]
+    except FleetError:  # no git, or no checkout
         names = [str(path.relative_to(repo)) for path in repo.rglob("*") if path.is_file()]
         names = [name for name in names if not name.startswith((".", moduledir + "/"))]
     return sorted(set(names))
