@@ -43,14 +43,14 @@ class Clean:
 
 
 def tracked(repo: Path, moduledir: str) -> list[str]:
-    """The files of a checkout, those too that are new; all files but those of the moduledir where it is none."""
+    """The files of a checkout, those too that are new, but not other people's modules; all files where it is none."""
     command = ["git", "-C", str(repo), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         names = [name for name in process.run(command).stdout.split("\0") if name]
     except FleetError:  # no git, or no checkout
         names = [str(path.relative_to(repo)) for path in repo.rglob("*") if path.is_file()]
-        names = [name for name in names if not name.startswith((".", moduledir + "/"))]
-    return sorted(set(names))
+        names = [name for name in names if not name.startswith(".")]
+    return sorted(name for name in set(names) if not name.startswith(moduledir + "/"))
 
 
 def puppet_files(names: Iterable[str]) -> dict[str, list[str]]:
