@@ -14,6 +14,7 @@ from fleet_cli.validation.yaml_reader import MAX_BYTES
 
 KEPT = paths.STATE / "validate" / "clean"
 YAMLLINT_CONFIG = ".yamllint"
+MAX_CLEAN = 100_000
 _SWITCHED_OFF = re.compile(r"#\s*yamllint disable-file\s*\n")
 _PUPPET = {".pp": "lint", ".epp": "epp", ".erb": "erb"}
 
@@ -36,9 +37,9 @@ class Clean:
         self._seen.add(digest)
 
     def save(self) -> None:
-        """Keep what is known, and of what was not asked for at most as much again."""
+        """Keep what is known; of what was not asked for only as much as there is room for."""
         if self._seen - self._known:
-            rest = sorted(self._known - self._seen)[: len(self._seen) + 1000]
+            rest = sorted(self._known - self._seen)[: max(MAX_CLEAN - len(self._seen), 0)]
             kept_results.put(self._path, json.dumps([*sorted(self._seen), *rest]), 10)
 
 

@@ -59,10 +59,16 @@ class Validation:
 
     def _read(self, files: Files, hiera: layers.Layers, puppet: PuppetCheck) -> tuple[list[str], list[str]]:
         """Read all files of Hiera; return their names, and those of the data of modules."""
-        names = [name for datadir in hiera.datadirs for name in below(self.repo, datadir)]
+        names = self._needed(hiera, [name for datadir in hiera.datadirs for name in below(self.repo, datadir)])
         own_data = [name for module in puppet.module_directories() for name in below(self.repo, f"{module}/data")]
         files.read([*names, *own_data, *machines.FILES])
         return names, own_data
+
+    def _needed(self, hiera: layers.Layers, names: list[str]) -> list[str]:
+        """The files that have to be read: where the paths are of single machines, not those of other ones."""
+        if not self.paths or not all(hiera.is_of_one_machine(path) for path in self.paths):
+            return names
+        return [name for name in names if name in self.paths or not hiera.is_of_one_machine(name)]
 
     def _all(self, files: Files) -> Iterator[Finding]:
         hiera = layers.load(self.repo)
