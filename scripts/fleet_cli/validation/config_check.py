@@ -81,14 +81,13 @@ def findings(
 def _pinned(all_running: list[Running]) -> Iterator[Pinned]:
     result: dict[tuple[object, ...], Pinned] = {}
     for running in all_running:
-        for name in sorted(running.touched & running.running.keys()):
-            service = running.running[name]
+        for service in running.present(running.touched):
             version = version_of(service, running.pins)
             # Of an application that was not made from the template nobody knows the settings.
             if version is None or not isinstance(version.node.value, str) or "application" in service.fields:
                 continue
             asked = (*service.config, *service.secrets, *(str(spot.node.value) for spot in service.upstreams))
-            where = result.setdefault((name, version.node.value, asked), Pinned(service, version)).where
+            where = result.setdefault((service.name, version.node.value, asked), Pinned(service, version)).where
             if running.where not in where:
                 where.append(running.where)
     yield from result.values()

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.errors import FleetError
-from fleet_cli.validation import allowed, layers, lint_check, machines
+from fleet_cli.validation import allowed, layers, lint_check, machines, service_check
 from fleet_cli.validation.files import Files, below
 from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.fleet_data import FleetData
 from fleet_cli.validation.hiera_check import HieraCheck, Packages
 from fleet_cli.validation.puppet_check import PuppetCheck
 from fleet_cli.validation.style_check import StyleCheck
@@ -85,22 +84,11 @@ class Validation:
             if not check.has_machines:
                 self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
             data = check.data()
-            check.certnames = self._certnames(data)
+            check.certnames = service_check.concerned(data, self.paths)
             if data.unread:
                 self.notes.append(f"{data.unread[0]} can't be read, so the files are not checked against each other")
             yield from check.findings(data, code, puppet.whole)
             yield from style.findings()
-
-    def _certnames(self, data: FleetData) -> set[str] | None:
-        """The machines that have one of the paths for themselves; None if any path may be about other machines, too."""
-        found = set()
-        for path in self.paths:
-            place = data.places.get(path)
-            certname = place.given("certname") if place else None
-            if certname is None:
-                return None
-            found.add(certname)
-        return found or None
 
     def _asked_for(self, finding: Finding) -> bool:
         return not self.paths or bool(self._wanted([finding.file, *finding.related]))
