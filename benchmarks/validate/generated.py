@@ -7,7 +7,7 @@ from fleet_cli.validation import puppetfile
 from fleet_cli.validation.modules import find
 
 CODE = ("manifests", "modules", "site")
-FILES = (".yamllint", "Puppetfile", "environment.conf", "hiera.yaml")
+FILES = (".yamllint", "Puppetfile", "environment.conf", "hiera.yaml", "scripts/config_version")
 TIERS = ("staging", "canary", "production")
 
 COMMON = """\
@@ -69,6 +69,7 @@ def write(repo: Path, source: Path, nodes: int, services: int) -> None:
         services: how many services every machine runs.
     """
     repo.mkdir(parents=True)
+    (repo / "scripts").mkdir()
     for name in FILES:
         shutil.copy(source / name, repo / name)
     for name in CODE:

@@ -57,13 +57,13 @@ def repository(data: FleetData, repo: Path) -> Repository | None:
 def findings(
     all_running: list[Running], found: Iterable[Finding], source: Repository, *, insist: bool
 ) -> Iterator[Finding]:
-    """What is wrong with the config of services, but of those in whose declaration something was found already.
+    """What is wrong with the config of services, but for what follows from what was found already.
 
     Raises:
         FleetError: the repository does not answer.
     """
     places = {(finding.file, finding.line) for finding in found}
-    pinned = [each for each in _pinned(all_running) if not places & each.places]
+    pinned = [each for each in _pinned(all_running) if not places & {each.version[:2], each.service.home[:2]}]
     index = package_index.load(source, {each.deb for each in pinned}, insist=insist)
     debs = {each.deb: deb for each in pinned if (deb := index.get(each.deb[0], {}).get(each.deb[1]))}
     read = defaults.of(source, [(name, deb) for (name, _), deb in debs.items()])
@@ -72,20 +72,22 @@ def findings(
         if each.deb not in debs:
             yield _unpublished(each, index)
         elif each.deb in known:
-            yield from _Config(each, known).findings()
+            config = _Config(each, known)
+            yield from (finding for finding in config.unknown() if (finding.file, finding.line) not in places)
+            if not places & each.places:
+                yield from config.missing()
 
 
 def _pinned(all_running: list[Running]) -> Iterator[Pinned]:
     result: dict[tuple[object, ...], Pinned] = {}
     for running in all_running:
-        for name in sorted(running.touched & running.running.keys()):
-            service = running.running[name]
+        for service in running.present(running.touched):
             version = version_of(service, running.pins)
             # Of an application that was not made from the template nobody knows the settings.
             if version is None or not isinstance(version.node.value, str) or "application" in service.fields:
                 continue
             asked = (*service.config, *service.secrets, *(str(spot.node.value) for spot in service.upstreams))
-            where = result.setdefault((name, version.node.value, asked), Pinned(service, version)).where
+            where = result.setdefault((service.name, version.node.value, asked), Pinned(service, version)).where
             if running.where not in where:
                 where.append(running.where)
     yield from result.values()
@@ -114,14 +116,26 @@ class _Config:
         name, version = self.pinned.deb
         return f"{name} {version}, pinned in the {' and the '.join(sorted(self.pinned.where))},"
 
-    def findings(self) -> Iterator[Finding]:
-        service, settings = self.pinned.service, self.known[self.pinned.deb]
-        given = {**service.secrets, **service.config}
-        given.update({(ADDRESSES, str(spot.node.value)): spot for spot in service.upstreams})
-        for (section, key), spot in given.items():
-            if key not in settings.get(section, {}):
-                yield self._unknown(section, key, spot, settings)
-        for section, keys in settings.items():
+    @property
+    def _settings(self) -> Defaults:
+        return self.known[self.pinned.deb]
+
+    @property
+    def _given(self) -> dict[tuple[str, str], Spot]:
+        service = self.pinned.service
+        addresses = {(ADDRESSES, str(spot.node.value)): spot for spot in service.upstreams}
+        return {**service.secrets, **service.config, **addresses}
+
+    def unknown(self) -> Iterator[Finding]:
+        """Settings that this version does not have."""
+        for (section, key), spot in self._given.items():
+            if key not in self._settings.get(section, {}):
+                yield self._unknown(section, key, spot, self._settings)
+
+    def missing(self) -> Iterator[Finding]:
+        """Settings that this version needs."""
+        given = self._given
+        for section, keys in self._settings.items():
             for key, setting in keys.items():
                 if setting.required and (section, key) not in given:
                     yield self._missing(section, key)

@@ -6,13 +6,15 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from fleet_cli import inventory, paths
-from fleet_cli.validation import kept_results, machines, yaml_reader
+from fleet_cli.validation import machines, yaml_reader
 from fleet_cli.validation.documents import Document
 from fleet_cli.validation.file_check import Checked
+from fleet_cli.validation.shards import LEAST, Shard
 
 KEPT = paths.STATE / "validate" / "files"
 SUFFIXES = (".yaml", ".yml", ".eyaml")
@@ -52,28 +54,37 @@ class Files:
 
     def __init__(self, repo: Path) -> None:
         self.repo = repo
-        self._kept = KEPT / f"{hashlib.sha256(str(repo).encode()).hexdigest()[:32]}.pickle"
-        self._before: dict[str, File] = {}
+        self._kept = KEPT / hashlib.sha256(str(repo).encode()).hexdigest()[:32]
+        self._shards: dict[str, Shard[File]] = {}
         self._now: dict[str, File] = {}
-        self._changed = False
 
     def __enter__(self) -> "Files":
         gc.disable()  # a hundred thousand small objects that all stay
-        version, before = kept_results.objects(self._kept) or ("", {})
-        self._before = before if version == _program_version() else {}
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._changed or self._before.keys() != self._now.keys():
-            kept_results.put_objects(self._kept, (_program_version(), self._now))
+        names = set(self._now)
+        for shard in self._shards.values():
+            shard.save(names)
         gc.enable()
 
     def read(self, names: Iterable[str]) -> None:
         """Read the files of these names that are there."""
+        by_directory: dict[str, list[str]] = {}
         for name in names:
-            file = self._file(name)
-            if file is not None:
-                self._now[name] = file
+            by_directory.setdefault(name.rpartition("/")[0], []).append(name)
+        for directory, files in by_directory.items():
+            shard = self._shard(directory) if len(files) >= LEAST or not directory else None
+            for name in files:
+                if (file := self._file(name, shard)) is not None:
+                    self._now[name] = file
+
+    def _shard(self, directory: str) -> Shard[File]:
+        if directory not in self._shards:
+            name = hashlib.sha256(directory.encode()).hexdigest()[:16]
+            self._shards[directory] = Shard(self._kept / name, _program_version())
+            self._shards[directory].load()
+        return self._shards[directory]
 
     def get(self, name: str) -> Document | None:
         """The document of a file; None if it is not there."""
@@ -88,7 +99,9 @@ class Files:
         for name in names:
             file = self._now[name]
             if file.checked is None or file.checked_for != digest:
-                file.checked, file.checked_for, self._changed = check(name, file.document), digest, True
+                file.checked, file.checked_for = check(name, file.document), digest
+                if shard := self._shards.get(name.rpartition("/")[0]):
+                    shard.put(name, file)
             result[name] = file.checked
         return result
 
@@ -96,17 +109,16 @@ class Files:
         """The digest of a file's content; empty if it was not read."""
         return self._now[name].digest if name in self._now else ""
 
-    def _file(self, name: str) -> File | None:
+    def _file(self, name: str, shard: Shard[File] | None) -> File | None:
         path = self.repo / name
         try:
             said = path.stat()
         except OSError:
             return None
         stat = Stat(said.st_size, said.st_mtime_ns, said.st_ctime_ns, said.st_ino)
-        before = self._before.get(name)
+        before = shard.entries.get(name) if shard else None
         if before and before.stat == stat:
             return before
-        self._changed = True
         settled = time.time_ns() - max(stat.modified, stat.changed) > _SETTLED_NANOSECONDS
         if stat.size > yaml_reader.MAX_BYTES:
             return File(None, "", yaml_reader.read(path, name))
@@ -116,12 +128,16 @@ class Files:
             return File(None, "", yaml_reader.read(path, name))
         digest = hashlib.sha256(content).hexdigest()
         if before and before.digest == digest:
-            before.stat = stat if settled else None
-            return before
-        document = yaml_reader.parse(content, name)
-        if name == inventory.FILE and not document.findings:
-            document.findings.extend(machines.problems(content))
-        return File(stat if settled else None, digest, document)
+            file = before
+            file.stat = stat if settled else None
+        else:
+            document = yaml_reader.parse(content, name)
+            if name == inventory.FILE and not document.findings:
+                document.findings.extend(machines.problems(content))
+            file = File(stat if settled else None, digest, document)
+        if shard:
+            shard.put(name, file)
+        return file
 
 
 def below(repo: Path, directory: str) -> list[str]:
@@ -142,6 +158,7 @@ def below(repo: Path, directory: str) -> list[str]:
     return sorted(found)
 
 
+@cache
 def _program_version() -> str:
     """The digest of this package: what another release of it kept is of no use."""
     whole = hashlib.sha256()

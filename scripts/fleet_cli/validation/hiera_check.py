@@ -71,8 +71,9 @@ class HieraCheck:
 
     @property
     def has_machines(self) -> bool:
-        """Whether the repository says which machines there are."""
-        return any(self.files.get(name) for name in machines.FILES)
+        """Whether the repository says which machines there are, in a list that can be read."""
+        found = [document for name in machines.FILES if (document := self.files.get(name))]
+        return bool(found) and not found[0].findings
 
     def data(self) -> FleetData:
         """The files with their layers and machines."""
@@ -145,6 +146,8 @@ class HieraCheck:
         return own, merging.collect([*(data.documents[name] for name in data.places), *own.values()])
 
     def _machines(self) -> Iterator[Machine]:
+        if not self.has_machines:
+            return
         listed = self.files.get(machines.FILES[0])
         if listed is not None:
             yield from machines.listed(listed)

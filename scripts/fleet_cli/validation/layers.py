@@ -89,6 +89,11 @@ class Layers:
                         return Place(number, tuple(needs.items()))
         return None
 
+    def is_of_one_machine(self, name: str) -> bool:
+        """Whether a file is read for one machine alone."""
+        place = self.place(name)
+        return place is not None and place.given("certname") is not None
+
     def templates(self) -> list[str]:
         """The paths of all layers, as hiera.yaml has them."""
         return [f"{level.datadir}/{level.template}" for templates in self._levels for level in templates]

@@ -3,17 +3,18 @@
 import hashlib
 import json
 import re
-import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from fleet_cli import paths
+from fleet_cli import paths, process
+from fleet_cli.errors import FleetError
 from fleet_cli.validation import kept_results
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.yaml_reader import MAX_BYTES
 
 KEPT = paths.STATE / "validate" / "clean"
 YAMLLINT_CONFIG = ".yamllint"
+MAX_CLEAN = 100_000
 _SWITCHED_OFF = re.compile(r"#\s*yamllint disable-file\s*\n")
 _PUPPET = {".pp": "lint", ".epp": "epp", ".erb": "erb"}
 
@@ -36,22 +37,21 @@ class Clean:
         self._seen.add(digest)
 
     def save(self) -> None:
-        """Keep what is known, and of what was not asked for at most as much again."""
+        """Keep what is known; of what was not asked for only as much as there is room for."""
         if self._seen - self._known:
-            rest = sorted(self._known - self._seen)[: len(self._seen) + 1000]
+            rest = sorted(self._known - self._seen)[: max(MAX_CLEAN - len(self._seen), 0)]
             kept_results.put(self._path, json.dumps([*sorted(self._seen), *rest]), 10)
 
 
 def tracked(repo: Path, moduledir: str) -> list[str]:
-    """The files of a checkout, those too that are new; all files but those of the moduledir where it is none."""
+    """The files of a checkout, those too that are new, but not other people's modules; all files where it is none."""
     command = ["git", "-C", str(repo), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
-        names = [name for name in said if name]
-    except (OSError, subprocess.CalledProcessError):
+        names = [name for name in process.run(command).stdout.split("\0") if name]
+    except FleetError:  # no git, or no checkout
         names = [str(path.relative_to(repo)) for path in repo.rglob("*") if path.is_file()]
-        names = [name for name in names if not name.startswith((".", moduledir + "/"))]
-    return sorted(set(names))
+        names = [name for name in names if not name.startswith(".")]
+    return sorted(name for name in set(names) if not name.startswith(moduledir + "/"))
 
 
 def puppet_files(names: Iterable[str]) -> dict[str, list[str]]:

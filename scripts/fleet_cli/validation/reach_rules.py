@@ -90,6 +90,8 @@ def _verdict(key: str, roles: frozenset[str], code: PuppetCode, everything: list
             what = f"class '{unit}' has no such parameter" if unit in code.classes else "nothing looks it up"
             return "unknown-key", f"'{key}' is no key that is used: {what}", near
         return None
+    if not roles <= set(code.roles):
+        return None  # what such a role would look up is not known
     if not roles or any(_looks_up(key, unit, role, code) for role in roles):
         return None
     having = [role for role in code.roles if _looks_up(key, unit, role, code)]

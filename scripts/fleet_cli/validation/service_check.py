@@ -1,6 +1,7 @@
 """The services of all machines: each group of machines once, and what single machines have of their own."""
 
-from collections.abc import Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 
 from fleet_cli.validation import services
@@ -11,7 +12,10 @@ from fleet_cli.validation.fleet_data import FleetData, Group
 from fleet_cli.validation.layers import TIER, Machine
 from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.service_rules import Running, together
+from fleet_cli.validation.services import Service
 
+_LINKS = {"ensure", "package", "port", "socket", "upstreams"}
+"""What of one service's declaration others may be at odds with."""
 _OWN = (services.SERVICES, services.VERSIONS)
 
 
@@ -32,6 +36,29 @@ def running(data: FleetData, code: PuppetCode, certnames: set[str] | None) -> It
                     continue
                 if any(key in data.documents[name].top for name in data.own.get(machine.certname, ()) for key in _OWN):
                     yield _of_machine(data, machine, shared)
+
+
+def concerned(data: FleetData, paths: Iterable[str]) -> set[str] | None:
+    """The machines that have something of their own that may go together with what files say; None if any may have."""
+    changed: set[str] = set()
+    result: set[str] = set()
+    for path in paths:
+        place, document = data.places.get(path), data.documents.get(path)
+        if place is None or document is None:
+            return None
+        if (certname := place.given("certname")) is not None:
+            result.add(certname)
+        elif document.top.keys() <= set(_OWN) and not document.unreadable:
+            changed |= {name for key in _OWN for name, _ in services.entries(document, key)}
+        else:
+            return None
+    if not changed:
+        return result or None
+    for certname, names in data.own.items():
+        entries = [each for name in names for key in _OWN for each in services.entries(data.documents[name], key)]
+        if any(service in changed or _LINKS & mapping(pair.node).keys() for service, pair in entries):
+            result.add(certname)
+    return result
 
 
 def known_tier(data: FleetData, tier: str) -> bool:
@@ -94,23 +121,31 @@ def _of_machine(data: FleetData, machine: Machine, shared: Running) -> Running:
     said = services.declarations(own)
     pinned = {name for _, document in own for name, _ in services.entries(document, services.VERSIONS)}
     touched = said.keys() | (pinned & shared.services.keys())
-    merged = {}
-    for name in touched:
-        whole = [*said.get(name, ()), *shared.declarations.get(name, ())]
-        merged[name] = services.merged(name, sorted(whole, key=lambda each: data.rank(each[0])))
-    present = {**shared.running, **merged}
-    for name, service in merged.items():
-        if not service.present:
-            del present[name]
+    merged = {name: _merged(data, name, said.get(name, []), shared) for name in touched}
+    # Ten thousand machines: none has a copy of what all have.
+    present: MutableMapping[str, Service] = ChainMap(merged, shared.running)
+    if not all(service.present for service in merged.values()):
+        present = {name: service for name, service in present.items() if service.present}
     keys = {key for _, document in own for key in document.top}
     return replace(
-        shared, services={**shared.services, **merged}, running=present, touched=touched,
+        shared, services=ChainMap(merged, shared.services), running=present, touched=touched,
         rewired={name for name, its in said.items() if any(_rewires(pair) for _, pair in its)},
         pins=services.versions(data.files_of(machine, services.VERSIONS)) if pinned else shared.pins,
         secrets=services.secret_values(data.files_of(machine, services.SECRETS))
         if services.SECRETS in keys else shared.secrets,
         has_database=shared.has_database or services.DATABASE in keys, specific=frozenset(name for name, _ in own),
     )  # fmt: skip
+
+
+def _merged(data: FleetData, name: str, own: list[tuple[str, Pair]], shared: Running) -> Service:
+    """Merge what a machine's own files say of a service with what all of its group read."""
+    lower = shared.services.get(name)
+    if lower is None or not own:
+        return lower or services.merged(name, own)
+    rest = shared.declarations[name]
+    if data.rank(own[-1][0]) < data.rank(rest[0][0]):
+        return services.over(services.merged(name, own), lower)
+    return services.merged(name, sorted([*own, *rest], key=lambda each: data.rank(each[0])))
 
 
 def _rewires(declaration: Pair) -> bool:

@@ -4,7 +4,7 @@ flask_microservice::problems fails a catalog for the same reasons; here each has
 deployed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from fleet_cli.validation import eyaml
@@ -50,8 +50,8 @@ class Running:
         specific: the files of one machine alone: what is in them is what is new.
     """
 
-    services: Mapping[str, Service]
-    running: Mapping[str, Service]
+    services: MutableMapping[str, Service]
+    running: MutableMapping[str, Service]
     together: Together
     declarations: Declarations
     touched: set[str]
@@ -66,8 +66,7 @@ class Running:
 
     def findings(self) -> Iterator[Finding]:
         """All that is wrong."""
-        for name in sorted(self.touched & self.running.keys()):
-            service = self.running[name]
+        for service in self.present(self.touched):
             yield from self._listening(service)
             yield from self._version(service)
             yield from self._upstreams(service)
@@ -77,6 +76,10 @@ class Running:
         yield from self._shared("socket", "shared-socket")
         yield from self._packages()
         yield from self._cycles()
+
+    def present(self, names: set[str]) -> list[Service]:
+        """Those of the named services that are to run, in order."""
+        return [self.running[name] for name in sorted(names) if name in self.running]
 
     def _listening(self, service: Service) -> Iterator[Finding]:
         given = [service.fields[part] for part in ("port", "socket") if part in service.fields]
@@ -173,12 +176,11 @@ class Running:
 
     def _sharing(self, part: str) -> dict[str, list[Service]]:
         """The values of a part that a touched service has and another one too, each with these services."""
-        values = {shared(self.running[name], part) for name in self.touched & self.running.keys()} - {""}
+        values = {shared(service, part) for service in self.present(self.touched)} - {""}
         result = {}
         for value in sorted(values):
             names = self.together.get((part, value), set()) | (self.touched if self.specific else set())
-            found = [self.running[name] for name in sorted(names & self.running.keys())]
-            sharing = [service for service in found if shared(service, part) == value]
+            sharing = [service for service in self.present(names) if shared(service, part) == value]
             if len(sharing) > 1:
                 result[value] = sharing
         return result
@@ -194,8 +196,8 @@ class Running:
 
     def _cycles(self) -> Iterator[Finding]:
         done: set[str] = set()
-        for start in sorted(self.rewired & self.running.keys()):
-            for cycle in self._cycles_from(start, done):
+        for start in self.present(self.rewired):
+            for cycle in self._cycles_from(start.name, done):
                 spot = next(spot for spot in self.running[cycle[0]].upstreams if spot.node.value == cycle[1])
                 message = "services wait for each other: " + " → ".join([*cycle, cycle[0]])
                 related = [self.running[name].home for name in cycle]

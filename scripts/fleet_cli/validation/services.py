@@ -88,6 +88,14 @@ def merged(name: str, said: Iterable[tuple[str, Pair]]) -> Service:
     return service
 
 
+def over(higher: Service, lower: Service) -> Service:
+    """Merge a service with what lower layers say of it."""
+    return Service(
+        higher.name, {**lower.fields, **higher.fields}, [*higher.upstreams, *lower.upstreams],
+        {**lower.config, **higher.config}, {**lower.secrets, **higher.secrets}, [*lower.declared, *higher.declared],
+    )  # fmt: skip
+
+
 def entries(document: Document, key: str) -> Iterator[tuple[str, Pair]]:
     """The entries of a key of Hiera that is a hash."""
     if pair := document.top.get(key):

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.errors import FleetError
-from fleet_cli.validation import allowed, layers, lint_check, machines
+from fleet_cli.validation import allowed, layers, lint_check, machines, service_check
 from fleet_cli.validation.files import Files, below
 from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.fleet_data import FleetData
 from fleet_cli.validation.hiera_check import HieraCheck, Packages
 from fleet_cli.validation.puppet_check import PuppetCheck
 from fleet_cli.validation.style_check import StyleCheck
@@ -59,10 +58,16 @@ class Validation:
 
     def _read(self, files: Files, hiera: layers.Layers, puppet: PuppetCheck) -> tuple[list[str], list[str]]:
         """Read all files of Hiera; return their names, and those of the data of modules."""
-        names = [name for datadir in hiera.datadirs for name in below(self.repo, datadir)]
+        names = self._needed(hiera, [name for datadir in hiera.datadirs for name in below(self.repo, datadir)])
         own_data = [name for module in puppet.module_directories() for name in below(self.repo, f"{module}/data")]
         files.read([*names, *own_data, *machines.FILES])
         return names, own_data
+
+    def _needed(self, hiera: layers.Layers, names: list[str]) -> list[str]:
+        """The files that have to be read: where the paths are of single machines, not those of other ones."""
+        if not self.paths or not all(hiera.is_of_one_machine(path) for path in self.paths):
+            return names
+        return [name for name in names if name in self.paths or not hiera.is_of_one_machine(name)]
 
     def _all(self, files: Files) -> Iterator[Finding]:
         hiera = layers.load(self.repo)
@@ -79,22 +84,11 @@ class Validation:
             if not check.has_machines:
                 self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
             data = check.data()
-            check.certnames = self._certnames(data)
+            check.certnames = service_check.concerned(data, self.paths)
             if data.unread:
                 self.notes.append(f"{data.unread[0]} can't be read, so the files are not checked against each other")
             yield from check.findings(data, code, puppet.whole)
             yield from style.findings()
-
-    def _certnames(self, data: FleetData) -> set[str] | None:
-        """The machines that have one of the paths for themselves; None if any path may be about other machines, too."""
-        found = set()
-        for path in self.paths:
-            place = data.places.get(path)
-            certname = place.given("certname") if place else None
-            if certname is None:
-                return None
-            found.add(certname)
-        return found or None
 
     def _asked_for(self, finding: Finding) -> bool:
         return not self.paths or bool(self._wanted([finding.file, *finding.related]))

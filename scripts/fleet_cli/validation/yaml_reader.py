@@ -197,12 +197,12 @@ class _Reader:
         if isinstance(key.value, (dict, list)):
             raise _UnreadableError((key.line, key.column), "yaml-key", "a list or a mapping as a key")
         merged = self._merged.setdefault(id(target), set())
-        if key.value == "<<":
-            for source in node.value if isinstance(node.value, list) else [node]:
-                for name, pair in source.value.items() if isinstance(source.value, dict) else ():
-                    if name not in target:
-                        merged.add(name)
-                        target[name] = pair
+        sources = list(reversed(node.value)) if isinstance(node.value, list) else [node]
+        if key.value == "<<" and all(isinstance(source.value, dict) for source in sources):
+            # As Ruby merges: over what stands before, under what comes after; of several sources the first wins.
+            for source in sources:
+                target.update(source.value)  # type: ignore[arg-type]
+                merged.update(source.value)  # type: ignore[arg-type]
             return
         if key.value in target and key.value not in merged:
             first = target[key.value].line

@@ -1,5 +1,6 @@
 """No file of Hiera, however wrong, ends the validation or takes more than its share of memory and time."""
 
+import json
 import time
 import tracemalloc
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from fleet_cli import rootfs
 from fleet_cli.validation import yaml_reader
 from fleet_cli.validation.documents import Document, Node, leaves
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ SECONDS = 20.0
 """Far above what any of these takes, far below what a bomb would."""
 MIB = 2**20
 
-words = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12)
+words = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12).filter("<<".__ne__)
 scalars = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | words
 data = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4))
 
@@ -146,11 +148,17 @@ def test_the_largest_file_that_is_read_is_read_in_time(tmp_path: Path) -> None:
     assert time.monotonic() - start < SECONDS * 3
 
 
-def test_a_merge_key_gives_way_to_what_stands_beside_it() -> None:
-    text = b"base: &base {a: 1, b: 2}\nother:\n  <<: *base\n  b: 3\n"
-    document = yaml_reader.parse(text, "merge.yaml")
-    assert document.findings == []
-    assert values(document)["other"] == {"a": 1, "b": 3}
+def test_a_merge_key_merges_as_ruby_does() -> None:
+    bases = "base: &base {a: 1, b: 2}\nmore: &more {b: 4, c: 5}\n"
+    cases = ("{<<: *base, b: 3}", "{b: 3, <<: *base}", "{<<: [*base, *more]}", "{<<: 1, b: 3}", "{'<<': *base}")
+    texts = [f"{bases}merged: {case}\n" for case in cases]
+    script = (
+        "STDOUT << JSON.generate(JSON.parse(STDIN.read).map { |text| Psych.safe_load(text, aliases: true)['merged'] })"
+    )
+    answer = rootfs.run("toolbox", ["ruby", "-rjson", "-rpsych", "-e", script], stdin=json.dumps(texts)).stdout
+    documents = [yaml_reader.parse(text.encode(), "merge.yaml") for text in texts]
+    assert [values(document)["merged"] for document in documents] == json.loads(answer)
+    assert not any(document.findings for document in documents)
 
 
 def test_of_a_key_twice_the_last_one_counts_and_it_is_said() -> None:
