@@ -59,7 +59,10 @@ class Compilation
     data = catalog.to_data_hash
     Applicable.check(catalog, data['resources'], @environment)
     edges = data['edges'].map { |edge| [edge['source'], edge['target']] }
-    resources = data['resources'].map { |resource| resource.except('tags', 'exported') }
+    resources = data['resources'].each do |resource|
+      resource.delete('tags')
+      resource['file'] = resource['file'].delete_prefix("#{@directory}/") if resource['file']
+    end
     { 'version' => data['version'].to_s, 'resources' => resources, 'edges' => edges, 'exported' => exported,
       'inputs' => Inputs.to_h }
   end
