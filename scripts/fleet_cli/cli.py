@@ -33,7 +33,8 @@ INTERRUPTED = 130
 def fleet(context: click.Context, directory: Path | None) -> None:
     """Runs beside a Puppet control repository: a lab of Vagrant boxes, builds, deploys, agent runs, tests.
 
-    Exit status: 0 done, 1 it failed, 2 wrong usage, 130 interrupted.
+    Exit status: 0 done, 1 it failed, 2 wrong usage, 130 interrupted. Where they differ, a command's
+    own --help says it.
     """
     context.obj = Context(directory)
 

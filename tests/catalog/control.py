@@ -11,13 +11,15 @@ from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.plan import Plan
 from fleet_cli.planning.planner import Choice, Settings
 
+FACTS = "tests/catalog/debian13.json"
+
 
 class Control:
     """A repository with what is checked out here as the newest commit of its branch `main`."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        listing = ["git", "-C", str(paths.control_repo()), "ls-files", "-co", "--exclude-standard", "--", *CODE]
+        listing = ["git", "-C", str(paths.control_repo()), "ls-files", "-co", "--exclude-standard", "--", *CODE, FACTS]
         for name in subprocess.run(listing, capture_output=True, text=True, check=True).stdout.splitlines():
             if (paths.control_repo() / name).exists():
                 (directory / name).parent.mkdir(parents=True, exist_ok=True)

@@ -59,3 +59,14 @@ def test_an_encrypted_value_stands_as_a_name_that_changes_with_it(tmp_path: Path
         first, second, third = (looked_up(compilers, cipher) for cipher in ("AAAA", "BBBB", "AAAA"))
     assert first == third != second
     assert first.startswith("encrypted:")
+
+
+def test_an_environment_that_puppet_can_not_load_is_an_error_of_the_node(tmp_path: Path) -> None:
+    (tmp_path / "broken/manifests").mkdir(parents=True)
+    (tmp_path / "broken/manifests/site.pp").write_text("node default {\n", encoding="utf-8")
+    requests = [Request("n", {}, name, {}) for name in ("broken", "missing")]
+    with pool.opened({tmp_path: program.ENVIRONMENTS}, placeholders=True) as compilers:
+        answers = dict(compilers.compile(requests))
+    assert "Syntax error at end of input (file: manifests/site.pp)" in answers[0]["error"]
+    assert "missing" in answers[1]["error"]
+    assert not any(answer.get("died") for answer in answers.values())

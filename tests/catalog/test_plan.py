@@ -156,6 +156,14 @@ def test_a_file_that_is_copied_from_a_module_is_compared_by_its_content(control:
     assert ("journal.py", "+# One more line.") in [(one.name, one.diff[-1]) for one in change.parameters]
 
 
+def test_modules_are_found_wherever_the_modulepath_says(control: Control) -> None:
+    control.git("switch", "--quiet", "--create", "moved")
+    control.git("mv", "site", "site-modules")
+    control.replace("environment.conf", "modulepath = site:", "modulepath = site-modules:")
+    control.commit()
+    assert not control.plan("main", "moved").changes
+
+
 def test_what_nobody_uses_any_more_is_named(control: Control) -> None:
     control.git("switch", "--quiet", "--create", "before")
     control.write("hieradata/nodes/app2.fleet.test.yaml", "---\n{}\n")

@@ -38,6 +38,8 @@ def test_the_exit_status_says_whether_something_changes(control: Control) -> Non
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert wrong.stderr.startswith("fleet: 'nowhere' names no commit of ")
     assert "Traceback" not in wrong.stderr
+    assert fleet(control, "--nodse", "app1").returncode == 1
+    assert fleet(control, "--json", "--markdown").returncode == 1
 
 
 def test_json_goes_to_the_output_and_html_to_a_file(control: Control, tmp_path: Path) -> None:

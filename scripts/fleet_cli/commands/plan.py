@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fleet_cli import host
 from fleet_cli.commands.context import Context
 from fleet_cli.deploying import ENVIRONMENT
+from fleet_cli.errors import FleetError
 from fleet_cli.planning import (
     factsources,
     live,
@@ -28,7 +30,21 @@ from fleet_cli.planning.planner import Choice, Counting, Settings
 CHANGES = 2
 
 
-@click.command()
+class _WrongUsageError(click.UsageError):
+    exit_code = 1
+
+
+class _PlanCommand(click.Command):
+    """Wrong usage has the status of an error: 2, which it has elsewhere, says here that something changes."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **more)
+        except click.UsageError as error:
+            raise _WrongUsageError(error.message, error.ctx) from None
+
+
+@click.command(cls=_PlanCommand)
 @click.argument("base", required=False)
 @click.argument("head", required=False)
 @click.option("--nodes", multiple=True, metavar="NODE", help="Only this node; may be given several times.")
@@ -72,7 +88,7 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     Exit status 0: nothing changes; 2: something changes; 1: an error.
     """
     if as_json and as_markdown:
-        raise click.UsageError("--json and --markdown exclude each other")
+        raise FleetError("--json and --markdown exclude each other")
     host.require_debian_root()
     choice = Choice(nodes, roles, tiers)
     if server:

@@ -4,7 +4,7 @@
 #
 #   ruby compiler.rb [--placeholders]
 #
-# It reads one JSON object a line, and answers each with one; programs.py is the other side of it.
+# It reads one JSON object a line, and answers each with one; program.py is the other side of it.
 #
 #   {"exports": NAME, "resources": [...]}   what collectors are to find where a later request names NAME; no answer
 #   {"certname": ..., "extensions": {"pp_role": ..., "pp_environment": ...}, "environment": DIRECTORY, "facts": {...},
@@ -28,15 +28,17 @@ class Compilation
   def initialize(certname:, environment:, facts:, extensions: {}, code: nil, exports: nil)
     @certname = certname
     @directory = environment
-    @environments, @environment = LoadedEnvironment.of(environment, code)
+    @code = code
+    @exports = exports
     @facts = facts.merge('clientcert' => certname, 'clientversion' => Puppet.version) # an agent adds these two itself
     @trusted = Puppet::Context::TrustedInformation.new('remote', certname, extensions)
-    Puppet::Resource::Exported.choose(exports, certname)
   end
 
   def answer
     Inputs.of(@directory) do
-      context = { environments: @environments, trusted_information: @trusted, rich_data: true,
+      Puppet::Resource::Exported.choose(@exports, @certname)
+      environments, @environment = LoadedEnvironment.of(@directory, @code)
+      context = { environments: environments, trusted_information: @trusted, rich_data: true,
                   current_environment: @environment, lookup_key_recorder: Inputs }
       Puppet.override(context) { catalog }
     end
@@ -59,7 +61,10 @@ class Compilation
     data = catalog.to_data_hash
     Applicable.check(catalog, data['resources'], @environment)
     edges = data['edges'].map { |edge| [edge['source'], edge['target']] }
-    resources = data['resources'].map { |resource| resource.except('tags', 'exported') }
+    resources = data['resources'].each do |resource|
+      resource.delete('tags')
+      resource['file'] = resource['file'].delete_prefix("#{@directory}/") if resource['file']
+    end
     { 'version' => data['version'].to_s, 'resources' => resources, 'edges' => edges, 'exported' => exported,
       'inputs' => Inputs.to_h }
   end

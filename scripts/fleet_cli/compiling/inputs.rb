@@ -4,7 +4,8 @@ require 'pathname'
 require 'puppet'
 require 'puppet/pops'
 
-# What a compilation asked for, found or not: a catalog stays the same as long as all of that does.
+# What a compilation asked for, found or not: a catalog stays the same as long as all of that does. Paths are those within
+# the environment.
 #
 # Code is loaded once an environment and used by many nodes, so it is noted where it is asked for by name, not where
 # its file is read.
@@ -25,7 +26,7 @@ module Inputs
     end
 
     def add(kind, value)
-      @found[kind][value.to_s] = true if @found
+      @found[kind][value.to_s.delete_prefix(@root)] = true if @found
     end
 
     def collected(type)
@@ -50,10 +51,10 @@ module Inputs
     end
 
     def opened(path)
-      return if @root.nil? || loading? || !(path.is_a?(String) || path.is_a?(Pathname))
+      return if @root.nil? || loading?
 
-      path = path.to_s
-      add(:paths, path) if path.start_with?(@root)
+      path = path.to_s if path.is_a?(Pathname)
+      add(:paths, path) if path.is_a?(String) && path.start_with?(@root)
     end
   end
 
@@ -113,10 +114,17 @@ module Inputs
 
   # Whatever functions and templates read besides.
   module Opened
-    %i[read binread open new readlines foreach exist? file? directory? readable? stat size].each do |name|
+    %i[read binread open new readlines foreach].each do |name|
       define_method(name) do |path = nil, *rest, **options, &block|
         Inputs.opened(path)
         super(path, *rest, **options, &block)
+      end
+    end
+
+    %i[exist? file? directory? readable? stat size].each do |name|
+      define_method(name) do |path|
+        Inputs.opened(path)
+        super(path)
       end
     end
   end

@@ -11,8 +11,16 @@ module ParsedTemplates
     end
   end
 
+  # One parser is enough for all of them.
+  module Once
+    def new
+      @one ||= super
+    end
+  end
+
   def parse_file(file)
     ParsedTemplates.all[file] ||= super
   end
 end
 Puppet::Pops::Parser::EvaluatingParser::EvaluatingEppParser.prepend(ParsedTemplates)
+Puppet::Pops::Parser::EvaluatingParser::EvaluatingEppParser.singleton_class.prepend(ParsedTemplates::Once)

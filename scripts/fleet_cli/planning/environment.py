@@ -18,10 +18,12 @@ from fleet_cli.planning.gittrees import GitTree
 ENVIRONMENTS = paths.STATE / "plan/environments"
 CODE = (
     "Puppetfile", "data", "environment.conf", "functions", "hiera.yaml", "hieradata", "lab.yaml", "lib", "manifests",
-    "modules", "nodes.yaml", "scripts/config_version", "site", "tests/catalog", "types",
+    "modules", "nodes.yaml", "scripts/config_version", "site", "types",
 )  # fmt: skip
-"""What a plan reads of a control repository."""
-NOT_PUPPETS = ("lab.yaml", "nodes.yaml", "tests/*", "Puppetfile", "*/spec/*", "*/examples/*")
+"""What a plan reads of a control repository, besides the directories of its modulepath."""
+NOT_PUPPETS = ("lab.yaml", "nodes.yaml", "Puppetfile", "*/spec/*", "*/examples/*")
+LAYOUT = "1"
+"""Another one, whenever the same files are laid out in another way."""
 KEPT = 12
 ABSENT = "absent"
 
@@ -121,6 +123,10 @@ def _modulepath(conf: bytes) -> tuple[str, ...]:
     return ("modules",)
 
 
+def _code(conf: bytes) -> list[str]:
+    return sorted({*CODE, *_modulepath(conf)})
+
+
 @contextmanager
 def of_commit(repo: Path, ref: str, forge_url: str | None, label: str = "") -> Iterator[Environment]:
     """The environment of a commit; `label` if a user calls it something else than `ref`.
@@ -130,13 +136,16 @@ def of_commit(repo: Path, ref: str, forge_url: str | None, label: str = "") -> I
     """
     commit = gittrees.commit_of(repo, ref)
     label = label or (commit[:10] if commit.startswith(ref) else f"{ref} ({commit[:10]})")
-    yield _lay_out(gittrees.of_commit(repo, label, commit, CODE), forge_url)
+    code = _code(gittrees.content(repo, commit, "environment.conf"))
+    yield _lay_out(gittrees.of_commit(repo, label, commit, code), forge_url)
 
 
 @contextmanager
 def of_working_tree(repo: Path, forge_url: str | None) -> Iterator[Environment]:
     """The environment of what is checked out, with what is not committed. Raises as of_commit does."""
-    with gittrees.of_working_tree(repo, CODE) as tree:
+    conf = repo / "environment.conf"
+    code = _code(conf.read_bytes() if conf.is_file() else b"")
+    with gittrees.of_working_tree(repo, code) as tree:
         yield _lay_out(tree, forge_url)
 
 
@@ -178,7 +187,7 @@ def _lay_out(tree: GitTree, forge_url: str | None) -> Environment:
 
 
 def _digest(files: Mapping[str, str], fetched: str, tiers: list[str]) -> str:
-    parts = [fetched, *tiers, *(f"{name}\0{digest}" for name, digest in sorted(files.items()))]
+    parts = [LAYOUT, fetched, *tiers, *(f"{name}\0{digest}" for name, digest in sorted(files.items()))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 

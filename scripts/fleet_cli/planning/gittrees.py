@@ -98,6 +98,14 @@ def merge_base(repo: Path) -> tuple[str, str]:
     raise FleetError(f"{repo}: no branch is called {', '.join(PRODUCTION_BRANCHES)}: name a BASE to compare with")
 
 
+def content(repo: Path, commit: str, path: str) -> bytes:
+    """Return the content of a file of a commit, nothing where there is none."""
+    try:
+        return git(repo, "cat-file", "blob", f"{commit}:{path}").encode()
+    except CommandFailedError:
+        return b""
+
+
 def of_commit(repo: Path, name: str, commit: str, paths: Sequence[str]) -> GitTree:
     """The state of a commit; of its files those below `paths`."""
     tree = git(repo, "rev-parse", f"{commit}^{{tree}}").strip()

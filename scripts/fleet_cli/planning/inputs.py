@@ -88,10 +88,9 @@ class _Finder:
         self._environment = environment
 
     def found(self, asked: Mapping[str, Any]) -> Iterator[str]:
-        root = f"/{self._environment.name}/"
-        paths = [path.partition(root)[2] for path in asked["paths"]]
-        yield from (f"file:{path}" for path in paths if path)
-        yield from (f"glob:{glob.partition(root)[2]}" for glob in asked["globs"])
+        paths = asked["paths"]
+        yield from (f"file:{path}" for path in paths)
+        yield from (f"glob:{glob}" for glob in asked["globs"])
         yield from (f"exports:{kind}" for kind in asked["collected"])
         files = {
             *(path for path in paths if path.endswith(_CODE)),

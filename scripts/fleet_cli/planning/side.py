@@ -147,18 +147,17 @@ class Catalogs:
             return self._summary(environment, 0, answer)
         asked = answer["inputs"]
         names = inputs.of(asked, environment)
-        number = self._store.put(subject, inputs.values(names, environment, exports), _portable(answer, environment))
+        number = self._store.put(subject, inputs.values(names, environment, exports), answer)
         return self._summary(environment, number, answer)
 
     def _summary(self, environment: Environment, number: int, answer: Mapping[str, Any]) -> Compiled:
         asked = answer.get("inputs") or {}
-        prefix = f"/environments/{environment.name}/"
         classes = {entry["title"].lower() for entry in answer.get("resources", ()) if entry["type"] == "Class"}
         return Compiled(
             number,
             _explained(answer.get("error", ""), environment),
             self._one(asked.get("keys", ())),
-            self._one(path.removeprefix(prefix) for path in asked.get("paths", ())),
+            self._one(asked.get("paths", ())),
             self._one(classes),
             frozenset(asked.get("collected", ())),
             tuple(answer.get("exported", ())),
@@ -173,14 +172,6 @@ class Catalogs:
 def _last_exported(certname: str, now: Compiled, before: Side | None) -> tuple[Mapping[str, Any], ...]:
     was = {**before.catalogs, **before.unasked}.get(certname) if before else None
     return was.exported if now.error and was else now.exported
-
-
-def _portable(answer: Mapping[str, Any], environment: Environment) -> dict[str, Any]:
-    """The answer without the name of the environment, which is another one next time."""
-    prefix = f"/environments/{environment.name}/"
-    resources = [{**one, "file": one.get("file", "").replace(prefix, "")} for one in answer.get("resources", ())]
-    asked = {kind: [value.replace(prefix, "") for value in found] for kind, found in answer["inputs"].items()}
-    return {**answer, "resources": resources, "inputs": asked}
 
 
 def _explained(error: str, environment: Environment) -> str:
