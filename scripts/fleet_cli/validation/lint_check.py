@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+import yaml
+
 from fleet_cli import paths, process
 from fleet_cli.errors import FleetError
 from fleet_cli.validation import kept_results
@@ -31,6 +33,11 @@ class Clean:
         if digest in self._known:
             self._seen.add(digest)
         return digest in self._known
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known."""
+        return not self._known
 
     def add(self, digest: str) -> None:
         """Note a file as clean."""
@@ -105,18 +112,18 @@ def yaml_style(repo: Path, config: str, read: Collection[str], names: Iterable[s
         text = text_of(repo / name)
         if text is None or settings.is_file_ignored(name):
             continue
-        if name not in read:
-            problems = linter.run(text, settings, name)
-        elif _SWITCHED_OFF.match(text):
-            problems = []
-        else:  # its syntax was read already, which is half of the work
-            problems = linter.get_cosmetic_problems(text, settings, name)
-        for problem in problems:
-            if name in read and problem.rule == "key-duplicates":
-                continue
-            result.append(
-                Finding(name, problem.line, problem.column, "yamllint", f"{problem.desc} ({problem.rule or 'syntax'})")
-            )
+        if _SWITCHED_OFF.match(text):
+            continue
+        # The syntax of a file of Hiera was read already, which is half of the work.
+        lint = linter.get_cosmetic_problems if name in read else linter.run
+        try:
+            for problem in lint(text, settings, name):
+                if not (name in read and problem.rule == "key-duplicates"):
+                    message = f"{problem.desc} ({problem.rule or 'syntax'})"
+                    result.append(Finding(name, problem.line, problem.column, "yamllint", message))
+        except yaml.YAMLError as error:
+            reason = str(getattr(error, "reason", "") or error).splitlines()[0]
+            result.append(Finding(name, 1, 1, "yaml-syntax", reason))
     return result
 
 
