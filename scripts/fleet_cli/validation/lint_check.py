@@ -10,12 +10,14 @@ import yaml
 
 from fleet_cli import paths, process
 from fleet_cli.errors import FleetError
-from fleet_cli.validation import kept_results
+from fleet_cli.validation import kept_results, yaml_reader
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.yaml_reader import MAX_BYTES
 
 KEPT = paths.STATE / "validate" / "clean"
 YAMLLINT_CONFIG = ".yamllint"
+LARGE = 16 * 2**10
+"""Characters of a file that are worth a look whether yamllint comes to an end with them."""
 MAX_CLEAN = 100_000
 _SWITCHED_OFF = re.compile(r"#\s*yamllint disable-file\s*\n")
 _PUPPET = {".pp": "lint", ".epp": "epp", ".erb": "erb"}
@@ -114,6 +116,9 @@ def yaml_style(repo: Path, config: str, read: Collection[str], names: Iterable[s
             continue
         if _SWITCHED_OFF.match(text):
             continue
+        if name not in read and (unbounded := _unbounded(text, name)):
+            result.append(unbounded)
+            continue
         # The syntax of a file of Hiera was read already, which is half of the work.
         lint = linter.get_cosmetic_problems if name in read else linter.run
         try:
@@ -125,6 +130,12 @@ def yaml_style(repo: Path, config: str, read: Collection[str], names: Iterable[s
             reason = str(getattr(error, "reason", "") or error).splitlines()[0]
             result.append(Finding(name, 1, 1, "yaml-syntax", reason))
     return result
+
+
+def _unbounded(text: str, name: str) -> Finding | None:
+    """What would keep yamllint at work without end; None if nothing does."""
+    found = yaml_reader.parse(text.encode(), name).findings if len(text) > LARGE else []
+    return next((finding for finding in found if finding.code in ("yaml-too-deep", "yaml-too-large")), None)
 
 
 def text_of(path: Path) -> str | None:

@@ -10,6 +10,9 @@ from fleet_cli.validation import lint_check, parallel
 from fleet_cli.validation.files import Files
 from fleet_cli.validation.finding import Finding
 
+SMALL = 16 * 2**10
+"""Bytes of a file that needs no look first: to yamllint, brackets without end are work without end."""
+
 
 class StyleCheck:
     """A context manager, which ends what is still at work when it is left."""
@@ -28,8 +31,12 @@ class StyleCheck:
         self._lint = partial(lint_check.yaml_style, repo, self._config, hiera)
         self._clean = lint_check.Clean("yamllint")
         self._names = [name for name in names if name.endswith((".yaml", ".yml")) and (repo / name).is_file()]
-        self._background = self._begun(self._names) if self._clean.is_empty else None
-        self._todo = self._names
+        self._background: parallel.Background[str, Finding] | None = None
+        self._todo: list[str] = []
+        self._later: list[str] = []
+        if self._clean.is_empty:
+            self._todo = [name for name in self._names if (repo / name).stat().st_size <= SMALL]
+            self._background = self._begun(self._todo)
 
     def __enter__(self) -> "StyleCheck":
         return self
@@ -39,18 +46,19 @@ class StyleCheck:
             self._background.end()
 
     def begin(self) -> None:
-        """Begin with the files that are not known as clean, once those of Hiera were read."""
+        """Begin with the others that are not known as clean, once those of Hiera were read."""
+        begun = set(self._todo)
+        rest = [name for name in self._names if name not in begun and not self._is_unreadable(name)]
+        self._later = [name for name in rest if self._digest(name) not in self._clean]
         if self._background is None:
-            self._todo = [name for name in self._names if self._digest(name) not in self._clean]
-            self._background = self._begun(self._todo)
+            self._background, self._todo, self._later = self._begun(self._later), self._later, []
 
     def findings(self) -> list[Finding]:
         """Wait for the end; return what is wrong with the files that can be read at all."""
-        self.begin()
-        assert self._background is not None  # noqa: S101 - begun above
-        found = self._background.results()
+        assert self._background is not None  # noqa: S101 - begin was called
+        found = self._background.results() + self._lint(self._later)
         faulty = {finding.file for finding in found}
-        for name in self._todo:
+        for name in (*self._todo, *self._later):
             if name not in faulty:
                 self._clean.add(self._digest(name))
         self._clean.save()

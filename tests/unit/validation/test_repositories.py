@@ -100,3 +100,8 @@ def test_a_file_of_fifty_megabytes_and_a_link_to_nowhere_are_findings(repo: Path
         file.truncate(50 * 2**20)
     (repo / "hieradata/nodes/app2.fleet.test.yaml").symlink_to("/nowhere")
     assert [finding.code for finding in validate(repo)] == ["file-too-large"]
+
+
+def test_yamllint_is_not_given_what_it_would_never_be_done_with(repo: Path, validate: Validate) -> None:
+    (repo / "jobs.yaml").write_text("a: " + "[" * 100_000, encoding="utf-8")
+    assert [(finding.file, finding.code) for finding in validate(repo)] == [("jobs.yaml", "yaml-too-deep")]
