@@ -9,9 +9,10 @@ Where there is no such file, the boxes of lab.yaml are the machines.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -93,6 +94,23 @@ def parse(content: bytes, name: str = FILE) -> list[Machine]:
         seen[machine.certname] = key.start_mark.line + 1
         found.append(machine)
     return sorted(found)
+
+
+def of_trusted_facts(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Machine], list[str]]:
+    """Return the machines that PuppetDB knows, and the certnames of those whose certificate lacks a role or a tier.
+
+    Args:
+        rows: what it answers to `inventory[certname, trusted] {}`.
+    """
+    found, without = [], []
+    for row in rows:
+        extensions = (row.get("trusted") or {}).get("extensions") or {}
+        role, tier = extensions.get("pp_role"), extensions.get("pp_environment")
+        if role and tier:
+            found.append(Machine(row["certname"], role, tier))
+        else:
+            without.append(row["certname"])
+    return sorted(found), sorted(without)
 
 
 def render(found: Iterable[Machine]) -> str:
