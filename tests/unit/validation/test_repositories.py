@@ -29,8 +29,7 @@ def test_the_secrets_that_a_deploy_encrypts_are_taken(repo: Path, validate: Vali
     for tier in ("staging", "production"):
         text = secrets.generate(repo, tier, public)
         (repo / f"hieradata/secrets/{tier}.yaml").write_text("---\n" + text, encoding="utf-8")
-    # The lines are as long as eyaml makes them, which yamllint takes from no-one.
-    assert {finding.code for finding in validate(repo)} <= {"yamllint"}
+    assert [str(finding) for finding in validate(repo)] == []
 
 
 def test_a_changed_character_of_a_secret_is_noticed(
