@@ -74,7 +74,7 @@ class Validation:
         yield from hiera.findings
         puppet = PuppetCheck(self.repo)
         names, own_data = self._names(hiera, puppet)
-        read = [*names, *own_data, *machines.FILES]
+        read = [*names, *own_data, *machines.FILES, layers.NAME]
         asked = self._wanted(lint_check.tracked(self.repo, puppet.puppetfile.moduledir or "modules"))
         with StyleCheck(self.repo, asked, files, set(read)) as style:
             files.read(read)
