@@ -75,6 +75,9 @@ def _validate(repo: Path, count: int) -> Iterator[Run]:
         yield _fleet("fleet validate NODE.yaml, after a change of it", repo, str(node))
     for number in range(count):
         _append(service, number)
+        yield _fleet("fleet validate SERVICE.yaml, after a change of it", repo, str(service))
+    for number in range(count):
+        _append(service, number)
         yield _fleet("fleet validate, after a change of one service", repo)
 
 

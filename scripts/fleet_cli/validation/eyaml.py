@@ -17,6 +17,7 @@ _ENVELOPED = bytes.fromhex("06092a864886f70d010703")
 
 _MAX_DEPTH = 30
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
+_PRIVATE_KEY = re.compile(r"-{5}BEGIN [A-Z ]*PRIVATE KEY-{5}")
 _SECRET_NAME = re.compile(
     r"(?:\A|[_.-])(?:password|passwd|secret|token|api[_.-]?key|private[_.-]?key)(?:\Z|[_.-]key\Z)"
 )
@@ -47,7 +48,7 @@ def looks_secret(key: str, node: Node) -> str:
         return ""
     if _URL_PASSWORD.match(value):
         return "a password in a URL"
-    if "PRIVATE KEY-----" in value:
+    if _PRIVATE_KEY.search(value):
         return "a private key"
     return f"'{key}', which its name says is a secret," if _SECRET_NAME.search(key) else ""
 

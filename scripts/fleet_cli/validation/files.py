@@ -66,6 +66,7 @@ class Files:
         names = set(self._now)
         for shard in self._shards.values():
             shard.save(names)
+        gc.freeze()  # else the next collection would go through all of them
         gc.enable()
 
     def read(self, names: Iterable[str]) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from fleet_cli.validation.documents import Document
+from fleet_cli.validation.documents import Document, mapping
 from fleet_cli.validation.layers import Layers, Machine, Place
+from fleet_cli.validation.services import SERVICES, entries
 
 Group = tuple[str, str]
 """Role and tier."""
@@ -36,6 +37,16 @@ class FleetData:
         """The tiers of which a file of Hiera says something; none where there is no layer of tiers."""
         found = {place.given("tier") for place in self.places.values() if len(place.needs) == 1}
         return sorted(tier for tier in found if tier)
+
+    @cached_property
+    def declared(self) -> set[str]:
+        """The names of all services that any file declares with a port or a socket."""
+        return {
+            service
+            for name in self.places
+            for service, pair in entries(self.documents[name], SERVICES)
+            if {"port", "socket"} & mapping(pair.node).keys()
+        }
 
     @cached_property
     def unread(self) -> list[str]:

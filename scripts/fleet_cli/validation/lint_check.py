@@ -6,14 +6,18 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+import yaml
+
 from fleet_cli import paths, process
 from fleet_cli.errors import FleetError
-from fleet_cli.validation import kept_results
+from fleet_cli.validation import kept_results, yaml_reader
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.yaml_reader import MAX_BYTES
 
 KEPT = paths.STATE / "validate" / "clean"
 YAMLLINT_CONFIG = ".yamllint"
+LARGE = 16 * 2**10
+"""Characters of a file that are worth a look whether yamllint comes to an end with them."""
 MAX_CLEAN = 100_000
 _SWITCHED_OFF = re.compile(r"#\s*yamllint disable-file\s*\n")
 _PUPPET = {".pp": "lint", ".epp": "epp", ".erb": "erb"}
@@ -31,6 +35,11 @@ class Clean:
         if digest in self._known:
             self._seen.add(digest)
         return digest in self._known
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known."""
+        return not self._known
 
     def add(self, digest: str) -> None:
         """Note a file as clean."""
@@ -105,19 +114,28 @@ def yaml_style(repo: Path, config: str, read: Collection[str], names: Iterable[s
         text = text_of(repo / name)
         if text is None or settings.is_file_ignored(name):
             continue
-        if name not in read:
-            problems = linter.run(text, settings, name)
-        elif _SWITCHED_OFF.match(text):
-            problems = []
-        else:  # its syntax was read already, which is half of the work
-            problems = linter.get_cosmetic_problems(text, settings, name)
-        for problem in problems:
-            if name in read and problem.rule == "key-duplicates":
-                continue
-            result.append(
-                Finding(name, problem.line, problem.column, "yamllint", f"{problem.desc} ({problem.rule or 'syntax'})")
-            )
+        if _SWITCHED_OFF.match(text):
+            continue
+        if name not in read and (unbounded := _unbounded(text, name)):
+            result.append(unbounded)
+            continue
+        # The syntax of a file of Hiera was read already, which is half of the work.
+        lint = linter.get_cosmetic_problems if name in read else linter.run
+        try:
+            for problem in lint(text, settings, name):
+                if not (name in read and problem.rule == "key-duplicates"):
+                    message = f"{problem.desc} ({problem.rule or 'syntax'})"
+                    result.append(Finding(name, problem.line, problem.column, "yamllint", message))
+        except yaml.YAMLError as error:
+            reason = str(getattr(error, "reason", "") or error).splitlines()[0]
+            result.append(Finding(name, 1, 1, "yaml-syntax", reason))
     return result
+
+
+def _unbounded(text: str, name: str) -> Finding | None:
+    """What would keep yamllint at work without end; None if nothing does."""
+    found = yaml_reader.parse(text.encode(), name).findings if len(text) > LARGE else []
+    return next((finding for finding in found if finding.code in ("yaml-too-deep", "yaml-too-large")), None)
 
 
 def text_of(path: Path) -> str | None:

@@ -1,5 +1,6 @@
 """The Puppetfile, the syntax and style of Puppet code and templates, and what the code says."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -81,8 +82,24 @@ class PuppetCheck:
             if code is None:
                 self.whole = not answer["code"]["unreadable"]
                 code = environment.keep(answer["code"])
+        self._check_metadata()
         self.findings += self._dependencies(code)
         return code
+
+    def _check_metadata(self) -> None:
+        """Puppet leaves out a module whose metadata.json it can't read."""
+        for module in self.module_directories():
+            name = f"{module}/metadata.json"
+            try:
+                json.loads((self.repo / name).read_bytes())
+            except FileNotFoundError:
+                continue
+            except UnicodeDecodeError:
+                self.findings.append(Finding(name, 1, 1, "not-utf-8", "it is not UTF-8", "save the file as UTF-8"))
+                self.whole = False
+            except json.JSONDecodeError as error:
+                self.findings.append(Finding(name, error.lineno, error.colno, "json-syntax", error.msg))
+                self.whole = False
 
     def _dependencies(self, code: PuppetCode) -> Iterable[Finding]:
         own = {slug: version for slug, version in code.versions.items() if slug not in self.vendored.versions}

@@ -119,7 +119,7 @@ class Description
   # A file that does not parse is one of the problems; here it only says nothing.
   def parse(file)
     @parser.parse_file(file).model
-  rescue Puppet::Error
+  rescue Puppet::Error, ArgumentError, EncodingError
     @unreadable << file
     nil
   end
@@ -182,11 +182,18 @@ class Problems
   ELSEWHERE = Puppet::Node::Environment.create(:elsewhere, [])
 
   def all(lint: [], epp: [], erb: [])
-    lint.flat_map { |file| syntax(file, P::Parser::Parser.new) + style(file) } +
-      epp.flat_map { |file| syntax(file, P::Parser::EppParser.new) } + erb.flat_map { |file| erb(file) }
+    checks = lint.to_h { |file| [file, -> { syntax(file, P::Parser::Parser.new) + style(file) }] }
+    checks.merge!(epp.to_h { |file| [file, -> { syntax(file, P::Parser::EppParser.new) }] })
+    checks.merge!(erb.to_h { |file| [file, -> { erb(file) }] })
+    checks.flat_map { |file, check| encoding(file) || check.call }
   end
 
   private
+
+  def encoding(file)
+    line = File.readlines(file, encoding: 'UTF-8').index { |text| !text.valid_encoding? }
+    [problem(file, line + 1, 1, 'not-utf-8', 'it is not UTF-8')] if line
+  end
 
   def syntax(file, parser)
     return Puppet.override(current_environment: ELSEWHERE) { parsed(file, parser) } unless file.match?(AUTOLOADED)

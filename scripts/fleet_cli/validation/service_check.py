@@ -26,7 +26,7 @@ def running(data: FleetData, code: PuppetCode, certnames: set[str] | None) -> It
         data, code: Hiera, and who reads it.
         certnames: the machines to look at one by one; all, if not given.
     """
-    everywhere = declared(data)
+    everywhere = data.declared
     for group, machines in data.groups.items():
         if runs_services(code, group) and known_tier(data, group[1]):
             shared = _of_group(data, group, everywhere)
@@ -71,19 +71,9 @@ def runs_services(code: PuppetCode, group: Group) -> bool:
     return services.CLASS in code.reach(group[0]).classes
 
 
-def declared(data: FleetData) -> set[str]:
-    """The names of all services that any file declares with a port or a socket, or that have a file of their own."""
-    result = set()
-    for name in data.places:
-        for service, pair in services.entries(data.documents[name], services.SERVICES):
-            if isinstance(pair.node.value, dict) and {"port", "socket"} & pair.node.value.keys():
-                result.add(service)
-    return result
-
-
 def name_findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[Finding]:
     """Names of services that are none."""
-    known = declared(data)
+    known = data.declared
     packages = {
         str(pair.node.value["package"].node.value)
         for name in data.places

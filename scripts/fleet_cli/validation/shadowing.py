@@ -1,7 +1,6 @@
 """Values that a higher layer hides from every machine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from fleet_cli.validation.documents import Node, Pair
 from fleet_cli.validation.finding import Finding
@@ -13,19 +12,14 @@ Path = tuple[Scalar, ...]
 """A key of Hiera, and the keys below it that lead to a part of its value."""
 
 
-@dataclass
-class _Own:
-    """The files of single machines that have a value: how many, the lowest layer among them, and one of them."""
-
-    count: int = 0
-    level: int = 0
-    file: str = ""
-
-
 def findings(data: FleetData, merges: Merges) -> Iterator[Finding]:
     """Find values that stand above every machine that would read them. Without a list of machines nothing is found."""
-    above = {group: _Above(data, merges, group) for group in data.groups}
+    paths = _Paths(data, merges)
+    above = {group: _Above(data, paths, group) for group in data.groups}
+    highest = min((place.level for place in data.places.values()), default=0)
     for name, place in data.places.items():
+        if place.level == highest and place.given("certname") is not None:
+            continue  # there is nothing above: most files are such ones
         groups = [above[group] for group in data.groups_reading(name)] if place.sure else []
         if not groups or not all(group.has_above(name) for group in groups):
             continue
@@ -38,47 +32,61 @@ def findings(data: FleetData, merges: Merges) -> Iterator[Finding]:
                     yield _finding(name, path, part, sorted(set(hiding)))
 
 
+class _Paths:
+    """The values that files have; those of one that many machines read are put together once."""
+
+    def __init__(self, data: FleetData, merges: Merges) -> None:
+        self._data = data
+        self._merges = merges
+        self._shared: dict[str, list[Path]] = {}
+
+    def of(self, name: str) -> Iterator[Path]:
+        """The values of a file."""
+        for key, pair in self._data.documents[name].top.items():
+            for path, _ in _parts(key, pair, self._merges):
+                yield path
+
+    def of_shared(self, name: str) -> list[Path]:
+        """The values of a file that will be asked for again."""
+        if name not in self._shared:
+            self._shared[name] = list(self.of(name))
+        return self._shared[name]
+
+
 class _Above:
     """What machines of a group read of each value first."""
 
-    def __init__(self, data: FleetData, merges: Merges, group: Group) -> None:
+    def __init__(self, data: FleetData, paths: _Paths, group: Group) -> None:
         self._data = data
-        self._machines = len(data.groups[group])
         self._shared: dict[Path, str] = {}
-        self._own: dict[Path, _Own] = {}
         shared = [name for name in data.shared[group] if data.places[name].sure]
         for name in shared:
-            for path in self._paths(name, merges):
+            for path in paths.of_shared(name):
                 self._shared.setdefault(path, name)
-        self._keys = {str(path[0]) for path in self._shared}
         self._first = [data.rank(name) for name in shared[:1]]
-        self._own_level: int | None = None
-        for machine in data.groups[group]:
-            self._note_own(machine.certname, merges)
+        own = [data.own.get(machine.certname, []) for machine in data.groups[group]]
+        self._own_level = min((data.places[name].level for names in own for name in names), default=None)
+        self._own = self._common(own, paths)
+
+    def _common(self, own: list[list[str]], paths: _Paths) -> dict[Path, str]:
+        """The values that each machine has in files of its own, with the lowest of these files."""
+        common: dict[Path, str] | None = None
+        for names in own:
+            found = {path: name for name in names for path in paths.of(name)}
+            if common is None:
+                common = found
+            else:
+                common = {
+                    path: max(file, found[path], key=self._data.rank) for path, file in common.items() if path in found
+                }
+            if not common:
+                break
+        return common or {}
 
     def has_above(self, name: str) -> bool:
         """Whether any file is above another one."""
         level, _ = rank = self._data.rank(name)
         return any(first < rank for first in self._first) or (self._own_level is not None and self._own_level < level)
-
-    def _note_own(self, certname: str, merges: Merges) -> None:
-        found: dict[Path, str] = {}
-        for name in self._data.own.get(certname, ()):
-            level = self._data.places[name].level
-            self._own_level = level if self._own_level is None else min(level, self._own_level)
-            for path in self._paths(name, merges, self._keys):
-                if path in self._shared:
-                    found[path] = name
-        for path, name in found.items():
-            own = self._own.setdefault(path, _Own(file=name))
-            own.count += 1
-            own.level = max(own.level, self._data.places[name].level)
-
-    def _paths(self, name: str, merges: Merges, only: set[str] | None = None) -> Iterator[Path]:
-        for key, pair in self._data.documents[name].top.items():
-            if only is None or key in only:
-                for path, _ in _parts(key, pair, merges):
-                    yield path
 
     def hides(self, name: str, path: Path) -> str:
         """A file above another one that has a value as well; empty if not every machine reads one."""
@@ -86,8 +94,7 @@ class _Above:
         if self._data.rank(first) < self._data.rank(name):
             return first
         own = self._own.get(path)
-        level = self._data.places[name].level
-        return own.file if own and own.count >= self._machines and own.level < level else ""
+        return own if own and self._data.places[own].level < self._data.places[name].level else ""
 
 
 def _parts(key: str, pair: Pair, merges: Merges) -> Iterator[tuple[Path, Pair]]:

@@ -10,45 +10,67 @@ from fleet_cli.validation import lint_check, parallel
 from fleet_cli.validation.files import Files
 from fleet_cli.validation.finding import Finding
 
+SMALL = 16 * 2**10
+"""Bytes of a file that needs no look first: to yamllint, brackets without end are work without end."""
+
 
 class StyleCheck:
-    """Starts with its making; use as a context manager."""
+    """A context manager, which ends what is still at work when it is left."""
 
     def __init__(self, repo: Path, names: Iterable[str], files: Files, hiera: set[str]) -> None:
-        """Begin to check files.
+        """Begin at once where no file is known as clean, so that all are to be checked.
 
         Args:
             repo: the control repository.
             names: the files to check, of which those count that are YAML.
-            files: what was read already.
+            files: those of Hiera.
             hiera: the names of those that the reader of Hiera tells about.
         """
-        config = lint_check.yaml_config(repo)
+        self._repo, self._files = repo, files
+        self._config = lint_check.yaml_config(repo)
+        self._lint = partial(lint_check.yaml_style, repo, self._config, hiera)
         self._clean = lint_check.Clean("yamllint")
-        self._digests = {}
-        for name in names:
-            document = files.get(name)
-            if document and document.unreadable:
-                continue
-            if name.endswith((".yaml", ".yml")) and (repo / name).is_file():
-                content = files.digest(name) or kept.digest(lint_check.text_of(repo / name) or "")
-                self._digests[name] = kept.digest(config, content)
-        self._todo = [name for name, digest in self._digests.items() if digest not in self._clean]
-        lint = partial(lint_check.yaml_style, repo, config, hiera)
-        self._background = parallel.Background(lint, self._todo, os.cpu_count() or 1)
+        self._names = [name for name in names if name.endswith((".yaml", ".yml")) and (repo / name).is_file()]
+        self._background: parallel.Background[str, Finding] | None = None
+        self._todo: list[str] = []
+        self._later: list[str] = []
+        if self._clean.is_empty:
+            self._todo = [name for name in self._names if (repo / name).stat().st_size <= SMALL]
+            self._background = self._begun(self._todo)
 
     def __enter__(self) -> "StyleCheck":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._background.end()
+        if self._background is not None:
+            self._background.end()
+
+    def begin(self) -> None:
+        """Begin with the others that are not known as clean, once those of Hiera were read."""
+        begun = set(self._todo)
+        rest = [name for name in self._names if name not in begun and not self._is_unreadable(name)]
+        self._later = [name for name in rest if self._digest(name) not in self._clean]
+        if self._background is None:
+            self._background, self._todo, self._later = self._begun(self._later), self._later, []
 
     def findings(self) -> list[Finding]:
-        """Wait for the end; return what is wrong."""
-        found = self._background.results()
+        """Wait for the end; return what is wrong with the files that can be read at all."""
+        assert self._background is not None  # noqa: S101 - begin was called
+        found = self._background.results() + self._lint(self._later)
         faulty = {finding.file for finding in found}
-        for name in self._todo:
+        for name in (*self._todo, *self._later):
             if name not in faulty:
-                self._clean.add(self._digests[name])
+                self._clean.add(self._digest(name))
         self._clean.save()
-        return found
+        return [finding for finding in found if not self._is_unreadable(finding.file)]
+
+    def _begun(self, names: list[str]) -> parallel.Background[str, Finding]:
+        return parallel.Background(self._lint, names, os.cpu_count() or 1)
+
+    def _is_unreadable(self, name: str) -> bool:
+        document = self._files.get(name)
+        return document is not None and document.unreadable
+
+    def _digest(self, name: str) -> str:
+        content = self._files.digest(name) or kept.digest(lint_check.text_of(self._repo / name) or "")
+        return kept.digest(self._config, content)

@@ -52,16 +52,16 @@ class Validation:
         code = puppet.run([])
         hiera = layers.load(self.repo)
         with Files(self.repo) as files:
-            names, own_data = self._read(files, hiera, puppet)
+            names, own_data = self._names(hiera, puppet)
+            files.read([*names, *own_data, *machines.FILES])
             check = HieraCheck(files, hiera, names, own_data, set(), self.packages, self.notes)
             return check.schema(check.data(), code)
 
-    def _read(self, files: Files, hiera: layers.Layers, puppet: PuppetCheck) -> tuple[list[str], list[str]]:
-        """Read all files of Hiera; return their names, and those of the data of modules."""
-        names = self._needed(hiera, [name for datadir in hiera.datadirs for name in below(self.repo, datadir)])
+    def _names(self, hiera: layers.Layers, puppet: PuppetCheck) -> tuple[list[str], list[str]]:
+        """The files of Hiera that have to be read, and those of the data of modules."""
+        names = [name for datadir in hiera.datadirs for name in below(self.repo, datadir)]
         own_data = [name for module in puppet.module_directories() for name in below(self.repo, f"{module}/data")]
-        files.read([*names, *own_data, *machines.FILES])
-        return names, own_data
+        return self._needed(hiera, names), own_data
 
     def _needed(self, hiera: layers.Layers, names: list[str]) -> list[str]:
         """The files that have to be read: where the paths are of single machines, not those of other ones."""
@@ -73,9 +73,12 @@ class Validation:
         hiera = layers.load(self.repo)
         yield from hiera.findings
         puppet = PuppetCheck(self.repo)
-        names, own_data = self._read(files, hiera, puppet)
+        names, own_data = self._names(hiera, puppet)
+        read = [*names, *own_data, *machines.FILES, layers.NAME]
         asked = self._wanted(lint_check.tracked(self.repo, puppet.puppetfile.moduledir or "modules"))
-        with StyleCheck(self.repo, asked, files, {*names, *own_data, *machines.FILES}) as style:
+        with StyleCheck(self.repo, asked, files, set(read)) as style:
+            files.read(read)
+            style.begin()
             code = puppet.run(asked)
             yield from puppet.findings
             missing = {module.name for module in puppet.vendored.missing}

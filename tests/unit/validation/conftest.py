@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -42,8 +42,10 @@ def edit(repo: Path, edits: Edits) -> None:
 
 
 @pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    return copy_of_the_repository(tmp_path)
+def repo(tmp_path: Path) -> Iterator[Path]:
+    repo = copy_of_the_repository(tmp_path)
+    yield repo
+    shutil.rmtree(repo)  # of so many tests they would be some hundred megabytes
 
 
 INI = """\

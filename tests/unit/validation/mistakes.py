@@ -199,6 +199,12 @@ MISTAKES = {
          "flask_microservice::database: {host: db2.fleet.test, address: 10.77.0.42, ca_file: /etc/ca.pem}\n")},
         f"{INVENTORY}:5:5", "shadowed-value", ("flask_microservice::services: inventory: database",),
     ),
+    "a value that each machine has in a file of its own": Mistake(
+        {"hieradata/roles/app.yaml": ("{}", "profile::log_shipping::port: 6515"),
+         **{f"hieradata/nodes/{name}.fleet.test.yaml": ("", "---\nprofile::log_shipping::port: 6514\n")
+            for name in ("staging1", "app1", "app2")}},
+        "hieradata/roles/app.yaml:3:1", "shadowed-value", ("hieradata/nodes/",),
+    ),
     # Secrets
     "a secret in plain text": Mistake(
         {ORDERS: ("log: {level: info}", "app: {secret_key: hunter2}")},

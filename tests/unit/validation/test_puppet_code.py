@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from fleet_cli import rootfs
 from fleet_cli.errors import FleetError
+from fleet_cli.validation.whole_check import Validation
 
 from .conftest import Validate, edit
 
@@ -34,6 +35,20 @@ def test_each_mistake_in_code_is_found_where_it_is(repo: Path, validate: Validat
     }
     assert "double quoted string containing no variables" in found["site/role/manifests/app.pp"].message
     assert "role::sparse" in found["site/role/manifests/spare.pp"].message
+
+
+def test_code_that_can_not_be_read_is_one_finding_a_file(repo: Path, validate: Validate) -> None:
+    base, metadata = repo / BASE, "modules/flask_microservice/metadata.json"
+    base.write_bytes(base.read_bytes().replace(b"whatever its role", b"whatever its r\xf4le"))
+    (repo / metadata).write_text('{\n "name": }\n', encoding="utf-8")
+    found = [(finding.file, finding.line, finding.code) for finding in validate(repo)]
+    assert found == [(metadata, 2, "json-syntax"), (BASE, 1, "not-utf-8")]
+
+
+def test_a_broken_hiera_yaml_is_one_finding(repo: Path) -> None:
+    (repo / "hiera.yaml").write_text("version: 5\nhierarchy: [\n", encoding="utf-8")
+    found = Validation(repo).findings()
+    assert [(finding.file, finding.code) for finding in found] == [("hiera.yaml", "yaml-syntax")]
 
 
 def test_hiera_is_checked_by_the_code_as_it_is_now(repo: Path, validate: Validate) -> None:
