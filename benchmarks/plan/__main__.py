@@ -32,11 +32,13 @@ def main() -> None:
     reason = octocatalog.why_not() if options.octocatalog_nodes else ""
     if reason:
         sys.exit(f"octocatalog-diff: {reason}; --octocatalog-nodes 0 does without")
-    runs = [run for count in options.counts for run in _measure(count, options.octocatalog_nodes)]
     output = REPO / "dist/plan"
     output.mkdir(parents=True, exist_ok=True)
-    (output / "runs.json").write_text(json.dumps(runs, indent=2), encoding="utf-8")
-    (output / "table.md").write_text(report.table(runs), encoding="utf-8")
+    runs: list[dict[str, Any]] = []
+    for run in (run for count in options.counts for run in _measure(count, options.octocatalog_nodes)):
+        runs.append(run)
+        (output / "runs.json").write_text(json.dumps(runs, indent=2), encoding="utf-8")
+        (output / "table.md").write_text(report.table(runs), encoding="utf-8")
     sys.stdout.write(report.table(runs))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from fleet_cli import inventory, kept, paths
 from fleet_cli.inventory import Machine
-from fleet_cli.planning import gittrees, modules, secrets_unknown, unreadable
+from fleet_cli.planning import gittrees, in_use, modules, secrets_unknown, unreadable
 from fleet_cli.planning.gittrees import GitTree
 
 ENVIRONMENTS = paths.STATE / "plan/environments"
@@ -137,7 +137,8 @@ def of_commit(repo: Path, ref: str, forge_url: str | None, label: str = "") -> I
     commit = gittrees.commit_of(repo, ref)
     label = label or (commit[:10] if commit.startswith(ref) else f"{ref} ({commit[:10]})")
     code = _code(gittrees.content(repo, commit, "environment.conf"))
-    yield _lay_out(gittrees.of_commit(repo, label, commit, code), forge_url)
+    with _laid_out(gittrees.of_commit(repo, label, commit, code), forge_url) as environment:
+        yield environment
 
 
 @contextmanager
@@ -145,11 +146,12 @@ def of_working_tree(repo: Path, forge_url: str | None) -> Iterator[Environment]:
     """The environment of what is checked out, with what is not committed. Raises as of_commit does."""
     conf = repo / "environment.conf"
     code = _code(conf.read_bytes() if conf.is_file() else b"")
-    with gittrees.of_working_tree(repo, code) as tree:
-        yield _lay_out(tree, forge_url)
+    with gittrees.of_working_tree(repo, code) as tree, _laid_out(tree, forge_url) as environment:
+        yield environment
 
 
-def _lay_out(tree: GitTree, forge_url: str | None) -> Environment:
+@contextmanager
+def _laid_out(tree: GitTree, forge_url: str | None) -> Iterator[Environment]:
     with kept.scratch() as scratch:
         extra = [name for name in ("Puppetfile", "nodes.yaml", "lab.yaml") if name in tree.blobs]
         tree.write(extra, scratch)
@@ -169,29 +171,20 @@ def _lay_out(tree: GitTree, forge_url: str | None) -> Environment:
         if fetched:
             modules.link(fetched, new)
 
-    if kept.made_from(directory) != name:
-        kept.make(directory, name, fill)
-    directory.with_name(f"{name}.json").touch()
-    _forget_old()
-    stand_ins = secrets_unknown.written(directory, tiers)
-    files = {**(fetched.files if fetched else {}), **digests, **stand_ins}
-    return Environment(
-        tree.name,
-        name,
-        files,
-        fetched,
-        machines,
-        tuple(secrets_unknown.notes(stand_ins)),
-        unreadable.replaced(directory),
-    )
+    with in_use.made(directory, name, fill):
+        in_use.forget_all_but(ENVIRONMENTS, KEPT)
+        stand_ins = secrets_unknown.written(directory, tiers)
+        yield Environment(
+            tree.name,
+            name,
+            {**(fetched.files if fetched else {}), **digests, **stand_ins},
+            fetched,
+            machines,
+            tuple(secrets_unknown.notes(stand_ins)),
+            unreadable.replaced(directory),
+        )
 
 
 def _digest(files: Mapping[str, str], fetched: str, tiers: list[str]) -> str:
     parts = [LAYOUT, fetched, *tiers, *(f"{name}\0{digest}" for name, digest in sorted(files.items()))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
-
-
-def _forget_old() -> None:
-    stamps = sorted(ENVIRONMENTS.glob("*.json"), key=lambda stamp: stamp.stat().st_mtime, reverse=True)
-    for stamp in stamps[KEPT:]:
-        kept.forget(stamp.with_suffix(""))

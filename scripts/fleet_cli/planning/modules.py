@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fleet_cli import forge, kept, paths, rootfs, steps
 from fleet_cli.errors import CommandFailedError, FleetError
+from fleet_cli.planning import in_use
 
 FETCHED = paths.STATE / "plan/modules"
 INSIDE = "/fetched-modules"
@@ -41,9 +42,13 @@ def fetch(puppetfile: bytes, forge_url: str | None = None) -> Modules:
     """
     name = kept.digest(puppetfile.decode("utf-8", "replace"), forge_url or "")[:20]
     directory = FETCHED / name
-    if kept.made_from(directory) != name:
+
+    def fill(new: Path) -> None:
         with steps.step("modules of the Puppetfile, by r10k"):
-            kept.make(directory, name, lambda new: _install(new, puppetfile, forge_url))
+            _install(new, puppetfile, forge_url)
+
+    with in_use.made(directory, name, fill):
+        pass
     return Modules(name, json.loads((directory / _INDEX).read_text(encoding="utf-8")))
 
 
