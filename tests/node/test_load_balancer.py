@@ -198,7 +198,8 @@ def test_a_get_is_lost_only_in_the_middle_of_its_answer_when_a_service_is_killed
     with load(service) as sent:
         for _ in range(kills):
             sent.more(50)
-            connect(machine).check_output(f"pkill -KILL -u {service.name}")
+            # There is nothing to kill for the second until systemd starts it again.
+            wait_for(lambda: connect(machine).run(f"pkill -KILL -u {service.name}").succeeded, "it runs, to be killed")
         sent.more(100)
         wait_for(lambda: service.servers()[machine.certname] == "UP", "the service is back")
     print(f"{service.name} through {service.box.name}, killed {kills} times on {machine.name}: {sent}")
