@@ -3,10 +3,14 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import flask_migrate
@@ -130,6 +134,30 @@ def test_upgrades_at_once_wait_for_each_other(app: Flask) -> None:
     assert [process.returncode for process in both] == [0, 0], said
     assert sum(out.startswith("at 0001") for out, _ in said) == 2, said
     assert db.session.query(Item).count() == 2
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+def test_a_new_file_is_waited_for_while_another_process_sets_it_up(app: Flask, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "empty.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.3, other.execute, ["COMMIT"])
+    timer.start()
+    try:
+        assert database.revision() is None
+    finally:
+        timer.join()
+        other.close()
+
+
+def test_writes_at_once_wait_for_each_other(app: Flask) -> None:
+    flask_migrate.upgrade()
+
+    def add(number: int) -> int:
+        values = {"name": f"lamp {number}", "kind": "goods", "category": "general"}
+        return app.test_client().post("/api/v1/items", json=values).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        assert Counter(threads.map(add, range(80))) == {201: 80}
 
 
 def test_an_upgrade_that_fails_leaves_no_half_of_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,17 +3,19 @@
 import fcntl
 import hashlib
 import math
+import random
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask
+from flask import Flask, has_request_context, request
 from flask_migrate import Migrate  # type: ignore[import-untyped]
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
@@ -23,6 +25,8 @@ from . import NAME
 MIGRATIONS = Path(__file__).with_name("migrations")
 # Seconds for which a migration waits for one that another process runs.
 MIGRATION_WAIT = 60.0
+# Those that HTTP promises to change nothing.
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class Base(DeclarativeBase):
@@ -62,20 +66,35 @@ def configure(app: Flask, url: sa.URL, timeout: float) -> None:
     migrate.init_app(app)
     if sqlite:
         with app.app_context():
-            sa.event.listen(db.engine, "connect", _set_up_sqlite)
+            sa.event.listen(db.engine, "connect", partial(_set_up_sqlite, timeout))
             sa.event.listen(db.engine, "begin", _begin)
 
 
-def _set_up_sqlite(connection: Any, _: Any) -> None:
+def _set_up_sqlite(timeout: float, connection: sqlite3.Connection, _: Any) -> None:
     """Leave transactions to SQLAlchemy, where the driver would begin none before a CREATE TABLE."""
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection, timeout)
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
+def _write_ahead(connection: sqlite3.Connection, timeout: float) -> None:
+    """Keep a log of writes; SQLite waits for no other that turns this on in a new file: wait here, TIMEOUT seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - apart, so that two do not meet again and again
+
+
 def _begin(connection: sa.Connection) -> None:
-    connection.connection.dbapi_connection.execute("BEGIN")  # type: ignore[union-attr]
+    """Begin as a writer where the request may write: SQLite refuses at once who has read before another's write."""
+    writes = has_request_context() and request.method not in SAFE_METHODS
+    connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # type: ignore[union-attr]
 
 
 @cache
