@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from deployed import connect
-from fleet_cli.labfile import Lab
+from fleet_cli.labfile import Box, Lab
 from testinfra.host import Host
 
 PROGRAM = "/usr/local/lib/puppet-run/preloaded-agent.rb"
@@ -72,6 +72,18 @@ def test_a_run_takes_place_where_no_agent_waits(node: Host) -> None:
 def test_an_upgrade_of_puppet_counts_from_the_next_run_on(node: Host) -> None:
     assert node.run("puppet-run --noop --waitforlock 120").rc == 0
     assert "loaded anew" in node.check_output("journalctl --no-pager -q -u puppet-run.service --since=-120s")
+
+
+def test_a_run_asks_for_all_services_at_once_and_starts_one_that_was_stopped(staging: Box) -> None:
+    node = connect(staging)
+    run = node.run("puppet-run --noop --debug --waitforlock 120 --color=false")
+    assert run.rc == 0, run.stderr
+    assert "Prefetching systemd resources for service" in run.stdout
+    assert "systemctl is-active --" not in run.stdout
+    node.check_output("systemctl stop logrotate.timer")
+    run = node.run("puppet-run --waitforlock 120 --color=false")
+    assert run.rc == 2, run.stdout + run.stderr
+    assert node.service("logrotate.timer").is_running
 
 
 def test_only_root_may_ask_for_a_run(node: Host) -> None:

@@ -3,9 +3,10 @@
 require_relative '../puppet_x/flask_microservice/status'
 
 # The microservices of the node, by name: which release serves, which one served before, and whether it is ready.
-# One process for all of them, which asks systemd once.
+# One process for all of them, which asks systemd once; it works while Facter looks for other facts.
 Facter.add(:flask_microservices) do
   confine { File.executable?(PuppetX::FlaskMicroservice::PROGRAM) }
+  PuppetX::FlaskMicroservice.ask_ahead if File.executable?(PuppetX::FlaskMicroservice::PROGRAM)
 
   setcode do
     known, = PuppetX::FlaskMicroservice.observe

@@ -30,6 +30,9 @@ class profile::puppet_agent::preloaded (
     "${directory}/preloaded-agent.rb":
       content => file('profile/puppet_agent/preloaded-agent.rb'),
       ;
+    "${directory}/fewer-forks.rb":
+      content => file('profile/puppet_agent/fewer-forks.rb'),
+      ;
     '/usr/local/sbin/puppet-run':
       mode    => '0755',
       content => file('profile/puppet_agent/puppet-run'),
@@ -50,7 +53,7 @@ class profile::puppet_agent::preloaded (
 
   $units = File['/etc/systemd/system/puppet-run.service', '/etc/systemd/system/puppet-run.socket']
   if $present {
-    File["${directory}/preloaded-agent.rb"] -> $units -> Service['puppet-run.socket']
+    File["${directory}/fewer-forks.rb", "${directory}/preloaded-agent.rb"] -> $units -> Service['puppet-run.socket']
   } else {
     Service['puppet-run.socket'] -> $units
   }

@@ -13,17 +13,24 @@ module PuppetX
     RECENT_SECONDS = 60
 
     class << self
-      # Ask now. Returns what each service does, by name, and when that was asked.
+      # Begin to ask, and let the caller do something else meanwhile.
+      def ask_ahead
+        asking = Thread.new { call('status', '--json') }
+        asking.report_on_exception = false # whoever waits for it gets the error
+        @ahead = [asking, Time.now]
+      end
+
+      # Ask now, unless it has just been done. Returns what each service does, by name, and when that was asked.
       def observe
-        seen = Time.now
-        known = JSON.parse(call('status', '--json')).to_h { |status| [status['name'], status] }
-        @told = [known, seen]
+        asking, seen = recent?(@ahead) ? @ahead : [nil, Time.now]
+        @ahead = nil
+        answer = asking ? asking.value : call('status', '--json')
+        @told = [JSON.parse(answer).to_h { |status| [status['name'], status] }, seen]
       end
 
       # What the fact was told in this very run; asked now if there was none.
       def told
-        recent = @told && (Time.now - @told.last).between?(0, RECENT_SECONDS)
-        recent ? @told : observe
+        recent?(@told) ? @told : observe
       end
 
       # Run a command that answers in JSON, also where it could not do all that it was asked to.
@@ -41,6 +48,11 @@ module PuppetX
       end
 
       private
+
+      # Whether an answer, the time of its question last, is one of this run.
+      def recent?(answer)
+        answer && (Time.now - answer.last).between?(0, RECENT_SECONDS)
+      end
 
       def complaint(errors, status)
         errors.lines.map(&:strip).reject(&:empty?).last || "#{PROGRAM} ended with #{status}"

@@ -1,0 +1,81 @@
+"""The preloaded agent asks once for all services and packages: what it then does is what Puppet would have done."""
+
+from pathlib import Path
+
+import pytest
+from fleet_cli import rootfs
+
+REPO = Path(__file__).resolve().parents[2]
+PROGRAMS = REPO / "site/profile/files/puppet_agent"
+APPLY = Path(__file__).with_name("fewer_forks.rb")
+RUNNING = {"a": "active enabled", "b": "active enabled", "c": "active enabled"}
+DECLARED = "service { ['a', 'b', 'c']: ensure => running, enable => true, provider => systemd }\n"
+ASKED_ONCE = ["is-active -- a b c", "is-enabled -- a b c"]
+
+
+def apply(manifest: str, units: dict[str, str], *options: str) -> tuple[int, list[str], str]:
+    """Exit status, the calls of systemctl in their order (both questions of a pair sorted), and what was printed."""
+    files = "".join(f"echo '{words}' > /units/{name}; " for name, words in units.items())
+    options_text = " ".join(("--detailed-exitcodes", "--color=false", *options))
+    script = (
+        f"mkdir /units; {files} cat > /manifest.pp <<'END'\n{manifest}\nEND\n"
+        f"ruby /fewer_forks.rb {options_text} /manifest.pp > /printed 2>&1; echo $?; cat /calls; echo --; cat /printed"
+    )
+    binds = {PROGRAMS: "/puppet_agent", APPLY: "/fewer_forks.rb"}
+    said = rootfs.run("toolbox", ["sh"], binds=binds, stdin=script).stdout
+    status, _, rest = said.partition("\n")
+    calls, _, printed = rest.partition("--\n")
+    lines = [line for line in calls.splitlines() if not line.startswith(("show", "unmask"))]
+    return int(status), sorted(lines[:2]) + lines[2:], printed
+
+
+def test_services_that_are_as_they_should_be_are_asked_for_once() -> None:
+    assert apply(DECLARED, RUNNING)[:2] == (0, ASKED_ONCE)
+
+
+def test_a_stopped_service_is_started_and_later_ones_are_asked_for_again() -> None:
+    status, calls, printed = apply(DECLARED, {**RUNNING, "b": "inactive enabled"})
+    assert status == 2, printed
+    assert calls == [*ASKED_ONCE, "start -- b", "is-active -- c", "is-enabled -- c"]
+
+
+@pytest.mark.parametrize(("before", "ahead"), [("'a', 'b', 'c'", False), ("'b'", True)])
+def test_what_the_run_itself_stops_is_started(before: str, *, ahead: bool) -> None:
+    """What was asked before a change does not hold after it, and after one nothing is asked ahead."""
+    stop = f"exec {{ '/bin/sh -c \"echo inactive enabled > /units/b\"': before => Service[{before}] }}"
+    status, calls, printed = apply(DECLARED + stop, RUNNING)
+    assert status == 2, printed
+    assert "start -- b" in calls
+    assert (calls[:2] == ASKED_ONCE) is ahead
+
+
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [
+        ("activating enabled", ["is-active -- b", "start -- b"]),
+        ("active linked-runtime", ["is-enabled -- b"]),
+        ("active disabled", ["enable -- b"]),
+        ("failed enabled", ["start -- b"]),
+    ],
+)
+def test_what_systemctl_says_is_understood_as_puppet_does(words: str, then: list[str]) -> None:
+    _, calls, printed = apply(DECLARED, {**RUNNING, "b": words})
+    assert [call for call in calls[2:] if call.endswith("-- b")][: len(then)] == then, printed
+
+
+def test_a_command_for_the_status_is_what_counts() -> None:
+    manifest = f"{DECLARED} Service['b'] {{ status => '/bin/false' }}"
+    status, calls, printed = apply(manifest, RUNNING)
+    assert status == 2, printed
+    assert "start -- b" in calls
+
+
+def test_packages_are_asked_for_by_name_and_marks_where_they_count() -> None:
+    installed = "package { ['dpkg', 'tar']: ensure => installed } package { 'nosuchpackage': ensure => absent }"
+    status, _, printed = apply(installed, {}, "--debug")
+    assert status == 0, printed
+    assert "Prefetching apt resources" in printed
+    assert "apt-mark showmanual'" not in printed
+    held = "package { 'dpkg': ensure => installed, mark => 'none' }"
+    status, _, printed = apply(held, {}, "--debug")
+    assert "apt-mark showmanual'" in printed, printed
