@@ -44,16 +44,42 @@ end
 module ReloadedPlugins
   def reload_changed(environment)
     plugins = Dir.glob('**/*.rb', base: Puppet[:plugindest]).to_h { |file| [file.delete_suffix('.rb'), true] }
-    loaded.each_key { |file| load_file(file, environment) if plugins[file] && changed?(file, environment) }
+    loaded.keys.each { |file| load_file(file, environment) if plugins[file] && changed?(file, environment) }
   end
 end
 
+# Puppet makes its own directories in each run by a catalog of their own: not where all are there, and their owners and
+# modes are nothing that it looks after.
+module OwnDirectories
+  def use(*sections)
+    super if Puppet[:manage_internal_file_permissions] || !in_place?(sections)
+  end
+
+  private
+
+  def in_place?(sections)
+    directories = @config.values.grep(Puppet::Settings::DirectorySetting)
+    directories.all? { |setting| setting.value.nil? || !sections.include?(setting.section) || File.directory?(setting.value) }
+  end
+end
+
+# What each run loads once it is needed: how it talks to the server, and how Facter is asked.
+LATE = %w[
+  puppet/indirector/catalog/json puppet/indirector/catalog/rest puppet/indirector/facts/facter
+  puppet/indirector/file_content/rest puppet/indirector/file_metadata/file puppet/indirector/file_metadata/rest
+  puppet/indirector/report/json puppet/indirector/report/rest puppet/indirector/report/yaml
+  puppet/parser/e4_parser_adapter facter/framework/cli/cli_launcher facter/framework/cli/cli thor/shell/color
+  multi_json/adapters/json_gem digest/sha2
+].freeze
+
 # The resource types that Puppet brings, with their providers: what a run spends most of its start on.
-def load_types
+def load_code
+  LATE.each { |file| require file }
   directory = File.dirname(Object.const_source_location('Puppet::Type').first)
   Dir.glob(File.join(directory, 'type', '*.rb')).each { |file| require "puppet/type/#{File.basename(file, '.rb')}" }
   Puppet::Configurer.prepend(ProvidersOfPlugins)
   Puppet::Util::Autoload.singleton_class.prepend(ReloadedPlugins)
+  Puppet::Settings.prepend(OwnDirectories)
   FewerForks.use
 end
 
@@ -114,7 +140,7 @@ end
 %w[LISTEN_PID LISTEN_FDS LISTEN_FDNAMES].each { |name| ENV.delete(name) }
 listener = UNIXServer.for_fd(LISTENER)
 listener.close_on_exec = true
-load_types
+load_code
 files = loaded_files
 at_start = changes(files)
 # A package was being upgraded while this was loaded: what is loaded may be half old, half new.
