@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 # ruby fewer_forks.rb OPTION...: `puppet apply OPTION...` as the preloaded agent would do it, with a systemctl of its own.
-# /units/NAME has the words of unit NAME, for is-active and is-enabled; /calls gets a line for each call of systemctl.
+# /units/NAME has the words of unit NAME, for is-active and is-enabled, and for that once it is unmasked; /calls gets a line for each call of systemctl.
 require 'fileutils'
 
 FileUtils.mkdir_p(['/fake', '/units'])
@@ -11,10 +11,11 @@ File.write('/fake/systemctl', <<~'SH', perm: 0o755)
   question=$1; shift
   [ "$1" = -- ] && shift
   for unit in "$@"; do
-    read -r active enabled < "/units/$unit"
+    read -r active enabled unmasked < "/units/$unit"
     case $question in
       is-active) echo "$active"; [ "$active" = active ] ;;
       is-enabled) echo "$enabled"; [ "$enabled" = enabled ] ;;
+      unmask) echo "$active ${unmasked:-$enabled}" > "/units/$unit" ;;
       start) echo "active $enabled" > "/units/$unit" ;;
     esac
   done

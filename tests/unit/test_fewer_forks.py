@@ -13,9 +13,12 @@ DECLARED = "service { ['a', 'b', 'c']: ensure => running, enable => true, provid
 ASKED_ONCE = ["is-active -- a b c", "is-enabled -- a b c"]
 
 
-def apply(manifest: str, units: dict[str, str], *options: str) -> tuple[int, list[str], str]:
+def apply(
+    manifest: str, units: dict[str, str], *options: str, scripts: tuple[str, ...] = ()
+) -> tuple[int, list[str], str]:
     """Exit status, the calls of systemctl in their order (both questions of a pair sorted), and what was printed."""
     files = "".join(f"echo '{words}' > /units/{name}; " for name, words in units.items())
+    files += "".join(f"touch /etc/init.d/{name}; " for name in scripts)
     options_text = " ".join(("--detailed-exitcodes", "--color=false", *options))
     script = (
         f"mkdir /units; {files} cat > /manifest.pp <<'END'\n{manifest}\nEND\n"
@@ -36,7 +39,7 @@ def test_services_that_are_as_they_should_be_are_asked_for_once() -> None:
 def test_a_stopped_service_is_started_and_later_ones_are_asked_for_again() -> None:
     status, calls, printed = apply(DECLARED, {**RUNNING, "b": "inactive enabled"})
     assert status == 2, printed
-    assert calls == [*ASKED_ONCE, "start -- b", "is-active -- c", "is-enabled -- c"]
+    assert calls == [*ASKED_ONCE, "start -- b", "is-enabled -- b", "is-active -- c", "is-enabled -- c"]
 
 
 @pytest.mark.parametrize(("before", "ahead"), [("'a', 'b', 'c'", False), ("'b'", True)])
@@ -56,11 +59,35 @@ def test_what_the_run_itself_stops_is_started(before: str, *, ahead: bool) -> No
         ("active linked-runtime", ["is-enabled -- b"]),
         ("active disabled", ["enable -- b"]),
         ("failed enabled", ["start -- b"]),
+        ("active not-found", ["enable -- b"]),
+        ("active static", []),
+        ("active indirect", []),
+        ("active masked", ["enable -- b"]),
     ],
 )
 def test_what_systemctl_says_is_understood_as_puppet_does(words: str, then: list[str]) -> None:
     _, calls, printed = apply(DECLARED, {**RUNNING, "b": words})
-    assert [call for call in calls[2:] if call.endswith("-- b")][: len(then)] == then, printed
+    assert calls[:2] == ASKED_ONCE
+    assert [call for call in calls[2:] if call.endswith("-- b")][: len(then) or None] == then, printed
+
+
+def test_the_first_change_of_a_run_is_seen_by_the_second_of_the_same_service() -> None:
+    """Puppet unmasks what it starts, and only then sees that it was enabled before it was masked."""
+    declared = "service { ['a', 'b']: ensure => running, enable => false, provider => systemd }"
+    status, calls, printed = apply(declared, {"a": "inactive masked enabled", "b": "active disabled"})
+    assert status == 2, printed
+    assert "disable -- a" in calls
+
+
+def test_a_script_of_init_is_not_taken_for_a_unit_that_is_not_there() -> None:
+    _, calls, printed = apply(DECLARED, {**RUNNING, "b": "active not-found"}, scripts=("b",))
+    assert calls[2] == "is-enabled -- b", printed
+
+
+def test_a_provided_package_is_looked_for_by_what_provides_it() -> None:
+    manifest = "package { 'awk': ensure => installed, allow_virtual => true } package { 'dpkg': ensure => installed }"
+    status, _, printed = apply(manifest, {})
+    assert status == 0, printed
 
 
 def test_a_command_for_the_status_is_what_counts() -> None:
@@ -75,7 +102,7 @@ def test_packages_are_asked_for_by_name_and_marks_where_they_count() -> None:
     status, _, printed = apply(installed, {}, "--debug")
     assert status == 0, printed
     assert "Prefetching apt resources" in printed
-    assert "apt-mark showmanual'" not in printed
+    assert "apt-mark" not in printed
     held = "package { 'dpkg': ensure => installed, mark => 'none' }"
     status, _, printed = apply(held, {}, "--debug")
     assert "apt-mark showmanual'" in printed, printed

@@ -38,7 +38,7 @@ MISTAKES = {
     ),
     "a class, misspelt": Mistake(
         {COMMON: ("profile::puppet_agent::preloaded:", "profile::pupet_agent::preloaded:")},
-        f"{COMMON}:31:1", "unknown-key", ("did you mean 'profile::puppet_agent::preloaded'?",),
+        f"{COMMON}:35:1", "unknown-key", ("did you mean 'profile::puppet_agent::preloaded'?",),
     ),
     "a key of a module, misspelt": Mistake(
         {PRODUCTION: ("flask_microservice::drain_seconds", "flask_microservice::drain_secs")},
@@ -89,7 +89,7 @@ MISTAKES = {
     ),
     "yes, where a boolean in quotes is meant": Mistake(
         {COMMON: ("preloaded: true", "preloaded: 'true'")},
-        f"{COMMON}:31:35", "wrong-type", ("Boolean", "without quotes: true"),
+        f"{COMMON}:35:35", "wrong-type", ("Boolean", "without quotes: true"),
     ),
     "a version without quotes": Mistake(
         {STAGING: ("orders: '1.0.0-1'", "orders: 1.10")},
@@ -263,7 +263,7 @@ MISTAKES = {
     # YAML
     "a key twice": Mistake(
         {COMMON: ("", "profile::base::packages: [vim]\n")},
-        f"{COMMON}:42:1", "duplicate-key", ("stands on line 17 already",),
+        f"{COMMON}:46:1", "duplicate-key", ("stands on line 17 already",),
     ),
     "a bracket that is not closed": Mistake(
         {PRODUCTION: ("clients: [10.77.0.51]", "clients: [10.77.0.51")},

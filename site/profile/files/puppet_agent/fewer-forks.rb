@@ -12,6 +12,11 @@ module FewerForks
       attr_accessor :changing
     end
 
+    def sync(event, parameter, *)
+      Harness.changing = true if parameter.resource.catalog&.host_config?
+      super
+    end
+
     def evaluate(resource)
       super.tap { |status| Harness.changing = true if resource.catalog.host_config? && (status.failed || status.events.any?) }
     end
@@ -24,9 +29,11 @@ module FewerForks
     ACTIVE = { 'active' => :running, 'reloading' => :running, 'inactive' => :stopped, 'failed' => :stopped }.freeze
     ENABLED = { 'enabled' => 0, 'static' => 0, 'indirect' => 0, 'disabled' => 1, 'masked' => 1, 'not-found' => 4 }.freeze
 
-    # The words for units, by unit, in answer to each question; none unless each unit has got its own.
+    # The words for units, by unit, in answer to each question; none unless each unit has got its own. Those that are scripts
+    # in /etc/init.d are left out, else they would be answered before all others.
     def self.ask(units, *questions)
-      asked = questions.map { |question| IO.popen(['systemctl', question, '--', *units], err: File::NULL) }
+      own = { 'SYSTEMCTL_SKIP_SYSV' => '1' }
+      asked = questions.map { |question| IO.popen(own, ['systemctl', question, '--', *units], err: File::NULL) }
       asked.map do |answer|
         words = answer.readlines(chomp: true)
         answer.close
@@ -40,7 +47,8 @@ module FewerForks
 
       def prefetch(services)
         units = services.values.map { |service| service[:name] }.uniq.grep_v(/[*?\[]/)
-        return if Harness.changing || units.length < 2
+        # A provider that inherits from this one may ask another way.
+        return if name != :systemd || Harness.changing || units.length < 2
 
         @active, @enabled = Services.ask(units, 'is-active', 'is-enabled')
       end
@@ -52,12 +60,17 @@ module FewerForks
 
     def cached_enabled?
       word = told(:enabled)
-      return super unless @cached_enabled.nil? && ENABLED.key?(word)
+      return super unless @cached_enabled.nil? && ENABLED.key?(word) && !(word == 'not-found' && script?)
 
       @cached_enabled = { output: word, exitcode: ENABLED[word] }
     end
 
     private
+
+    # Whether there is a script that systemd could run in the place of a unit.
+    def script?
+      File.exist?("/etc/init.d/#{@resource[:name].delete_suffix('.service')}")
+    end
 
     def told(what)
       (self.class.public_send(what) || {})[@resource[:name]] unless Harness.changing
@@ -70,9 +83,14 @@ module FewerForks
       return super if packages.each_value.any? { |package| package[:mark] }
 
       command = [command(:dpkgquery), '-W', '--showformat', self::DPKG_QUERY_FORMAT_STRING.delete("'"), '--', *packages.keys]
-      output, = Open3.capture2(*command, err: File::NULL)
+      output, status = Open3.capture2(*command, err: File::NULL)
+      return super unless [0, 1].include?(status.exitstatus) # 1: some of them it does not know
+
       output.each_line(chomp: true).filter_map { |line| parse_line(line) }.each do |known|
-        packages[known[:name]].provider = new(known) if packages.key?(known[:name])
+        # One that is known by name alone may be provided by another.
+        next if known[:status] == 'not-installed' || !packages.key?(known[:name])
+
+        packages[known[:name]].provider = new(known)
       end
     end
   end
@@ -80,7 +98,7 @@ module FewerForks
   # What the server was told is what providers are told that ask for a fact; Facter would look for it anew.
   module Facts
     def resolve(*)
-      super.tap { |facts| @told = facts.to_h }
+      super.tap { |facts| @told = facts.to_h.dup }
     end
 
     def reset

@@ -98,12 +98,13 @@ def changes(files)
   end
 end
 
-# Most runs end before it pays to collect garbage: not for the first million objects, which are about 80 MB.
+# Most runs end before it pays to collect garbage: not for the first million objects, which are about 80 MB, or for what
+# takes 64 MB besides.
 def collect_garbage_later
   GC.disable
   limit = GC.stat(:total_allocated_objects) + 1_000_000
   Thread.new do
-    sleep 0.05 until GC.stat(:total_allocated_objects) > limit
+    sleep 0.05 until GC.stat(:total_allocated_objects) > limit || GC.stat(:malloc_increase_bytes) > 64_000_000
     GC.enable
   end
 end

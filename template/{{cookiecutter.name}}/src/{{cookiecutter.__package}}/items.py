@@ -61,8 +61,11 @@ class ItemsResource(Resource):
         item = Item()
         _fill(item, load_body(_item))
         db.session.add(item)
+        db.session.flush()
+        # Before the commit: what is asked of the database after it may fail, and the item would be there all the same.
+        answer = _item.dump(item), 201, {"Location": url_for("item", item_id=item.id)}
         db.session.commit()
-        return _item.dump(item), 201, {"Location": url_for("item", item_id=item.id)}
+        return answer
 
 
 class ItemResource(Resource):
@@ -86,10 +89,12 @@ class ItemResource(Resource):
         responses:
           200: {description: The item as it is now., schema: ItemSchema}
         """
+        values = load_body(_item)  # First: a client may take its time, and nobody else writes meanwhile.
         item = _find(item_id)
-        _fill(item, load_body(_item))
-        db.session.commit()
+        _fill(item, values)
+        db.session.flush()
         replaced: dict[str, Any] = _item.dump(item)
+        db.session.commit()
         return replaced
 
     def delete(self, item_id: int) -> Response:
