@@ -62,7 +62,7 @@ SEEN = {name: mistake for name, mistake in MISTAKES.items() if mistake.code in B
 @pytest.mark.parametrize("mistake", SEEN.values(), ids=SEEN)
 def test_editors_see_a_mistake_that_one_file_can_tell(mistake: Mistake, repo: Path) -> None:
     edit(repo, mistake.edits)
-    assert refused(repo) == {mistake.place.split(":", maxsplit=1)[0]} & set(mistake.edits)
+    assert refused(repo) == {mistake.at[0]} & set(mistake.edits)
 
 
 names = st.sampled_from(
