@@ -21,6 +21,7 @@ from benchmarks.converge.tools import Ansible, Puppet, Tool
 HERE = Path(__file__).resolve().parent
 COUNTS = (1, 10, 50, 100)
 QUICK_COUNTS = (1, 10)
+SCENARIOS = ("no-op", "config", "version")
 SLOW_SECONDS = 60
 """A tool whose warm-up takes longer than this is measured once."""
 SOURCES = f"""\
@@ -143,12 +144,15 @@ def prepared(lab: Lab, box: Box, packages_directory: Path, salt: Path) -> Iterat
 class Benchmark:
     """The tools on one box, and what came of each run."""
 
-    def __init__(self, lab: Lab, box: Box, chosen: Sequence[Tool], runs: int, compilations: int) -> None:
+    def __init__(
+        self, lab: Lab, box: Box, chosen: Sequence[Tool], *, runs: int, compilations: int, scenarios: Sequence[str]
+    ) -> None:
         self.lab = lab
         self.box = box
         self.tools = chosen
         self.runs = runs
         self.compilations = compilations
+        self.scenarios = scenarios
         self.results: list[dict[str, Any]] = []
         self.catalogs: list[dict[str, Any]] = []
         self._states = {prefix: State(prefix, 1) for prefix in (desired.MODULE_SET, desired.TOOLS_SET)}
@@ -162,7 +166,7 @@ class Benchmark:
                 puppet.run(expect_changes=False)
         warm_ups = {tool.name: self._once(tool, "warm-up", expect=False) for tool in present}
         rounds = {name: 1 if seconds > SLOW_SECONDS else self.runs for name, seconds in warm_ups.items()}
-        for number in range(self.runs):
+        for number in range(self.runs if "no-op" in self.scenarios else 0):
             for tool in self._in_turn(present, number):
                 if number < rounds[tool.name]:
                     self._once(tool, "no-op", expect=False)
@@ -170,7 +174,7 @@ class Benchmark:
             summary = catalog.summary(self.lab, self.box, tools.ENVIRONMENT, count, rounds[puppet.name])
             self.catalogs.append(summary)
         for scenario, key in (("config", "greeting"), ("version", "version")):
-            for number in range(self.runs):
+            for number in range(self.runs if scenario in self.scenarios else 0):
                 for tool in self._in_turn(present, number):
                     if number < rounds[tool.name]:
                         state = self._states[tool.prefix]
@@ -214,6 +218,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--compilations", type=int, default=0, metavar="N",
         help="have the Puppet server compile N catalogs of each number of services before anything is measured (0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scenarios", nargs="+", default=SCENARIOS, choices=SCENARIOS,
+        help=f"only these of {', '.join(SCENARIOS)}; the first convergence is always among them",
     )  # fmt: skip
     parser.add_argument("--tools", nargs="+", help=f"only these of {', '.join(tool.name for tool in tools.ALL)}")
     parser.add_argument("--quick", action="store_true", help="1 and 10 services, 3 runs")
@@ -259,7 +267,9 @@ def main() -> None:
         built = repository(work, counts, versions)
         with prepared(lab, box, built, salt):
             chosen = [kind(lab, box, work, controller, options.watch) for kind in kinds]
-            benchmark = Benchmark(lab, box, chosen, options.runs, options.compilations)
+            benchmark = Benchmark(
+                lab, box, chosen, runs=options.runs, compilations=options.compilations, scenarios=options.scenarios
+            )
             try:
                 for count in counts:
                     slow = [] if options.slow or count <= max(QUICK_COUNTS) else [Ansible.name]
