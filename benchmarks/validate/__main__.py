@@ -23,11 +23,11 @@ KEPT = paths.STATE / "validate"
 
 
 class Run(NamedTuple):
-    """One measurement: wall seconds, those of all processors, and the exit status."""
+    """One measurement: wall seconds, those of all processors (None where they can't be told), and the exit status."""
 
     what: str
     wall: float
-    cpu: float
+    cpu: float | None
     status: int
 
 
@@ -122,7 +122,7 @@ def _catalogs(repo: Path, work: Path, sample: int, nodes: int) -> Run:
     if one.status or more.status:
         raise CommandFailedError(["compile"], 1, "a catalog of the generated repository does not compile")
     what = f"a catalog of each node ({(more.wall - one.wall) / sample:.1f} s, measured on {sample}; worked out)"
-    return Run(what, (more.wall - one.wall) / sample * nodes, (more.cpu - one.cpu) / sample * nodes, 0)
+    return Run(what, (more.wall - one.wall) / sample * nodes, None, 0)  # the compiler lives on, and its time with it
 
 
 def _measured(what: str, act: Callable[[], int]) -> Run:
@@ -130,7 +130,7 @@ def _measured(what: str, act: Callable[[], int]) -> Run:
     status = act()
     run = Run(what, time.monotonic() - start, _cpu() - before, status)
     if what:
-        steps.say(f"{what}: {run.wall:.2f} s, {run.cpu:.2f} s of CPU")
+        steps.say(f"{what}: {run.wall:.2f} s, {_seconds(run.cpu)} s of CPU")
     return run
 
 
@@ -154,7 +154,9 @@ def _table(runs: Sequence[Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _seconds(value: float) -> str:
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "–"
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
