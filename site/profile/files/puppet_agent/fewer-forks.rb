@@ -29,8 +29,8 @@ module FewerForks
     ACTIVE = { 'active' => :running, 'reloading' => :running, 'inactive' => :stopped, 'failed' => :stopped }.freeze
     ENABLED = { 'enabled' => 0, 'static' => 0, 'indirect' => 0, 'disabled' => 1, 'masked' => 1, 'not-found' => 4 }.freeze
 
-    # The words for units, by unit, in answer to each question; none unless each unit has got its own. Those that are scripts
-    # in /etc/init.d are left out, else they would be answered before all others.
+    # The words for units, by unit, in answer to each question; none unless each unit has got its own. Scripts in /etc/init.d
+    # are not looked at here: systemctl would answer for them first, whatever their place.
     def self.ask(units, *questions)
       own = { 'SYSTEMCTL_SKIP_SYSV' => '1' }
       asked = questions.map { |question| IO.popen(own, ['systemctl', question, '--', *units], err: File::NULL) }
