@@ -23,7 +23,7 @@ VALID: dict[str, list[Any]] = {
         {}, {"Service": {"ProtectHome": "read-only", "Nice": 5, "BindPaths": ["/a", "/b"], "ReadWritePaths": ""}},
         {"Unit": {"Documentation": "man:x(1)"}}, {"Service": {"ExecStartPost": "/bin/true"}},
     ],
-    "Some_deadlines": [{}, {"ready": 1, "watch": 0, "migrate": 3600, "stop": 1}],
+    "Deadlines": [{}, {"ready": 1, "watch": 0, "migrate": 3600, "stop": 1}],
     "Log": [{}, {"level": "debug", "keep": 0, "max_size": "10M", "max_age": 1}],
     "Database_server": [
         {"host": "db1.example.test", "address": "192.0.2.1", "ca_file": "/etc/ssl/ca.pem"},
@@ -63,7 +63,7 @@ INVALID: dict[str, list[Any]] = {
         {"Service": {"Type": "simple"}}, {"Service": {"nice": 1}}, {"Service": {"Nice": "1\nUser=root"}},
         {"Service": {"Nice": []}}, {"Service": {"ExecStartPre": "/bin/true"}}, {"Service": {"Nice": "a\\"}},
     ],
-    "Some_deadlines": [{"ready": 0}, {"watch": -1}, {"start": 5}, {"ready": "60"}],
+    "Deadlines": [{"ready": 0}, {"watch": -1}, {"start": 5}, {"ready": "60"}],
     "Log": [{"level": "loud"}, {"keep": -1}, {"max_size": "0"}, {"max_age": 0}, {"size": "1M"}],
     "Database_server": [
         {}, {"host": "db1.example.test"}, {"host": "a b", "address": "192.0.2.1", "ca_file": "/ca.pem"},

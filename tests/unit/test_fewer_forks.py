@@ -1,6 +1,8 @@
 """The preloaded agent asks once for all services and packages: what it then does is what Puppet would have done."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fleet_cli import rootfs
@@ -8,6 +10,7 @@ from fleet_cli import rootfs
 REPO = Path(__file__).resolve().parents[2]
 PROGRAMS = REPO / "site/profile/files/puppet_agent"
 APPLY = Path(__file__).with_name("fewer_forks.rb")
+FACTS = Path(__file__).with_name("facter_forks.rb")
 RUNNING = {"a": "active enabled", "b": "active enabled", "c": "active enabled"}
 DECLARED = "service { ['a', 'b', 'c']: ensure => running, enable => true, provider => systemd }\n"
 ASKED_ONCE = ["is-active -- a b c", "is-enabled -- a b c"]
@@ -106,3 +109,21 @@ def test_packages_are_asked_for_by_name_and_marks_where_they_count() -> None:
     held = "package { 'dpkg': ensure => installed, mark => 'none' }"
     status, _, printed = apply(held, {}, "--debug")
     assert "apt-mark showmanual'" in printed, printed
+
+
+def facts(*options: str) -> tuple[dict[str, Any], list[str]]:
+    """What Facter finds out, and the commands that it starts for that."""
+    binds = {PROGRAMS: "/puppet_agent", FACTS: "/facts.rb"}
+    said = json.loads(rootfs.run("toolbox", ["ruby", "/facts.rb", *options], binds=binds).stdout.splitlines()[-1])
+    return said["facts"], said["started"]
+
+
+def test_facts_are_the_same_without_the_commands_that_ruby_can_do_without() -> None:
+    plain, started = facts()
+    fewer, left = facts("--fewer")
+    assert fewer == plain
+    spared = [command for command in started if command not in left]
+    assert any(command.startswith("uname") for command in spared)
+    assert any("cat /proc/" in command for command in spared)
+    assert "virt-what" in spared
+    assert set(left) < set(started)

@@ -12,7 +12,7 @@ function flask_microservice::base_config(
   Flask_microservice::Name $package,
   Boolean $from_template,
   Flask_microservice::Log $log,
-) >> Flask_microservice::Config {
+) >> Hash {
   $paths = flask_microservice::paths($service, $package)
   $level = $log['level'] ? {
     undef   => {},

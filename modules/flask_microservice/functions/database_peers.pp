@@ -6,7 +6,7 @@
 #
 # @api private
 function flask_microservice::database_peers(
-  Flask_microservice::Declaration $declared,
+  Hash $declared,
   Optional[Flask_microservice::Database_server] $server,
 ) >> Array[Stdlib::IP::Address] {
   if $declared['database'] and $server {

@@ -9,7 +9,7 @@
 # @api private
 function flask_microservice::database_problems(
   Flask_microservice::Name $service,
-  Flask_microservice::Declaration $declared,
+  Hash $declared,
   Optional[Flask_microservice::Database_server] $server,
   Sensitive[Hash] $secrets,
 ) >> Array[String[1]] {

@@ -5,7 +5,7 @@
 #
 # @api private
 function flask_microservice::listen_problems(
-  Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services,
+  Hash $services,
 ) >> Array[String[1]] {
   $mend = 'in flask_microservice::services'
   $shared = ['port', 'socket'].map |$kind| {

@@ -6,8 +6,8 @@
 #
 # @api private
 function flask_microservice::merged(
-  Flask_microservice::Config $under,
-  Flask_microservice::Config $over,
-) >> Flask_microservice::Config {
+  Hash $under,
+  Hash $over,
+) >> Hash {
   $under + Hash($over.map |$section, $keys| { [$section, $under[$section].lest || { {} } + $keys] })
 }

@@ -6,8 +6,8 @@
 #
 # @api private
 function flask_microservice::package_problems(
-  Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services,
-  Hash[Flask_microservice::Name, Flask_microservice::Version] $versions,
+  Hash $services,
+  Hash $versions,
 ) >> Array[String[1]] {
   # Only those that another one than the service of its name runs from can be at two versions.
   $shared = Hash($services.filter |$_, $its| { $its['package'] }.map |$_, $its| { [$its['package'], true] })

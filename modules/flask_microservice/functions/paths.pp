@@ -13,7 +13,7 @@
 function flask_microservice::paths(
   Flask_microservice::Name $service,
   Flask_microservice::Name $package = $service,
-) >> Flask_microservice::Paths {
+) >> Hash[String[1], String[1]] {
   $python_package = regsubst($package, '-', '_', 'G')
   $paths = {
     'virtualenv'  => "/opt/venvs/${package}",

@@ -1,8 +1,8 @@
 # @summary What is wrong with the services of a node, in words for whoever declared them
 #
 # Types have seen to the shape of each value already; this is about what only all of them together can tell. No message
-# holds the value of a secret. The functions for one service take what is of all services as a Hash of anything: its type was
-# checked here, and checking it again for each service would take longer than all the rest.
+# holds the value of a secret. Functions take what a parameter of the class or of the service holds as a Hash: its type was
+# checked there, and each further check of the same takes as long as making a text of it.
 #
 # @param services what flask_microservice::services declares, those with `ensure: absent` left out
 # @param versions flask_microservice::versions
@@ -10,9 +10,9 @@
 # @param database flask_microservice::database
 # @return one sentence a problem: what is wrong, with which service, which Hiera key to mend; none if all is well
 function flask_microservice::problems(
-  Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services,
-  Hash[Flask_microservice::Name, Flask_microservice::Version] $versions,
-  Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets,
+  Hash $services,
+  Hash $versions,
+  Sensitive[Hash] $secrets,
   Optional[Flask_microservice::Database_server] $database,
 ) >> Array[String[1]] {
   $of_each = $services.map |$name, $declared| {

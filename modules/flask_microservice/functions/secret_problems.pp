@@ -8,7 +8,7 @@
 # @api private
 function flask_microservice::secret_problems(
   Flask_microservice::Name $service,
-  Flask_microservice::Declaration $declared,
+  Hash $declared,
   Sensitive[Hash] $secrets,
 ) >> Array[String[1]] {
   $declared['secrets'].lest || { {} }.map |$section, $keys| {

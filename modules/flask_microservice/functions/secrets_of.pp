@@ -9,10 +9,10 @@
 # @api private
 function flask_microservice::secrets_of(
   Flask_microservice::Name $service,
-  Flask_microservice::Declaration $declared,
+  Hash $declared,
   Sensitive[Hash] $secrets,
   Optional[Flask_microservice::Database_server] $server,
-) >> Sensitive[Flask_microservice::Config] {
+) >> Sensitive[Hash] {
   $values = $secrets.unwrap[$service].lest || { {} }
   $wanted = Hash($declared['secrets'].lest || { {} }.map |$section, $keys| {
     [$section, $values[$section].lest || { {} }.filter |$key, $value| { $key in $keys }]

@@ -13,8 +13,8 @@
 function flask_microservice::unit_text(
   Flask_microservice::Name $service,
   Flask_microservice::Name $package,
-  Flask_microservice::Paths $paths,
-  Flask_microservice::Runs $runs,
+  Hash[String[1], String[1]] $paths,
+  Hash $runs,
 ) >> String[1] {
   $release = "${paths['releases']}/%i"
   $variable = $package.regsubst('-', '_', 'G').upcase

@@ -8,7 +8,7 @@
 # @api private
 function flask_microservice::upstream_problems(
   Flask_microservice::Name $service,
-  Flask_microservice::Declaration $declared,
+  Hash $declared,
   Hash $running,
 ) >> Array[String[1]] {
   # An empty hash where there are none: on a server, going over an array starts a thread, also if nothing is in it.

@@ -5,7 +5,7 @@
 #
 # @example The service at port 7002
 #   flask_microservice::url({ 'port' => 7002 })  # http://127.0.0.1:7002
-function flask_microservice::url(Flask_microservice::Declaration $declared) >> String[1] {
+function flask_microservice::url(Hash $declared) >> String[1] {
   $host = $declared['address'] ? {
     undef                             => '127.0.0.1',
     '0.0.0.0'                         => '127.0.0.1',

@@ -8,7 +8,7 @@
 # @api private
 function flask_microservice::version_of(
   Flask_microservice::Name $service,
-  Flask_microservice::Declaration $declared,
+  Hash $declared,
   Hash $versions,
 ) >> Optional[Flask_microservice::Version] {
   $package = $declared['package'].lest || { $service }

@@ -97,7 +97,7 @@ define flask_microservice::service (
   Flask_microservice::Environment $environment = {},
   Flask_microservice::Limits $limits = {},
   Flask_microservice::Directives $unit = {},
-  Flask_microservice::Some_deadlines $deadlines = {},
+  Flask_microservice::Deadlines $deadlines = {},
   Integer[1] $keep = 3,
   Flask_microservice::Log $log = {},
   Integer[0] $drain = 0,
@@ -170,7 +170,7 @@ define flask_microservice::service (
         owner     => 'root',
         group     => $name,
         mode      => '0640',
-        content   => Sensitive(epp('flask_microservice/default_config.ini.epp', { settings => $settings.unwrap })),
+        content   => flask_microservice::config_text($settings),
         show_diff => false,
         backup    => false,
         ;

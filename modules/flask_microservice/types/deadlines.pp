@@ -1,10 +1,10 @@
-# @summary How long the steps of a switch may take, in seconds
+# @summary How long the steps of a switch may take, in seconds, where it is not the usual time
 #
 # ready: from the end of its migrations until it answers its health check; watch: how long it has to stay so before it takes
 # over; migrate: its migrations; stop: how long requests under way have when it is stopped.
 type Flask_microservice::Deadlines = Struct[{
-    ready   => Integer[1],
-    watch   => Integer[0],
-    migrate => Integer[1],
-    stop    => Integer[1],
+    Optional[ready]   => Integer[1],
+    Optional[watch]   => Integer[0],
+    Optional[migrate] => Integer[1],
+    Optional[stop]    => Integer[1],
 }]

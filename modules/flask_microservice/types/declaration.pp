@@ -25,7 +25,7 @@ type Flask_microservice::Declaration = Struct[{
     Optional[environment] => Flask_microservice::Environment,
     Optional[limits]      => Flask_microservice::Limits,
     Optional[unit]        => Flask_microservice::Directives,
-    Optional[deadlines]   => Flask_microservice::Some_deadlines,
+    Optional[deadlines]   => Flask_microservice::Deadlines,
     Optional[keep]        => Integer[1],
     Optional[log]         => Flask_microservice::Log,
 }]

@@ -41,8 +41,8 @@ class profile::firewall (
   ~> service { 'nftables':
     ensure  => running,
     enable  => true,
-    # It counts as running once it has loaded its file, whatever has become of the table since.
-    status  => 'systemctl --quiet is-active nftables.service && nft list table inet fleet >/dev/null 2>&1',
+    # systemd takes it for running once it has loaded its file, whatever has become of the table since.
+    status  => 'nft list table inet fleet >/dev/null 2>&1',
     start   => 'systemctl reload-or-restart nftables.service',
     restart => 'systemctl reload-or-restart nftables.service',
   }
@@ -52,7 +52,7 @@ class profile::firewall (
       target => $config,
     ;
     'firewall: what holds for all machines':
-      content => epp('profile/firewall/head.nft.epp'),
+      content => file('profile/firewall/head.nft'),
       order   => '0',
     ;
     'firewall: end':

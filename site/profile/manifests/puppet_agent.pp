@@ -18,6 +18,8 @@ class profile::puppet_agent (
   Array[String[1]] $blocked_facts = [],
   Boolean $preloaded = false,
 ) {
+  $facter = stdlib::to_json_pretty({ 'facts' => { 'blocklist' => $blocked_facts } })
+
   file { '/etc/facter':
     ensure => directory,
     owner  => 'root',
@@ -29,7 +31,7 @@ class profile::puppet_agent (
     owner   => 'root',
     group   => 'root',
     mode    => '0644',
-    content => epp('profile/facter.conf.epp', { blocked => $blocked_facts }),
+    content => "# Written by Puppet (profile::puppet_agent::blocked_facts).\n${facter}",
   }
 
   file { '/etc/puppet/agent-routes.yaml':

@@ -56,7 +56,7 @@ MISTAKES = {
         (COMMON, "fleet::gateway:"), "unknown-key", ("nothing looks it up",),
     ),
     "a key in the file of a role that has not the class": Mistake(
-        {"hieradata/roles/app.yaml": ("{}", "profile::database::max_connections: 300")},
+        {"hieradata/roles/app.yaml": ("---", "---\nprofile::database::max_connections: 300")},
         ("hieradata/roles/app.yaml", "profile::database::max_connections:"), "unreachable-key",
         ("roles: app", "it belongs to the role database"),
     ),
@@ -205,7 +205,7 @@ MISTAKES = {
         (INVENTORY, "database:"), "shadowed-value", ("flask_microservice::services: inventory: database",),
     ),
     "a value that each machine has in a file of its own": Mistake(
-        {"hieradata/roles/app.yaml": ("{}", "profile::log_shipping::port: 6515"),
+        {"hieradata/roles/app.yaml": ("---", "---\nprofile::log_shipping::port: 6515"),
          **{f"hieradata/nodes/{name}.fleet.test.yaml": ("", "---\nprofile::log_shipping::port: 6514\n")
             for name in ("staging1", "app1", "app2")}},
         ("hieradata/roles/app.yaml", "profile::log_shipping::port:"), "shadowed-value", ("hieradata/nodes/",),

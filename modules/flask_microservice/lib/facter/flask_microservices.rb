@@ -6,7 +6,7 @@ require_relative '../puppet_x/flask_microservice/status'
 # One process for all of them, which asks systemd once; it works while Facter looks for other facts.
 Facter.add(:flask_microservices) do
   confine { File.executable?(PuppetX::FlaskMicroservice::PROGRAM) }
-  PuppetX::FlaskMicroservice.ask_ahead if File.executable?(PuppetX::FlaskMicroservice::PROGRAM)
+  PuppetX::FlaskMicroservice.ask_ahead
 
   setcode do
     known, = PuppetX::FlaskMicroservice.observe

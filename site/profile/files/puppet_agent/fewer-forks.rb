@@ -2,9 +2,17 @@
 
 # What Puppet starts a process for on each resource, asked once for all of a catalog; and what it looks for again and again.
 # The answers are those that Puppet's own providers get, from the same commands. They hold until the run changes something.
+# As root Ruby copies its process for each command, which takes longer than most commands do.
+require 'etc'
+require 'facter'
+require 'json'
 require 'open3'
+require 'puppet/configurer'
 
 module FewerForks
+  # A unit's name that stands for many.
+  PATTERN = /[*?\[]/
+
   # Knows whether this run has tried to change a resource of the node's catalog, which plugins and settings are not in:
   # from then on, what was asked before may no longer be so.
   module Harness
@@ -29,11 +37,11 @@ module FewerForks
     ACTIVE = { 'active' => :running, 'reloading' => :running, 'inactive' => :stopped, 'failed' => :stopped }.freeze
     ENABLED = { 'enabled' => 0, 'static' => 0, 'indirect' => 0, 'disabled' => 1, 'masked' => 1, 'not-found' => 4 }.freeze
 
-    # The words for units, by unit, in answer to each question; none unless each unit has got its own. Scripts in /etc/init.d
-    # are not looked at here: systemctl would answer for them first, whatever their place.
-    def self.ask(units, *questions)
+    # The words for units, by unit, in answer to is-active and to is-enabled; none unless each unit has got its own. Scripts in
+    # /etc/init.d are not looked at here: systemctl would answer for them first, whatever their place.
+    def self.ask(units)
       own = { 'SYSTEMCTL_SKIP_SYSV' => '1' }
-      asked = questions.map { |question| IO.popen(own, ['systemctl', question, '--', *units], err: File::NULL) }
+      asked = %w[is-active is-enabled].map { |question| IO.popen(own, ['systemctl', question, '--', *units], err: File::NULL) }
       asked.map do |answer|
         words = answer.readlines(chomp: true)
         answer.close
@@ -46,11 +54,11 @@ module FewerForks
       attr_reader :active, :enabled
 
       def prefetch(services)
-        units = services.values.map { |service| service[:name] }.uniq.grep_v(/[*?\[]/)
+        units = services.values.map { |service| service[:name] }.uniq.grep_v(PATTERN)
         # A provider that inherits from this one may ask another way.
         return if name != :systemd || Harness.changing || units.length < 2
 
-        @active, @enabled = Services.ask(units, 'is-active', 'is-enabled')
+        @active, @enabled = Ahead.services(units) || Services.ask(units)
       end
     end
 
@@ -79,12 +87,19 @@ module FewerForks
 
   # Those packages alone that the catalog has, and apt's marks only where it sets some: apt reads all its lists for them.
   module Packages
+    # What dpkg says of packages, a line for each that it knows.
+    def self.ask(names)
+      provider = Puppet::Type.type(:package).provider(:apt)
+      format = provider::DPKG_QUERY_FORMAT_STRING.delete("'")
+      output, status = Open3.capture2(provider.command(:dpkgquery), '-W', '--showformat', format, '--', *names, err: File::NULL)
+      output if [0, 1].include?(status.exitstatus) # 1: some of them it does not know
+    end
+
     def prefetch(packages)
       return super if packages.each_value.any? { |package| package[:mark] }
 
-      command = [command(:dpkgquery), '-W', '--showformat', self::DPKG_QUERY_FORMAT_STRING.delete("'"), '--', *packages.keys]
-      output, status = Open3.capture2(*command, err: File::NULL)
-      return super unless [0, 1].include?(status.exitstatus) # 1: some of them it does not know
+      output = Harness.changing ? Packages.ask(packages.keys) : Ahead.packages(packages.keys) || Packages.ask(packages.keys)
+      return super unless output
 
       output.each_line(chomp: true).filter_map { |line| parse_line(line) }.each do |known|
         # One that is known by name alone may be provided by another.
@@ -92,6 +107,119 @@ module FewerForks
 
         packages[known[:name]].provider = new(known)
       end
+    end
+  end
+
+  # While the server compiles a catalog, systemd and dpkg are asked for what the last one had: mostly that is what comes.
+  module Ahead
+    SECONDS = 10 # an older answer is not used
+
+    class << self
+      def begin
+        @began = Time.now
+        @asking = Thread.new { last.then { |units, packages| [units, Services.ask(units), packages, Packages.ask(packages)] } }
+        @asking.report_on_exception = false
+      end
+
+      def services(units)
+        known, words, = answers
+        words if known && (units - known).empty?
+      end
+
+      def packages(names)
+        _, _, known, output = answers
+        output if known && (names - known).empty?
+      end
+
+      # The microservices are asked for while the plugins are fetched: their fact takes longer than all others.
+      def begin_with_microservices
+        file = File.join(Puppet[:plugindest], 'puppet_x', 'flask_microservice', 'status.rb')
+        return unless File.file?(file)
+
+        require file
+        @loaded = file
+        PuppetX::FlaskMicroservice.ask_ahead
+      rescue StandardError, ScriptError
+        forget_microservices # the plugins that are fetched now may be better ones
+      end
+
+      # What comes with new plugins is to load its own.
+      def forget_microservices
+        return unless $LOADED_FEATURES.delete(@loaded)
+
+        PuppetX.send(:remove_const, :FlaskMicroservice) if defined?(PuppetX::FlaskMicroservice)
+      end
+
+      private
+
+      # There are none where there was no catalog, or one that can't be read: then all is asked for when it is needed.
+      def answers
+        @asking.value if @asking && Time.now - @began < SECONDS
+      rescue StandardError
+        @asking = nil
+      end
+
+      # The units and packages of the catalog that was kept.
+      def last
+        file = File.join(Puppet[:client_datadir], 'catalog', "#{Puppet[:node_name_value]}.json")
+        resources = JSON.parse(File.read(file)).fetch('resources').group_by { |resource| resource['type'] }
+        units, packages = %w[Service Package].map do |type|
+          resources.fetch(type, []).map { |resource| resource.dig('parameters', 'name') || resource['title'] }.uniq
+        end
+        [units.grep_v(PATTERN), packages]
+      end
+    end
+
+    def run(*)
+      Ahead.begin_with_microservices
+      super
+    end
+
+    def download_plugins(*)
+      super.tap { |changed| Ahead.forget_microservices if Array(changed).any? }
+    end
+
+    def retrieve_new_catalog(*)
+      Ahead.begin if Puppet[:prerun_command].empty? # else that may change what was asked for
+      super
+    end
+  end
+
+  # What Facter starts a process for, although Ruby can tell: a file of the kernel, and that a program is not there. What its
+  # own facts ask for again (these name their logger) is answered as before.
+  module Commands
+    ANSWERS = {}
+
+    def execute(command, options = {})
+      file = command[%r{\A(?:/bin/)?cat (/proc/\S+)\z}, 1]
+      return File.read(file).strip if file && File.readable?(file)
+      return super unless options[:logger]
+
+      program = command[/\A[\w-]+\z/]
+      (ANSWERS[command] ||= program && which(program).nil? ? '' : super).dup
+    end
+  end
+
+  # What Facter starts seven processes for. On Debian uname(1) does not know the kind of processor.
+  module Uname
+    private
+
+    def uname_system_call(fact)
+      known = Etc.uname
+      build_fact_list([*known.values_at(:machine, :nodename), 'unknown', *known.values_at(:release, :sysname, :version)].join("\n"))
+      @fact_list[fact]
+    end
+  end
+
+  # Which facts are blocked: by name, where Facter makes a pattern of each name for each fact that there is.
+  module Blocked
+    private
+
+    def construct_reject_lists(names, facts)
+      return super unless names.all?(/\A\w+\z/)
+
+      facts.select { |fact| names.any? { |name| fact.name == name || fact.name.start_with?("#{name}.") } }
+           .partition { |fact| fact.type == :core }
     end
   end
 
@@ -103,6 +231,7 @@ module FewerForks
 
     def reset
       @told = nil
+      Commands::ANSWERS.clear
       super
     end
 
@@ -123,7 +252,11 @@ module FewerForks
     systemd.extend(Services::Prefetch)
     systemd.prepend(Services)
     Puppet::Type.type(:package).provider(:apt).singleton_class.prepend(Packages)
+    Puppet::Configurer.prepend(Ahead)
     Puppet::FacterImpl.prepend(Facts)
+    Facter::Core::Execution::Posix.prepend(Commands)
+    Facter::FactLoader.prepend(Blocked)
+    Facter::Resolvers::Uname.singleton_class.prepend(Uname)
     missing = FORMATS.reject { |format| Puppet.features.public_send("#{format}?") }
     missing.each { |format| Puppet.features.add(format) { false } }
   end

@@ -11,57 +11,8 @@ LISTENER = 3 # the first socket that systemd passes
 require 'puppet'
 require 'puppet/util/command_line'
 require 'puppet/application/agent'
-require 'puppet/configurer'
-require 'facter'
 require_relative 'fewer-forks'
-
-# Puppet looks for the providers of a type when it loads the type, which a run that starts from nothing does after it has
-# fetched the plugins. Here the types are loaded long before, so it has to look again.
-module ProvidersOfPlugins
-  def download_plugins(*)
-    super.tap { load_providers }
-  end
-
-  def prepare_and_retrieve_catalog_from_cache(*)
-    load_providers
-    super
-  end
-
-  private
-
-  def load_providers
-    directory = File.join(Puppet[:plugindest], 'puppet', 'provider')
-    fetched = Dir.glob('*/*.rb', base: directory).map { |file| file.delete_suffix('.rb').split('/') }
-    Puppet::Type.eachtype do |type|
-      names = fetched.filter_map { |of, name| name if of == type.name.to_s && !type.providerloader.loaded?(name) }
-      names.each { |name| type.providerloader.load(name, Puppet.lookup(:current_environment)) }
-    end
-  end
-end
-
-# After the plugins Puppet looks whether any of the files that it has loaded has changed. Here those of packages are watched
-# already: what is left are those in whose place a plugin has come.
-module ReloadedPlugins
-  def reload_changed(environment)
-    plugins = Dir.glob('**/*.rb', base: Puppet[:plugindest]).to_h { |file| [file.delete_suffix('.rb'), true] }
-    loaded.keys.each { |file| load_file(file, environment) if plugins[file] && changed?(file, environment) }
-  end
-end
-
-# Puppet makes its own directories in each run by a catalog of their own: not where all are there, and their owners and
-# modes are nothing that it looks after.
-module OwnDirectories
-  def use(*sections)
-    super if Puppet[:manage_internal_file_permissions] || !in_place?(sections)
-  end
-
-  private
-
-  def in_place?(sections)
-    directories = @config.values.grep(Puppet::Settings::DirectorySetting)
-    directories.all? { |setting| setting.value.nil? || !sections.include?(setting.section) || File.directory?(setting.value) }
-  end
-end
+require_relative 'loaded-ahead'
 
 # What each run loads once it is needed: how it talks to the server, and how Facter is asked.
 LATE = %w[
@@ -77,9 +28,7 @@ def load_code
   LATE.each { |file| require file }
   directory = File.dirname(Object.const_source_location('Puppet::Type').first)
   Dir.glob(File.join(directory, 'type', '*.rb')).each { |file| require "puppet/type/#{File.basename(file, '.rb')}" }
-  Puppet::Configurer.prepend(ProvidersOfPlugins)
-  Puppet::Util::Autoload.singleton_class.prepend(ReloadedPlugins)
-  Puppet::Settings.prepend(OwnDirectories)
+  LoadedAhead.use
   FewerForks.use
 end
 
@@ -109,6 +58,18 @@ def collect_garbage_later
   end
 end
 
+# Before a process ends, Ruby goes through all that it holds for what is left to do. Here that would be the files of Tempfile
+# only: where there were none, it can end at once.
+def end_at_once
+  Tempfile.prepend(Module.new do
+    def initialize(...)
+      $made_files = true
+      super
+    end
+  end)
+  at_exit { exit!($!.status) if $!.is_a?(SystemExit) && !$made_files }
+end
+
 # The agent as a caller asked for it: on the caller's own streams.
 def run_agent(connection, stale)
   begin
@@ -122,8 +83,10 @@ def run_agent(connection, stale)
   streams.each(&:close)
   exec('/usr/bin/puppet', *arguments) if stale
   $PROGRAM_NAME = 'puppet agent'
+  Puppet.settings.arguments = arguments
   srand # else each run draws the same numbers
   collect_garbage_later
+  end_at_once
   Puppet::Util::CommandLine.new('puppet', arguments).execute
 end
 

@@ -3,7 +3,8 @@
 # `puppet-run` is `puppet agent --test` as a fork of that process, which systemd starts at the first call. It takes the
 # same options, and has the same output and exit status. Only root may ask for a run.
 #
-# A run asks systemd and dpkg once for all services and packages of its catalog, and again, one by one, from its first change on.
+# A run asks systemd and dpkg once for all services and packages, while the server compiles its catalog, and again, one by
+# one, from its first change on.
 #
 # @param ensure
 #   Whether there is such a process. It keeps about 70 MB of memory; a run takes about 80 MB more while it lasts.
@@ -35,6 +36,9 @@ class profile::puppet_agent::preloaded (
     "${directory}/fewer-forks.rb":
       content => file('profile/puppet_agent/fewer-forks.rb'),
       ;
+    "${directory}/loaded-ahead.rb":
+      content => file('profile/puppet_agent/loaded-ahead.rb'),
+      ;
     '/usr/local/sbin/puppet-run':
       mode    => '0755',
       content => file('profile/puppet_agent/puppet-run'),
@@ -55,7 +59,10 @@ class profile::puppet_agent::preloaded (
 
   $units = File['/etc/systemd/system/puppet-run.service', '/etc/systemd/system/puppet-run.socket']
   if $present {
-    File["${directory}/fewer-forks.rb"] -> File["${directory}/preloaded-agent.rb"] -> $units -> Service['puppet-run.socket']
+    File["${directory}/fewer-forks.rb", "${directory}/loaded-ahead.rb"]
+    -> File["${directory}/preloaded-agent.rb"]
+    -> $units
+    -> Service['puppet-run.socket']
   } else {
     Service['puppet-run.socket'] -> $units
   }

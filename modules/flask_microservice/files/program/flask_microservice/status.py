@@ -1,10 +1,9 @@
 """What services of this node do, compared with what Puppet declares."""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from . import places
+from . import places, threads
 from .errors import SwitchError
 from .files import same
 from .health import unready
@@ -14,6 +13,8 @@ from .serving import Serving
 from .systemd import show
 from .unit_texts import socket_text
 
+HEALTH_AT_ONCE = 16
+"""How many services are asked for their health at a time."""
 States = dict[str, dict[str, str]]
 """Properties of units, by unit."""
 
@@ -44,16 +45,21 @@ def observe(names: Iterable[str] = (), *, health: bool = False) -> list[Status]:
     """Look at services, all that Puppet has declared without names: one call of systemctl for all of them."""
     services = [Service(name) for name in names] or [Service(name) for name in declared_names()]
     serving = {service.name: service.serving() for service in services}
+    ready: dict[str, bool] = {}
+
+    def ask(service: Service) -> None:
+        ready[service.name] = _is_ready(service, serving[service.name].release)
+
+    answered = threads.start(ask, services if health else (), HEALTH_AT_ONCE)
     units: list[str] = []
     for service in services:
         units += [service.socket_unit.name, service.state_unit.name]
         units += [service.instance(release) for release in sorted(serving[service.name].known)]
     states = show(units, "ActiveState", "UnitFileState")
     statuses = [_status(service, serving[service.name], states) for service in services]
-    if health:
-        with ThreadPoolExecutor(16) as pool:
-            for status, is_ready in zip(statuses, pool.map(_is_ready, statuses), strict=True):
-                status.ready = is_ready
+    answered()
+    for status in statuses:
+        status.ready = ready.get(status.name)
     return statuses
 
 
@@ -107,12 +113,11 @@ def _active(unit: str, states: States) -> bool:
     return states.get(unit, {}).get("ActiveState") == "active"
 
 
-def _is_ready(status: Status) -> bool:
-    service = Service(status.name)
-    if not status.release:
+def _is_ready(service: Service, release: str) -> bool:
+    if not release:
         return False
     try:
-        url_path = service.unit(status.release).setting("HealthPath")
+        url_path = service.unit(release).setting("HealthPath")
     except SwitchError:
         return False
-    return not unready(service.check_socket(status.release), url_path)
+    return not unready(service.check_socket(release), url_path)

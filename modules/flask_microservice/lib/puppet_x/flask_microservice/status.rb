@@ -13,8 +13,10 @@ module PuppetX
     RECENT_SECONDS = 60
 
     class << self
-      # Begin to ask, and let the caller do something else meanwhile.
+      # Begin to ask, unless that has been done, and let the caller do something else meanwhile.
       def ask_ahead
+        return if recent?(@ahead) || !File.executable?(PROGRAM)
+
         asking = Thread.new { call('status', '--json') }
         asking.report_on_exception = false # whoever waits for it gets the error
         @ahead = [asking, Time.now]

@@ -1,0 +1,137 @@
+# frozen_string_literal: true
+
+# What a run of the agent does otherwise in a process that was loaded long before it: it looks anew for what the plugins
+# bring, and leaves out what it would only do once more.
+module LoadedAhead
+  # Puppet looks for the providers of a type when it loads the type, which a run that starts from nothing does after it has
+  # fetched the plugins. Here the types are loaded long before, so it has to look again.
+  module ProvidersOfPlugins
+    def download_plugins(*)
+      super.tap { load_providers }
+    end
+
+    def prepare_and_retrieve_catalog_from_cache(*)
+      load_providers
+      super
+    end
+
+    private
+
+    def load_providers
+      directory = File.join(Puppet[:plugindest], 'puppet', 'provider')
+      fetched = Dir.glob('*/*.rb', base: directory).map { |file| file.delete_suffix('.rb').split('/') }
+      Puppet::Type.eachtype do |type|
+        names = fetched.filter_map { |of, name| name if of == type.name.to_s && !type.providerloader.loaded?(name) }
+        names.each { |name| type.providerloader.load(name, Puppet.lookup(:current_environment)) }
+      end
+    end
+  end
+
+  # After the plugins Puppet looks whether any of the files that it has loaded has changed. Here those of packages are watched
+  # already: what is left are those in whose place a plugin has come.
+  module ReloadedPlugins
+    def reload_changed(environment)
+      plugins = Dir.glob('**/*.rb', base: Puppet[:plugindest]).to_h { |file| [file.delete_suffix('.rb'), true] }
+      loaded.keys.each { |file| load_file(file, environment) if plugins[file] && changed?(file, environment) }
+    end
+  end
+
+  # Puppet makes its own directories in each run by a catalog of their own: not where all are there, and their owners and
+  # modes are nothing that it looks after.
+  module OwnDirectories
+    def use(*sections)
+      super if Puppet[:manage_internal_file_permissions] || !in_place?(sections)
+    end
+
+    private
+
+    def in_place?(sections)
+      directories = @config.values.grep(Puppet::Settings::DirectorySetting)
+      directories.all? { |setting| setting.value.nil? || !sections.include?(setting.section) || File.directory?(setting.value) }
+    end
+  end
+
+  # Puppet twice makes a parser of options with each of its settings in it: here with those alone that may be meant by what
+  # was given, whole or abbreviated.
+  module GivenOptions
+    attr_writer :arguments
+
+    def optparse_addargs(*)
+      return super if @arguments.nil? || @arguments.grep(/\A-\w\w/).any? # several short ones in one
+
+      given = @arguments.grep(/\A-/).map { |argument| argument[/\A[^=]+/].sub('--no-', '--') }
+      super.select do |option|
+        option[...-2].any? { |name| given.any? { |start| name.sub('[no-]', '').start_with?(start) } }
+      end
+    end
+  end
+
+  # What a run has read of the file of its state is not read anew before anything has been written to it.
+  module State
+    def load
+      file = Puppet[:statefile]
+      now = File.file?(file) && File.stat(file).then { |stat| [file, stat.ino, stat.size, stat.ctime] }
+      return if now && now == @loaded
+
+      super
+      @loaded = now
+    end
+
+    def store
+      @loaded = nil
+      super
+    end
+  end
+
+  # The file of what each resource was like is left as it is where it says the same already.
+  module Persistence
+    def save
+      super unless @old_data == @new_data && Puppet::FileSystem.exist?(Puppet[:transactionstorefile])
+    end
+  end
+
+  # The catalog that is kept for a time without a server is the text that the server has sent. Puppet makes a second catalog
+  # of the first, and a text of that.
+  module ReceivedCatalog
+    Text = Struct.new(:name, :environment, :text) do
+      def render(_format)
+        text.dup
+      end
+    end
+
+    # For the class of catalogs.
+    module Copies
+      def from_data_hash(data)
+        data.is_a?(Text) ? data : super
+      end
+    end
+
+    # For the format in which the server sends one, which is that in which it is kept.
+    module Format
+      def intern(model, text)
+        super.tap { |catalog| catalog.received = text if catalog.is_a?(Puppet::Resource::Catalog) && Puppet[:rich_data] }
+      end
+    end
+
+    attr_writer :received
+
+    # What is asked for first after it was received is a copy of it: later it may have changed.
+    def to_data_hash
+      return super unless @received
+
+      text, @received = @received, nil
+      Text.new(name, environment, text)
+    end
+  end
+
+  def self.use
+    Puppet::Configurer.prepend(ProvidersOfPlugins)
+    Puppet::Util::Autoload.singleton_class.prepend(ReloadedPlugins)
+    Puppet::Settings.prepend(OwnDirectories, GivenOptions)
+    Puppet::Util::Storage.singleton_class.prepend(State)
+    Puppet::Transaction::Persistence.prepend(Persistence)
+    Puppet::Resource::Catalog.prepend(ReceivedCatalog)
+    Puppet::Resource::Catalog.singleton_class.prepend(ReceivedCatalog::Copies)
+    Puppet::Network::FormatHandler.format(:rich_data_json).singleton_class.prepend(ReceivedCatalog::Format)
+  end
+end
