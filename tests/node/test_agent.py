@@ -86,6 +86,16 @@ def test_a_run_asks_for_all_services_at_once_and_starts_one_that_was_stopped(sta
     assert node.service("logrotate.timer").is_running
 
 
+def test_a_plugin_that_does_not_load_is_mended_by_the_run_that_finds_it(staging: Box) -> None:
+    node = connect(staging)
+    plugin = "/var/cache/puppet/lib/puppet_x/flask_microservice/status.rb"
+    before = node.file(plugin).content_string
+    node.check_output(f"echo 'broken(' >> {plugin}")
+    run = node.run("puppet-run --waitforlock 120 --color=false")
+    assert run.rc == 0, run.stdout + run.stderr
+    assert node.file(plugin).content_string == before
+
+
 def test_only_root_may_ask_for_a_run(node: Host) -> None:
     socket = node.file("/run/puppet-run.socket")
     assert (socket.user, socket.mode) == ("root", 0o600)

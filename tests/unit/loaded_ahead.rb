@@ -17,7 +17,8 @@ def options(*arguments)
   Puppet.settings.optparse_addargs([]).map(&:first)
 end
 
-# How often a file was read and written: the state by two loads, a change and two more; what resources were like, by two equal runs and another.
+# How often a file was read and written: the state by two loads, with what is not to stay between them, a change and two more;
+# what resources were like, by two equal runs and another.
 def files
   calls = Hash.new(0)
   Puppet::Util::Yaml.singleton_class.prepend(Module.new do
@@ -26,7 +27,9 @@ def files
   end)
   FileUtils.mkdir_p(Puppet[:statedir])
   Puppet::Util::Storage.store
-  2.times { Puppet::Util::Storage.load }
+  Puppet::Util::Storage.load
+  Puppet::Util::Storage.cache(:plugin)[:checked] = Time.now
+  Puppet::Util::Storage.load
   Puppet::Util::Storage.cache(:resource)[:checked] = Time.now
   Puppet::Util::Storage.store
   2.times { Puppet::Util::Storage.load }
@@ -36,11 +39,11 @@ def files
     persistence.set_system_value('File[/a]', 'content', [value])
     persistence.save
   end
-  calls.merge(kept: Puppet::Util::Storage.state.key?(:resource))
+  calls.merge(kept: Puppet::Util::Storage.state.keys)
 end
 
 # What is kept of a catalog that a server has sent, by the steps of Puppet::Configurer#run_internal.
-def catalog
+def catalog(cache_class)
   model = Puppet::Resource::Catalog
   sent = model.new('node.test', Puppet::Node::Environment.remote(:production))
   deferred = Puppet::Pops::Types::TypeFactory.deferred.create('join', [%w[a b], '-'])
@@ -50,10 +53,12 @@ def catalog
   format = Puppet::Network::FormatHandler.format(:rich_data_json)
   text = Puppet.override(current_environment: sent.environment_instance) { format.render(sent) }
 
+  model.indirection.cache_class = cache_class.to_sym
   received = format.intern(model, text)
   copy = Puppet.override(rich_data: true) { model.from_data_hash(received.to_data_hash) }
   received.resource('File[/deferred]')[:content] = 'a-b' # as Puppet resolves it
-  model.indirection.cache_class = :json
+  return { copy: copy.class.name } if cache_class != 'json'
+
   cache = model.indirection.cache
   cache.save(model.indirection.request(:save, nil, copy, environment: received.environment_instance))
   kept = cache.find(model.indirection.request(:find, 'node.test', nil, environment: received.environment_instance))

@@ -25,6 +25,9 @@ def said(*arguments: str) -> Any:
         (["--environment", "staging"], ["--environment"]),
         (["--environment=staging", "--color=false"], ["--environment", "--color"]),
         (["--no-noop"], ["--[no-]noop"]),
+        (["--No_Noop"], ["--[no-]noop"]),
+        (["--use-cached-catalog"], ["--[no-]use_cached_catalog"]),
+        (["-E", "staging"], ["--environment"]),
         (["--waitforl", "120"], ["--waitforlock"]),
         (["--test"], []),
         ([], []),
@@ -45,7 +48,7 @@ def test_the_files_of_a_run_are_read_once_and_written_where_they_change() -> Non
     assert said("files") == {
         "read state.yaml": 2,
         "written state.yaml": 2,
-        "kept": True,
+        "kept": ["resource"],
         "read transactionstore.yaml": 2,
         "written transactionstore.yaml": 2,
     }
@@ -53,13 +56,17 @@ def test_the_files_of_a_run_are_read_once_and_written_where_they_change() -> Non
 
 def test_the_catalog_is_kept_as_it_was_before_anything_was_resolved() -> None:
     """A node whose server is down runs on it."""
-    assert said("catalog") == {
+    assert said("catalog", "json") == {
         "same_text": True,
         "environment": "production",
         "deferred": "join",
         "secret": "secret",
         "later": "a-b",
     }
+
+
+def test_a_catalog_that_is_kept_in_another_format_is_copied() -> None:
+    assert said("catalog", "yaml") == {"copy": "Puppet::Resource::Catalog"}
 
 
 def test_what_is_asked_ahead_answers_for_what_the_last_catalog_had() -> None:

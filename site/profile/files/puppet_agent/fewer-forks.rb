@@ -225,21 +225,39 @@ module FewerForks
 
   # What the server was told is what providers are told that ask for a fact; Facter would look for it anew.
   module Facts
-    def resolve(*)
-      super.tap { |facts| @told = facts.to_h.dup }
+    class << self
+      attr_accessor :told
     end
 
-    def reset
-      @told = nil
-      Commands::ANSWERS.clear
-      super
+    def resolve(*)
+      super.tap { |facts| Facts.told = facts.to_h.dup }
     end
 
     def value(name)
-      told = @told && (@told[name.to_s] || @told.dig(*name.to_s.split('.')))
+      told = Facts.told && (Facts.told[name.to_s] || Facts.told.dig(*name.to_s.split('.')))
       told.nil? ? super : told
     rescue TypeError # a part of the name is not a structure
       super
+    end
+  end
+
+  # Whoever has Facter forget what it knows is to be told anew.
+  module Forgetting
+    def clear
+      forget
+      super
+    end
+
+    def reset
+      forget
+      super
+    end
+
+    private
+
+    def forget
+      Facts.told = nil
+      Commands::ANSWERS.clear
     end
   end
 
@@ -254,6 +272,7 @@ module FewerForks
     Puppet::Type.type(:package).provider(:apt).singleton_class.prepend(Packages)
     Puppet::Configurer.prepend(Ahead)
     Puppet::FacterImpl.prepend(Facts)
+    Facter.singleton_class.prepend(Forgetting)
     Facter::Core::Execution::Posix.prepend(Commands)
     Facter::FactLoader.prepend(Blocked)
     Facter::Resolvers::Uname.singleton_class.prepend(Uname)

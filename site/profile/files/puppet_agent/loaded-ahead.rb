@@ -11,6 +11,7 @@ module LoadedAhead
     end
 
     def prepare_and_retrieve_catalog_from_cache(*)
+      Puppet::Util::Autoload.reload_changed(Puppet.lookup(:current_environment))
       load_providers
       super
     end
@@ -22,8 +23,15 @@ module LoadedAhead
       fetched = Dir.glob('*/*.rb', base: directory).map { |file| file.delete_suffix('.rb').split('/') }
       Puppet::Type.eachtype do |type|
         names = fetched.filter_map { |of, name| name if of == type.name.to_s && !type.providerloader.loaded?(name) }
-        names.each { |name| type.providerloader.load(name, Puppet.lookup(:current_environment)) }
+        names.each { |name| load_provider(type, name) }
       end
+    end
+
+    # One that does not load has said so; it is missed where the catalog needs it.
+    def load_provider(type, name)
+      type.providerloader.load(name, Puppet.lookup(:current_environment))
+    rescue Puppet::Error
+      nil
     end
   end
 
@@ -52,17 +60,23 @@ module LoadedAhead
   end
 
   # Puppet twice makes a parser of options with each of its settings in it: here with those alone that may be meant by what
-  # was given, whole or abbreviated.
+  # was given, whole or abbreviated. It takes `-` for `_`, and large letters for small ones.
   module GivenOptions
     attr_writer :arguments
 
     def optparse_addargs(*)
       return super if @arguments.nil? || @arguments.grep(/\A-\w\w/).any? # several short ones in one
 
-      given = @arguments.grep(/\A-/).map { |argument| argument[/\A[^=]+/].sub('--no-', '--') }
+      given = @arguments.grep(/\A-/).map { |argument| plain(argument[/\A[^=]+/]).sub('--no-', '--') }
       super.select do |option|
-        option[...-2].any? { |name| given.any? { |start| name.sub('[no-]', '').start_with?(start) } }
+        option[...-2].any? { |name| given.any? { |start| plain(name.sub('[no-]', '')).start_with?(start) } }
       end
+    end
+
+    private
+
+    def plain(option)
+      option.downcase.tr('_', '-')
     end
   end
 
@@ -71,10 +85,14 @@ module LoadedAhead
     def load
       file = Puppet[:statefile]
       now = File.file?(file) && File.stat(file).then { |stat| [file, stat.ino, stat.size, stat.ctime] }
-      return if now && now == @loaded
+      # As it was read: what the plugins have added since is not to be in it.
+      return class_variable_set(:@@state, Marshal.load(@copy)) if now && now == @loaded
 
       super
       @loaded = now
+      @copy = Marshal.dump(state)
+    rescue TypeError # something that can't be copied
+      @loaded = nil
     end
 
     def store
@@ -86,7 +104,8 @@ module LoadedAhead
   # The file of what each resource was like is left as it is where it says the same already.
   module Persistence
     def save
-      super unless @old_data == @new_data && Puppet::FileSystem.exist?(Puppet[:transactionstorefile])
+      same = @old_data == @new_data && @old_data['resources']&.any?
+      super unless same && Puppet::FileSystem.exist?(Puppet[:transactionstorefile])
     end
   end
 
@@ -109,7 +128,13 @@ module LoadedAhead
     # For the format in which the server sends one, which is that in which it is kept.
     module Format
       def intern(model, text)
-        super.tap { |catalog| catalog.received = text if catalog.is_a?(Puppet::Resource::Catalog) && Puppet[:rich_data] }
+        super.tap { |catalog| catalog.received = text if catalog.is_a?(Puppet::Resource::Catalog) && kept_so? }
+      end
+
+      private
+
+      def kept_so?
+        Puppet[:rich_data] && Puppet::Resource::Catalog.indirection.cache_class == :json
       end
     end
 

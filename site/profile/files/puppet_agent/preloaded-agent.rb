@@ -67,7 +67,16 @@ def end_at_once
       super
     end
   end)
-  at_exit { exit!($!.status) if $!.is_a?(SystemExit) && !$made_files }
+  at_exit { end_with($!.status) if $!.is_a?(SystemExit) && !$made_files }
+end
+
+def end_with(status)
+  Puppet::Util::Log.close_all
+  [$stdout, $stderr].each(&:flush)
+rescue SystemCallError, IOError, SignalException
+  nil # whoever was to read it has gone
+ensure
+  exit!(status)
 end
 
 # The agent as a caller asked for it: on the caller's own streams.

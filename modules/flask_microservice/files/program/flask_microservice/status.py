@@ -59,7 +59,7 @@ def observe(names: Iterable[str] = (), *, health: bool = False) -> list[Status]:
     statuses = [_status(service, serving[service.name], states) for service in services]
     answered()
     for status in statuses:
-        status.ready = ready.get(status.name)
+        status.ready = ready.get(status.name, False) if health else None
     return statuses
 
 
