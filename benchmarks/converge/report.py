@@ -20,13 +20,17 @@ def select(runs: Runs, **wanted: Any) -> Runs:
     return [run for run in runs if all(run[key] == value for key, value in wanted.items())]
 
 
+def _seconds(wall: float) -> str:
+    return f"{wall:.2f}" if wall < 10 else f"{wall:.1f}"
+
+
 def _cell(runs: Runs, puppet: Runs) -> str:
     if not runs:
         return "–"
     walls = sorted(run["wall"] for run in runs)
-    text = f"{statistics.median(walls):.1f}"
+    text = _seconds(statistics.median(walls))
     if len(walls) > 1:
-        text += f" ({walls[0]:.1f}–{walls[-1]:.1f})"
+        text += f" ({_seconds(walls[0])}–{_seconds(walls[-1])})"
     if puppet and puppet is not runs:
         text += f" ×{statistics.median(walls) / statistics.median(run['wall'] for run in puppet):.2f}"
     node, controller = (statistics.median(run[key] for run in runs) for key in ("node_cpu", "controller_cpu"))
