@@ -98,7 +98,7 @@ module FewerForks
     def prefetch(packages)
       return super if packages.each_value.any? { |package| package[:mark] }
 
-      output = Harness.changing ? Packages.ask(packages.keys) : Ahead.packages(packages.keys) || Packages.ask(packages.keys)
+      output = (Ahead.packages(packages.keys) unless Harness.changing) || Packages.ask(packages.keys)
       return super unless output
 
       output.each_line(chomp: true).filter_map { |line| parse_line(line) }.each do |known|

@@ -89,15 +89,21 @@ module LoadedAhead
       return class_variable_set(:@@state, Marshal.load(@copy)) if now && now == @loaded
 
       super
-      @loaded = now
-      @copy = Marshal.dump(state)
-    rescue TypeError # something that can't be copied
-      @loaded = nil
+      @copy = copy
+      @loaded = now if @copy
     end
 
     def store
       @loaded = nil
       super
+    end
+
+    private
+
+    def copy
+      Marshal.dump(state)
+    rescue TypeError
+      nil # something that can't be copied: it is read again
     end
   end
 
