@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# ruby loaded_ahead.rb NAME [ARGUMENT]...: what the preloaded agent makes of its options, its state and the catalog that it gets; JSON.
+# ruby loaded_ahead.rb NAME [ARGUMENT]...: what the preloaded agent makes of what it is given, has kept, or gets of the server; JSON.
 require 'json'
 require 'puppet'
 require 'puppet/application/agent'
@@ -76,16 +76,96 @@ def ahead(kept)
   file = File.join(Puppet[:client_datadir], 'catalog', "#{Puppet[:node_name_value]}.json")
   FileUtils.mkdir_p(File.dirname(file))
   resources = [['Service', 'a'], ['Service', 'b'], ['Service', 'c*'], ['Package', 'dpkg'], ['Package', 'nosuchpackage']]
-  File.write(file, JSON.generate(resources: resources.map { |type, title| { type: type, title: title } })) if kept == 'kept'
+  resources.map! { |type, title| { type: type, title: title } }
+  resources << { type: 'Service', title: 'b', parameters: { status: 'printf "; exit 0"; exit 3' } }
+  File.write(file, JSON.generate(resources: resources)) if kept == 'kept'
   File.write(file, '{') if kept == 'broken'
   FewerForks::Services.define_singleton_method(:ask) { |units| [units.to_h { |unit| [unit, 'active'] }, {}] }
-  FewerForks::Ahead.begin
+  AskedAhead::Catalog.ask
   {
-    known: FewerForks::Ahead.services(%w[b a])&.first,
-    more: FewerForks::Ahead.services(%w[a b c])&.first,
-    packages: FewerForks::Ahead.packages(%w[dpkg])&.lines&.grep(/dpkg/)&.length,
-    other: FewerForks::Ahead.packages(%w[dpkg tar]),
+    known: AskedAhead::Catalog.services(%w[b a])&.first,
+    more: AskedAhead::Catalog.services(%w[a b c])&.first,
+    packages: AskedAhead::Catalog.packages(%w[dpkg])&.lines&.grep(/dpkg/)&.length,
+    other: AskedAhead::Catalog.packages(%w[dpkg tar]),
+    status: AskedAhead::Catalog.status('printf "; exit 0"; exit 3'),
+    types: AskedAhead::Catalog.types,
   }
+end
+
+# Files that are fetched from a source, after a command has changed something: which ones were written, what is there then, what
+# went wrong, and how many catalogs Puppet made for it.
+def plugins(how, permissions, change)
+  LoadedAhead::PluginsInPlace.remove_method(:evaluate) if how == 'plain'
+  FileUtils.mkdir_p(['/source/puppet/type', '/source/empty'])
+  File.write('/source/puppet/type/one.rb', 'one', perm: 0o644)
+  File.write('/source/two.rb', 'two', perm: 0o755)
+  environment = Puppet.lookup(:root_environment)
+  fetch = lambda do
+    Puppet::Configurer::Downloader.new('plugin', '/plugins', '/source', '.git', environment, permissions.to_sym).evaluate
+  end
+  fetch.call
+  system(change, exception: true)
+  catalogs = 0
+  Puppet::Transaction.prepend(Module.new { define_method(:evaluate) { |*given, &block| (catalogs += 1) && super(*given, &block) } })
+  written = begin
+    fetch.call.sort
+  rescue Puppet::Error => e
+    e.message
+  end
+  there = Dir.glob('**/*', File::FNM_DOTMATCH, base: '/plugins').sort.to_h do |file|
+    stat = File.lstat("/plugins/#{file}")
+    [file, [stat.ftype, stat.uid, stat.mode, (File.read("/plugins/#{file}") if stat.file?)]]
+  end
+  { written: written, there: there, catalogs: catalogs }
+end
+
+# What a service is asked for, where Puppet asks for a directory in one environment and then for all that is in it in another.
+def questions(first, second)
+  asked = []
+  service = Class.new do
+    define_method(:get_file_metadatas) { |**question| asked << question.slice(:environment, :recurse) && [:response, question] }
+    prepend LoadedAhead::AskedOnce
+  end
+  all = LoadedAhead::PluginsInPlace.question(Puppet[:pluginsignore], :ignore)
+  service.new.get_file_metadatas(path: '/plugins', environment: first, recurse: :false)
+  service.new.get_file_metadatas(path: '/pluginfacts', environment: first, **all)
+  _, answer = service.new.get_file_metadatas(path: '/plugins', environment: second, **all)
+  { asked: asked, answer: answer[:environment] }
+end
+
+# Whether the copy of a report is there before a server has taken the report, and after it has not; and what was logged.
+def report(server)
+  indirection = Puppet::Transaction::Report.indirection
+  indirection.terminus_class = :rest
+  indirection.cache_class = :json
+  early = nil
+  indirection.terminus.define_singleton_method(:save) do |_request|
+    200.times { (early = File.exist?(Puppet[:lastrunreport])) ? break : sleep(0.05) }
+    raise 'the server is down' if server == 'down'
+  end
+  logged = []
+  Puppet.define_singleton_method(:log_exception) { |error, *| logged << error.message }
+  FileUtils.mkdir_p([Puppet[:statedir], Puppet[:publicdir]])
+  configurer = Puppet::Configurer.new
+  configurer.instance_variable_set(:@environment, 'production')
+  configurer.send_report(Puppet::Transaction::Report.new)
+  { early: early, kept: JSON.parse(File.read(Puppet[:lastrunreport])).key?('report_format'), logged: logged }
+end
+
+# Which types there are after those of the last catalog were looked for among the plugins.
+def types(*names)
+  directory = File.join(Puppet[:plugindest], 'puppet', 'type')
+  FileUtils.mkdir_p(directory)
+  File.write(File.join(directory, 'known.rb'), 'Puppet::Type.newtype(:known) { newparam(:name) }')
+  File.write(File.join(directory, 'unused.rb'), 'Puppet::Type.newtype(:unused) { newparam(:name) }')
+  File.write(File.join(directory, 'broken.rb'), 'raise "no such luck"')
+  $LOAD_PATH.unshift(Puppet[:plugindest])
+  AskedAhead::Catalog.define_singleton_method(:types) { names }
+  AskedAhead::Types.ask
+  AskedAhead::Types.wait
+  loaded = []
+  Puppet::Type.eachtype { |type| loaded << type.name }
+  (loaded & %i[known unused broken]).sort
 end
 
 puts JSON.generate(send(ARGV.first, *ARGV.drop(1)))

@@ -111,19 +111,29 @@ def test_packages_are_asked_for_by_name_and_marks_where_they_count() -> None:
     assert "apt-mark showmanual'" in printed, printed
 
 
-def facts(*options: str) -> tuple[dict[str, Any], list[str]]:
+def facts(*options: str) -> dict[str, Any]:
     """What Facter finds out, and the commands that it starts for that."""
     binds = {PROGRAMS: "/puppet_agent", FACTS: "/facts.rb"}
-    said = json.loads(rootfs.run("toolbox", ["ruby", "/facts.rb", *options], binds=binds).stdout.splitlines()[-1])
-    return said["facts"], said["started"]
+    said: dict[str, Any] = json.loads(
+        rootfs.run("toolbox", ["ruby", "/facts.rb", *options], binds=binds).stdout.splitlines()[-1]
+    )
+    return said
 
 
 def test_facts_are_the_same_without_the_commands_that_ruby_can_do_without() -> None:
-    plain, started = facts()
-    fewer, left = facts("--fewer")
-    assert fewer == plain
-    spared = [command for command in started if command not in left]
+    plain, fewer = facts(), facts("--fewer")
+    assert fewer["facts"] == plain["facts"]
+    spared = [command for command in plain["started"] if command not in fewer["started"]]
     assert any(command.startswith("uname") for command in spared)
     assert any("cat /proc/" in command for command in spared)
     assert "virt-what" in spared
-    assert set(left) < set(started)
+    assert set(fewer["started"]) < set(plain["started"])
+
+
+def test_facts_are_the_same_from_commands_that_were_run_ahead() -> None:
+    plain, ahead = facts(), facts("--ahead")
+    assert ahead["facts"] == plain["facts"]
+    assert "lscpu | grep -e 'Thread(s)' -e 'Core(s)'" in ahead["kept"]
+    assert ahead["started"] == []
+    assert ahead["missing"] == ""
+    assert "nosuchcommand" not in ahead["kept"]

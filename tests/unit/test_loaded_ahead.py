@@ -75,9 +75,74 @@ def test_what_is_asked_ahead_answers_for_what_the_last_catalog_had() -> None:
         "more": None,
         "packages": 1,
         "other": None,
+        "status": 3,
+        "types": ["service", "package"],
     }
 
 
 @pytest.mark.parametrize("kept", ["none", "broken"])
 def test_without_a_last_catalog_nothing_is_known_ahead(kept: str) -> None:
-    assert said("ahead", kept) == {"known": None, "more": None, "packages": None, "other": None}
+    assert said("ahead", kept) == {
+        "known": None,
+        "more": None,
+        "packages": None,
+        "other": None,
+        "status": None,
+        "types": [],
+    }
+
+
+@pytest.mark.parametrize("permissions", ["ignore", "use"])
+@pytest.mark.parametrize(
+    ("change", "in_place"),
+    [
+        ("true", True),
+        ("mkdir /source/.git", True),
+        ("printf new > /source/two.rb", False),
+        ("printf old > /plugins/two.rb", False),
+        ("rm /plugins/puppet/type/one.rb", False),
+        ("rmdir /plugins/empty", False),
+        ("rmdir /source/empty", False),
+        ("rm /source/two.rb", False),
+        ("touch /plugins/.left", False),
+        ("mkdir -p /plugins/left/over", False),
+        ("chown 7 /plugins/two.rb", False),
+        ("chgrp 7 /plugins/puppet", False),
+        ("mv /plugins/two.rb /kept && ln -s /kept /plugins/two.rb", False),
+        ("rm -r /plugins/empty && printf x > /plugins/empty", False),
+        ("rm -r /plugins", False),
+        ("rm -r /source", False),
+    ],
+)
+def test_plugins_are_those_of_the_server_whatever_was_there(permissions: str, change: str, *, in_place: bool) -> None:
+    """A node would run on old code, or on some that somebody else may have put there."""
+    ours = said("plugins", "preloaded", permissions, change)
+    plain = said("plugins", "plain", permissions, change)
+    assert ours["catalogs"] == (0 if in_place else 1)
+    assert plain["catalogs"] == 1
+    assert [ours["written"], ours["there"]] == [plain["written"], plain["there"]]
+
+
+def test_modes_of_facts_are_those_of_the_server() -> None:
+    """An external fact that may not be executed is not one."""
+    ours = said("plugins", "preloaded", "use", "chmod 600 /plugins/two.rb")
+    assert ours["written"] == ["/plugins/two.rb"]
+    assert ours == said("plugins", "plain", "use", "chmod 600 /plugins/two.rb")
+    assert said("plugins", "preloaded", "ignore", "chmod 600 /plugins/two.rb")["catalogs"] == 0
+
+
+@pytest.mark.parametrize(("then", "questions"), [("production", 2), ("staging", 3)])
+def test_the_server_is_asked_once_for_the_plugins_of_an_environment(then: str, questions: int) -> None:
+    answer = said("questions", "production", then)
+    assert answer["answer"] == then
+    assert len(answer["asked"]) == questions
+    assert all(asked["recurse"] is True for asked in answer["asked"])
+
+
+@pytest.mark.parametrize(("server", "logged"), [("up", []), ("down", ["the server is down"])])
+def test_the_copy_of_a_report_waits_for_no_server(server: str, logged: list[str]) -> None:
+    assert said("report", server) == {"early": True, "kept": True, "logged": logged}
+
+
+def test_types_of_the_last_catalog_are_loaded_ahead() -> None:
+    assert said("types", "file", "known", "broken", "class", "profile::base") == ["known"]

@@ -5,9 +5,9 @@
 # As root Ruby copies its process for each command, which takes longer than most commands do.
 require 'etc'
 require 'facter'
-require 'json'
 require 'open3'
-require 'puppet/configurer'
+require 'puppet'
+require_relative 'asked-ahead'
 
 module FewerForks
   # A unit's name that stands for many.
@@ -58,12 +58,16 @@ module FewerForks
         # A provider that inherits from this one may ask another way.
         return if name != :systemd || Harness.changing || units.length < 2
 
-        @active, @enabled = Ahead.services(units) || Services.ask(units)
+        @active, @enabled = AskedAhead::Catalog.services(units) || Services.ask(units)
       end
     end
 
     def status
-      (ACTIVE[told(:active)] unless @resource[:status]) || super
+      command = @resource[:status]
+      return ACTIVE[told(:active)] || super unless command
+
+      told = AskedAhead::Catalog.status(command) unless Harness.changing
+      told.nil? ? super : { 0 => :running }.fetch(told, :stopped)
     end
 
     def cached_enabled?
@@ -98,7 +102,7 @@ module FewerForks
     def prefetch(packages)
       return super if packages.each_value.any? { |package| package[:mark] }
 
-      output = (Ahead.packages(packages.keys) unless Harness.changing) || Packages.ask(packages.keys)
+      output = (AskedAhead::Catalog.packages(packages.keys) unless Harness.changing) || Packages.ask(packages.keys)
       return super unless output
 
       output.each_line(chomp: true).filter_map { |line| parse_line(line) }.each do |known|
@@ -110,93 +114,34 @@ module FewerForks
     end
   end
 
-  # While the server compiles a catalog, systemd and dpkg are asked for what the last one had: mostly that is what comes.
-  module Ahead
-    SECONDS = 10 # an older answer is not used
+  # The same for the provider of the packages of microservices, which comes with the plugins.
+  module OwnPackages
+    def observe(names)
+      output = AskedAhead::Catalog.packages(names) unless Harness.changing
+      return super unless output
 
-    class << self
-      def begin
-        @began = Time.now
-        @asking = Thread.new { last.then { |units, packages| [units, Services.ask(units), packages, Packages.ask(packages)] } }
-        @asking.report_on_exception = false
-      end
-
-      def services(units)
-        known, words, = answers
-        words if known && (units - known).empty?
-      end
-
-      def packages(names)
-        _, _, known, output = answers
-        output if known && (names - known).empty?
-      end
-
-      # The microservices are asked for while the plugins are fetched: their fact takes longer than all others.
-      def begin_with_microservices
-        file = File.join(Puppet[:plugindest], 'puppet_x', 'flask_microservice', 'status.rb')
-        return unless File.file?(file)
-
-        require file
-        @loaded = file
-        PuppetX::FlaskMicroservice.ask_ahead
-      rescue StandardError, ScriptError
-        forget_microservices # the plugins that are fetched now may be better ones
-      end
-
-      # What comes with new plugins is to load its own.
-      def forget_microservices
-        return unless $LOADED_FEATURES.delete(@loaded)
-
-        PuppetX.send(:remove_const, :FlaskMicroservice) if defined?(PuppetX::FlaskMicroservice)
-      end
-
-      private
-
-      # There are none where there was no catalog, or one that can't be read: then all is asked for when it is needed.
-      def answers
-        @asking.value if @asking && Time.now - @began < SECONDS
-      rescue StandardError
-        @asking = nil
-      end
-
-      # The units and packages of the catalog that was kept.
-      def last
-        file = File.join(Puppet[:client_datadir], 'catalog', "#{Puppet[:node_name_value]}.json")
-        resources = JSON.parse(File.read(file)).fetch('resources').group_by { |resource| resource['type'] }
-        units, packages = %w[Service Package].map do |type|
-          resources.fetch(type, []).map { |resource| resource.dig('parameters', 'name') || resource['title'] }.uniq
-        end
-        [units.grep_v(PATTERN), packages]
-      end
-    end
-
-    def run(*)
-      Ahead.begin_with_microservices
-      super
-    end
-
-    def download_plugins(*)
-      super.tap { |changed| Ahead.forget_microservices if Array(changed).any? }
-    end
-
-    def retrieve_new_catalog(*)
-      Ahead.begin if Puppet[:prerun_command].empty? # else that may change what was asked for
-      super
+      known = output.each_line(chomp: true).filter_map { |line| parse_line(line) }.to_h { |status| [status[:name], status] }
+      known.slice(*names)
     end
   end
 
   # What Facter starts a process for, although Ruby can tell: a file of the kernel, and that a program is not there. What its
-  # own facts ask for again (these name their logger) is answered as before.
+  # own facts ask for again is answered as before. These name their logger, but for one.
   module Commands
     ANSWERS = {}
 
     def execute(command, options = {})
       file = command[%r{\A(?:/bin/)?cat (/proc/\S+)\z}, 1]
       return File.read(file).strip if file && File.readable?(file)
-      return super unless options[:logger]
+      return super unless options[:logger] || command.start_with?('lsblk -dn ')
 
-      program = command[/\A[\w-]+\z/]
-      (ANSWERS[command] ||= program && which(program).nil? ? '' : super).dup
+      (ANSWERS[command] ||= missing?(command) ? '' : AskedAhead::Commands.answer(command) || super).dup
+    end
+
+    private
+
+    def missing?(command)
+      command.match?(/\A[\w-]+\z/) && which(command).nil?
     end
   end
 
@@ -270,7 +215,6 @@ module FewerForks
     systemd.extend(Services::Prefetch)
     systemd.prepend(Services)
     Puppet::Type.type(:package).provider(:apt).singleton_class.prepend(Packages)
-    Puppet::Configurer.prepend(Ahead)
     Puppet::FacterImpl.prepend(Facts)
     Facter.singleton_class.prepend(Forgetting)
     Facter::Core::Execution::Posix.prepend(Commands)

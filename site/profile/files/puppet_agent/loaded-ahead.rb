@@ -2,10 +2,14 @@
 
 # What a run of the agent does otherwise in a process that was loaded long before it: it looks anew for what the plugins
 # bring, and leaves out what it would only do once more.
+require 'puppet'
+require 'puppet/configurer'
+require_relative 'fewer-forks'
+
 module LoadedAhead
   # Puppet looks for the providers of a type when it loads the type, which a run that starts from nothing does after it has
   # fetched the plugins. Here the types are loaded long before, so it has to look again.
-  module ProvidersOfPlugins
+  module Plugins
     def download_plugins(*)
       super.tap { load_providers }
     end
@@ -25,6 +29,8 @@ module LoadedAhead
         names = fetched.filter_map { |of, name| name if of == type.name.to_s && !type.providerloader.loaded?(name) }
         names.each { |name| load_provider(type, name) }
       end
+      own = Puppet::Type.type(:package).provider(:flask_microservice)
+      own&.singleton_class&.prepend(FewerForks::OwnPackages)
     end
 
     # One that does not load has said so; it is missed where the catalog needs it.
@@ -32,6 +38,79 @@ module LoadedAhead
       type.providerloader.load(name, Puppet.lookup(:current_environment))
     rescue Puppet::Error
       nil
+    end
+  end
+
+  # Puppet makes a catalog of all plugins to see whether they are those of the server. Here they are looked at one by one, and
+  # that catalog has the rest to do where one is not as it should be, with what the server has answered.
+  module PluginsInPlace
+    include Puppet::Util::Checksums
+
+    def evaluate
+      return super unless in_place?(on_server)
+
+      Puppet.info("Retrieving #{name}")
+      []
+    end
+
+    # What Puppet asks of all files of a source.
+    def self.question(ignored, permissions)
+      { recurse: true, recurselimit: nil, max_files: -1, ignore: ignored&.split, links: :follow,
+        checksum_type: Puppet[:digest_algorithm].to_sym, source_permissions: permissions }
+    end
+
+    private
+
+    def on_server
+      asked = PluginsInPlace.question(ignore, @source_permissions)
+      told = Puppet::FileServing::Metadata.indirection.search(source, environment: @environment, **asked)
+      answer { told }
+      told || []
+    rescue StandardError => error
+      answer { raise error }
+      []
+    end
+
+    # What Puppet would ask the server is answered so; what it asks itself about the files here is not.
+    def answer
+      here = path
+      file.define_singleton_method(:perform_recursion) { |where| where == here ? super(where) : yield }
+    end
+
+    def in_place?(told)
+      here = Dir.glob('**/*', File::FNM_DOTMATCH, base: path) | ['.']
+      here.sort == told.map(&:relative_path).sort && told.all? { |meta| as_told?(meta, File.join(path, meta.relative_path)) }
+    rescue SystemCallError
+      false
+    end
+
+    def as_told?(meta, file)
+      stat = File.lstat(file)
+      return false unless [stat.ftype, stat.uid, stat.gid] == [meta.ftype, Process.uid, Process.gid]
+      return false unless @source_permissions == :ignore || meta.mode == stat.mode & 0o7777
+
+      algorithm = Puppet[:digest_algorithm]
+      meta.ftype == 'directory' || (meta.ftype == 'file' && meta.checksum == "{#{algorithm}}#{send("#{algorithm}_file", file)}")
+    end
+  end
+
+  # Whether the server has the environment Puppet sees by asking for the directory of the plugins: here for what is in it
+  # besides, which it would ask for next.
+  module AskedOnce
+    class << self
+      attr_accessor :known
+    end
+
+    def get_file_metadatas(**asked)
+      if asked[:recurse] == :false # Puppet's word
+        question = { **asked, **PluginsInPlace.question(Puppet[:pluginsignore], :ignore) }
+        return super(**question).tap { |answer| AskedOnce.known = [question, answer] }
+      end
+      question, answer = AskedOnce.known
+      return super unless question == asked
+
+      AskedOnce.known = nil
+      answer
     end
   end
 
@@ -155,8 +234,35 @@ module LoadedAhead
     end
   end
 
+  # The copy of the report that stays on the node is written while the server takes its own: a disk may take as long.
+  module KeptReport
+    def save(report, key = nil, options = {})
+      if options[:ignore_cache]
+        @keeping = keep(cache_class) { super(report, key, options.except(:ignore_cache).merge(ignore_terminus: true)) }
+      elsif options[:ignore_terminus] && @keeping
+        keeping, @keeping = @keeping, nil
+        return keeping.value
+      end
+      super
+    end
+
+    private
+
+    # Where copies are kept is known to one thread only. Whoever asks for the copy gets what went wrong.
+    def keep(place)
+      thread = Thread.new do
+        self.cache_class = place
+        yield
+      end
+      thread.report_on_exception = false
+      thread
+    end
+  end
+
   def self.use
-    Puppet::Configurer.prepend(ProvidersOfPlugins)
+    Puppet::Configurer.prepend(Plugins)
+    Puppet::Configurer::Downloader.prepend(PluginsInPlace)
+    Puppet::HTTP::Service::FileServer.prepend(AskedOnce)
     Puppet::Util::Autoload.singleton_class.prepend(ReloadedPlugins)
     Puppet::Settings.prepend(OwnDirectories, GivenOptions)
     Puppet::Util::Storage.singleton_class.prepend(State)
@@ -164,5 +270,6 @@ module LoadedAhead
     Puppet::Resource::Catalog.prepend(ReceivedCatalog)
     Puppet::Resource::Catalog.singleton_class.prepend(ReceivedCatalog::Copies)
     Puppet::Network::FormatHandler.format(:rich_data_json).singleton_class.prepend(ReceivedCatalog::Format)
+    Puppet::Transaction::Report.indirection.singleton_class.prepend(KeptReport)
   end
 end

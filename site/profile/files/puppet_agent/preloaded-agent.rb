@@ -30,6 +30,7 @@ def load_code
   Dir.glob(File.join(directory, 'type', '*.rb')).each { |file| require "puppet/type/#{File.basename(file, '.rb')}" }
   LoadedAhead.use
   FewerForks.use
+  AskedAhead.use
 end
 
 # The Ruby code and the libraries (OpenSSL, the C library) that this process holds.

@@ -4,7 +4,8 @@
 # same options, and has the same output and exit status. Only root may ask for a run.
 #
 # A run asks systemd and dpkg once for all services and packages, while the server compiles its catalog, and again, one by
-# one, from its first change on.
+# one, from its first change on. Facter's commands are run by one shell while the plugins are fetched; which ones the last run
+# needed is kept in `facter_commands.json` in Puppet's `statedir`.
 #
 # @param ensure
 #   Whether there is such a process. It keeps about 70 MB of memory; a run takes about 80 MB more while it lasts.
@@ -33,6 +34,9 @@ class profile::puppet_agent::preloaded (
     "${directory}/preloaded-agent.rb":
       content => file('profile/puppet_agent/preloaded-agent.rb'),
       ;
+    "${directory}/asked-ahead.rb":
+      content => file('profile/puppet_agent/asked-ahead.rb'),
+      ;
     "${directory}/fewer-forks.rb":
       content => file('profile/puppet_agent/fewer-forks.rb'),
       ;
@@ -59,7 +63,7 @@ class profile::puppet_agent::preloaded (
 
   $units = File['/etc/systemd/system/puppet-run.service', '/etc/systemd/system/puppet-run.socket']
   if $present {
-    File["${directory}/fewer-forks.rb", "${directory}/loaded-ahead.rb"]
+    File["${directory}/asked-ahead.rb", "${directory}/fewer-forks.rb", "${directory}/loaded-ahead.rb"]
     -> File["${directory}/preloaded-agent.rb"]
     -> $units
     -> Service['puppet-run.socket']
