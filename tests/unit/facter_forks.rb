@@ -13,10 +13,11 @@ STARTED = []
 FewerForks.use unless ARGV.empty?
 if ARGV == ['--ahead']
   Puppet.initialize_settings
+  kept = AskedAhead::Commands::FILE
+  FileUtils.mkdir_p(File.dirname(kept))
   AskedAhead::Commands.ask
   Facter.to_hash
   AskedAhead::Commands.keep
-  kept = File.join(Puppet[:statedir], 'facter_commands.json')
   File.write(kept, JSON.generate([*JSON.parse(File.read(kept)), 'nosuchcommand', 1]))
   Facter.clear
   AskedAhead::Commands.ask

@@ -77,17 +77,20 @@ def ahead(kept)
   FileUtils.mkdir_p(File.dirname(file))
   resources = [['Service', 'a'], ['Service', 'b'], ['Service', 'c*'], ['Package', 'dpkg'], ['Package', 'nosuchpackage']]
   resources.map! { |type, title| { type: type, title: title } }
-  resources << { type: 'Service', title: 'b', parameters: { status: 'printf "; exit 0"; exit 3' } }
   File.write(file, JSON.generate(resources: resources)) if kept == 'kept'
   File.write(file, '{') if kept == 'broken'
   FewerForks::Services.define_singleton_method(:ask) { |units| [units.to_h { |unit| [unit, 'active'] }, {}] }
+  own = Class.new(Puppet::Type.type(:package).provider(:apt)) { define_singleton_method(:observe) { |names| "asked for #{names}" } }
+  own.singleton_class.prepend(FewerForks::OwnPackages)
   AskedAhead::Catalog.ask
   {
     known: AskedAhead::Catalog.services(%w[b a])&.first,
     more: AskedAhead::Catalog.services(%w[a b c])&.first,
     packages: AskedAhead::Catalog.packages(%w[dpkg])&.lines&.grep(/dpkg/)&.length,
     other: AskedAhead::Catalog.packages(%w[dpkg tar]),
-    status: AskedAhead::Catalog.status('printf "; exit 0"; exit 3'),
+    own: own.observe(%w[dpkg]).then { |known| known.is_a?(Hash) ? known.keys : known },
+    more_own: own.observe(%w[dpkg tar]),
+    own_after: (FewerForks::Harness.changing = true) && own.observe(%w[dpkg]),
     types: AskedAhead::Catalog.types,
   }
 end
@@ -119,18 +122,26 @@ def plugins(how, permissions, change)
   { written: written, there: there, catalogs: catalogs }
 end
 
-# What a service is asked for, where Puppet asks for a directory in one environment and then for all that is in it in another.
-def questions(first, second)
+# What services are asked for, where Puppet asks one for a directory in one environment, and then another one, or the same, for
+# all that is in it in another, or the same; the server may be unable to list all.
+def questions(first, second, host, able)
   asked = []
-  service = Class.new do
-    define_method(:get_file_metadatas) { |**question| asked << question.slice(:environment, :recurse) && [:response, question] }
+  service = Struct.new(:url) do
+    define_method(:get_file_metadatas) do |**question|
+      asked << question[:recurse]
+      response = Struct.new(:code, :reason, :body, :url).new(500, 'Server Error', '', nil)
+      raise Puppet::HTTP::ResponseError, response if able == 'unable' && question[:recurse] == true
+
+      [:response, question]
+    end
     prepend LoadedAhead::AskedOnce
   end
   all = LoadedAhead::PluginsInPlace.question(Puppet[:pluginsignore], :ignore)
-  service.new.get_file_metadatas(path: '/plugins', environment: first, recurse: :false)
-  service.new.get_file_metadatas(path: '/pluginfacts', environment: first, **all)
-  _, answer = service.new.get_file_metadatas(path: '/plugins', environment: second, **all)
+  service.new('primary').get_file_metadatas(path: '/plugins', environment: first, recurse: :false)
+  _, answer = service.new(host).get_file_metadatas(path: '/plugins', environment: second, **all)
   { asked: asked, answer: answer[:environment] }
+rescue Puppet::HTTP::ResponseError => e
+  { asked: asked, answer: e.message }
 end
 
 # Whether the copy of a report is there before a server has taken the report, and after it has not; and what was logged.
@@ -161,11 +172,21 @@ def types(*names)
   File.write(File.join(directory, 'broken.rb'), 'raise "no such luck"')
   $LOAD_PATH.unshift(Puppet[:plugindest])
   AskedAhead::Catalog.define_singleton_method(:types) { names }
+  File.write(File.join(directory, 'half.rb'), 'Puppet::Type.newtype(:half) { newparam(:name) }')
+  FileUtils.mkdir_p(File.join(Puppet[:plugindest], 'puppet', 'provider', 'half'))
+  File.write(File.join(Puppet[:plugindest], 'puppet', 'provider', 'half', 'ruby.rb'), 'def')
   AskedAhead::Types.ask
   AskedAhead::Types.wait
   loaded = []
   Puppet::Type.eachtype { |type| loaded << type.name }
-  (loaded & %i[known unused broken]).sort
+  catalog = Puppet::Resource::Catalog.new('node.test', Puppet.lookup(:root_environment))
+  errors = %w[known half].map do |type|
+    catalog.add_resource(Puppet::Resource.new(type, 'title'))
+    AskedAhead::Types.miss(catalog)
+  rescue Puppet::Error => e
+    e.message[/autoload \S+/]
+  end
+  { loaded: (loaded & %i[known unused broken]).sort, error: errors.grep(String) }
 end
 
 puts JSON.generate(send(ARGV.first, *ARGV.drop(1)))

@@ -75,7 +75,9 @@ def test_what_is_asked_ahead_answers_for_what_the_last_catalog_had() -> None:
         "more": None,
         "packages": 1,
         "other": None,
-        "status": 3,
+        "own": ["dpkg"],
+        "more_own": 'asked for ["dpkg", "tar"]',
+        "own_after": 'asked for ["dpkg"]',
         "types": ["service", "package"],
     }
 
@@ -87,7 +89,9 @@ def test_without_a_last_catalog_nothing_is_known_ahead(kept: str) -> None:
         "more": None,
         "packages": None,
         "other": None,
-        "status": None,
+        "own": 'asked for ["dpkg"]',
+        "more_own": 'asked for ["dpkg", "tar"]',
+        "own_after": 'asked for ["dpkg"]',
         "types": [],
     }
 
@@ -131,12 +135,25 @@ def test_modes_of_facts_are_those_of_the_server() -> None:
     assert said("plugins", "preloaded", "ignore", "chmod 600 /plugins/two.rb")["catalogs"] == 0
 
 
-@pytest.mark.parametrize(("then", "questions"), [("production", 2), ("staging", 3)])
-def test_the_server_is_asked_once_for_the_plugins_of_an_environment(then: str, questions: int) -> None:
-    answer = said("questions", "production", then)
-    assert answer["answer"] == then
-    assert len(answer["asked"]) == questions
-    assert all(asked["recurse"] is True for asked in answer["asked"])
+@pytest.mark.parametrize(
+    ("environment", "host", "questions"),
+    [("production", "primary", 1), ("staging", "primary", 2), ("production", "other", 2)],
+)
+def test_the_server_is_asked_once_for_the_plugins_of_an_environment(
+    environment: str, host: str, questions: int
+) -> None:
+    """Plugins of another server or environment would be taken for those that the node is to have."""
+    assert said("questions", "production", environment, host, "able") == {
+        "asked": [True] * questions,
+        "answer": environment,
+    }
+
+
+def test_a_server_that_cannot_list_its_plugins_fails_the_download_of_them() -> None:
+    """A server's environment is there all the same; without plugins, a catalog would be applied with old ones."""
+    said_so = said("questions", "production", "production", "primary", "unable")
+    assert said_so["asked"] == [True, "false", True]
+    assert "Server Error" in said_so["answer"]
 
 
 @pytest.mark.parametrize(("server", "logged"), [("up", []), ("down", ["the server is down"])])
@@ -145,4 +162,8 @@ def test_the_copy_of_a_report_waits_for_no_server(server: str, logged: list[str]
 
 
 def test_types_of_the_last_catalog_are_loaded_ahead() -> None:
-    assert said("types", "file", "known", "broken", "class", "profile::base") == ["known"]
+    """One with a provider that does not load fails a catalog that needs it, as it does where it is loaded later."""
+    assert said("types", "file", "known", "broken", "half", "class", "profile::base") == {
+        "loaded": ["known"],
+        "error": ["autoload puppet/type/half:"],
+    }

@@ -18,7 +18,7 @@ module AskedAhead
         @asking = Thread.new do
           units = names('Service').grep_v(FewerForks::PATTERN)
           packages = names('Package')
-          [units, FewerForks::Services.ask(units), packages, FewerForks::Packages.ask(packages), statuses]
+          [units, FewerForks::Services.ask(units), packages, FewerForks::Packages.ask(packages)]
         end
         [@last, @asking].each { |thread| thread.report_on_exception = false }
       end
@@ -40,11 +40,6 @@ module AskedAhead
         output if known && (names - known).empty?
       end
 
-      # The exit status of a command that tells whether a service runs.
-      def status(command)
-        answers&.last&.fetch(command, nil)
-      end
-
       private
 
       # There are none where there was no catalog, or one that can't be read: then all is asked for when it is needed.
@@ -63,11 +58,6 @@ module AskedAhead
       def names(type)
         @last.value.fetch(type, []).map { |resource| resource.dig('parameters', 'name') || resource['title'] }.uniq
       end
-
-      def statuses
-        commands = @last.value.fetch('Service', []).filter_map { |resource| resource.dig('parameters', 'status') }.grep(String).uniq
-        Shell.run(commands).transform_values(&:last)
-      end
     end
   end
 
@@ -76,12 +66,18 @@ module AskedAhead
     class << self
       def ask
         environment = Puppet.lookup(:current_environment)
+        @errors = {}
         @loading = Thread.new { Puppet.override(current_environment: environment) { load_all } }
       end
 
       def wait
         @loading&.join
         @loading = nil
+      end
+
+      # What has not loaded matters where the catalog needs it. Puppet would not notice any more: it has part of it.
+      def miss(catalog)
+        @errors&.each { |name, error| raise error if catalog.resources.any? { |resource| resource.type.casecmp?(name) } }
       end
 
       private
@@ -91,34 +87,19 @@ module AskedAhead
         (fetched & Catalog.types).each { |name| load_type(name) }
       end
 
-      # One that does not load says so where the catalog needs it.
       def load_type(name)
         Puppet::Type.type(name)
-      rescue StandardError, ScriptError
-        nil
+      rescue StandardError, ScriptError => error
+        @errors[name] = error
       end
-    end
-  end
-
-  # Commands, one after the other, by one shell.
-  module Shell
-    # What each of them prints, and its exit status; of none, unless all have come to their end.
-    def self.run(commands)
-      return {} if commands.empty?
-
-      script = commands.map { |command| "(#{command}\n)\nprintf '\\0%s\\0' $?\n" }.join
-      plain = { 'LC_ALL' => 'C', 'LANG' => 'C' } # as Facter and Puppet ask
-      output = IO.popen(plain, ['/bin/sh', '-c', script], in: File::NULL, err: File::NULL, &:read)
-      told = output.force_encoding(Encoding.default_external).scan(/([^\0]*)\0(\d+)\0/)
-      return {} if told.length != commands.length
-
-      commands.zip(told.map { |printed, status| [printed.strip, status.to_i] }).to_h
     end
   end
 
   # The commands that Facter's own facts have started in the last run, by one shell, while the plugins are fetched. Which ones
   # is kept in a file: it depends on Facter's version, on the disks, and on which facts are blocked.
   module Commands
+    FILE = '/var/lib/puppet-run/facter_commands.json' # in a directory where root alone may write: root runs them
+    PATIENCE = 2 # seconds, for what was asked a good while ago
     LOCK = Mutex.new
 
     class << self
@@ -129,8 +110,11 @@ module AskedAhead
 
         @began = Time.now
         @answers = nil
-        @asking = Thread.new { Shell.run(commands).transform_values(&:first) }
+        start(commands)
+        @asking = Thread.new { read(commands) }
         @asking.report_on_exception = false
+      rescue SystemCallError
+        @began = nil
       end
 
       # What a command has printed, once; nothing if it is not there, as Facter has it. Facter may ask from several threads.
@@ -141,13 +125,16 @@ module AskedAhead
         end
       end
 
-      # Keep which commands this run has needed.
-      def keep
-        return if @needed.nil?
+      # Where the plugins are others now, their facts may ask for something else.
+      def forget
+        LOCK.synchronize { @answers = {} }
+      end
 
-        FileUtils.mkdir_p(File.dirname(file))
-        Puppet::FileSystem.replace_file(file, 0o600) { |kept| kept.print(JSON.generate(@needed.uniq)) } if @needed.uniq != last
-      rescue SystemCallError
+      # Keep which commands this run has needed; none if they took too long.
+      def keep
+        commands = @needed.to_a.uniq
+        Puppet::FileSystem.replace_file(FILE, 0o600) { |kept| kept.print(JSON.generate(commands)) } if @needed && commands != last
+      rescue SystemCallError, JSON::GeneratorError
         nil # the next run asks when it needs an answer
       end
 
@@ -156,19 +143,38 @@ module AskedAhead
       def answers
         return {} if @began.nil? || Time.now - @began > SECONDS
 
-        @answers ||= (@asking.value if @asking.join(SECONDS)) || {}
+        @answers ||= @asking.join(PATIENCE) ? @asking.value : stop
       rescue StandardError
         @answers = {}
       end
 
-      def last
-        JSON.parse(File.read(file)).grep(String)
-      rescue SystemCallError, JSON::ParserError, NoMethodError
-        []
+      # One shell for all of them.
+      def start(commands)
+        script = commands.map { |command| "(#{command}\n)\nprintf '\\0'\n" }.join
+        plain = { 'LC_ALL' => 'C', 'LANG' => 'C' } # as Facter asks
+        @shell = IO.popen(plain, ['/bin/sh', '-c', script], in: File::NULL, err: File::NULL, pgroup: true)
       end
 
-      def file
-        File.join(Puppet[:statedir], 'facter_commands.json')
+      # What each of them has printed; of none, unless all have come to their end.
+      def read(commands)
+        output = @shell.read.force_encoding(Encoding.default_external)
+        @shell.close
+        printed = output.scan(/([^\0]*)\0/).map { |text,| text.strip }
+        printed.length == commands.length ? commands.zip(printed).to_h : {}
+      end
+
+      # One of them hangs: Facter knows how long each may take.
+      def stop
+        Process.kill(:KILL, -@shell.pid)
+        @needed = nil
+        File.delete(FILE)
+        {}
+      end
+
+      def last
+        JSON.parse(File.read(FILE)).grep(String)
+      rescue SystemCallError, JSON::ParserError, NoMethodError
+        []
       end
     end
   end
@@ -205,7 +211,7 @@ module AskedAhead
     end
 
     def download_plugins(*)
-      super.tap { |changed| Microservices.forget if Array(changed).any? }
+      super.tap { |changed| [Commands, Microservices].each(&:forget) if Array(changed).any? }
     end
 
     def find_facts(*)
@@ -216,6 +222,11 @@ module AskedAhead
       super
     ensure
       Types.wait
+    end
+
+    def convert_catalog(catalog, *)
+      Types.miss(catalog)
+      super
     end
   end
 

@@ -63,11 +63,7 @@ module FewerForks
     end
 
     def status
-      command = @resource[:status]
-      return ACTIVE[told(:active)] || super unless command
-
-      told = AskedAhead::Catalog.status(command) unless Harness.changing
-      told.nil? ? super : { 0 => :running }.fetch(told, :stopped)
+      (ACTIVE[told(:active)] unless @resource[:status]) || super
     end
 
     def cached_enabled?

@@ -104,13 +104,15 @@ module LoadedAhead
     def get_file_metadatas(**asked)
       if asked[:recurse] == :false # Puppet's word
         question = { **asked, **PluginsInPlace.question(Puppet[:pluginsignore], :ignore) }
-        return super(**question).tap { |answer| AskedOnce.known = [question, answer] }
+        return super(**question).tap { |answer| AskedOnce.known = [url, question, answer] }
       end
-      question, answer = AskedOnce.known
-      return super unless question == asked
+      *question, answer = AskedOnce.known
+      return super unless question == [url, asked]
 
       AskedOnce.known = nil
       answer
+    rescue Puppet::HTTP::ResponseError
+      asked[:recurse] == :false ? super : raise # what is wrong with the files is for the download to say
     end
   end
 
@@ -238,7 +240,7 @@ module LoadedAhead
   module KeptReport
     def save(report, key = nil, options = {})
       if options[:ignore_cache]
-        @keeping = keep(cache_class) { super(report, key, options.except(:ignore_cache).merge(ignore_terminus: true)) }
+        @keeping = keep(terminus_class, cache_class) { super(report, key, options.except(:ignore_cache).merge(ignore_terminus: true)) }
       elsif options[:ignore_terminus] && @keeping
         keeping, @keeping = @keeping, nil
         return keeping.value
@@ -248,9 +250,10 @@ module LoadedAhead
 
     private
 
-    # Where copies are kept is known to one thread only. Whoever asks for the copy gets what went wrong.
-    def keep(place)
+    # Where reports go is known to one thread only. Whoever asks for the copy gets what went wrong.
+    def keep(server, place)
       thread = Thread.new do
+        self.terminus_class = server
         self.cache_class = place
         yield
       end

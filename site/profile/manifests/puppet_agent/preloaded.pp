@@ -5,7 +5,7 @@
 #
 # A run asks systemd and dpkg once for all services and packages, while the server compiles its catalog, and again, one by
 # one, from its first change on. Facter's commands are run by one shell while the plugins are fetched; which ones the last run
-# needed is kept in `facter_commands.json` in Puppet's `statedir`.
+# needed is kept in `/var/lib/puppet-run`.
 #
 # @param ensure
 #   Whether there is such a process. It keeps about 70 MB of memory; a run takes about 80 MB more while it lasts.
@@ -29,6 +29,11 @@ class profile::puppet_agent::preloaded (
     $directory:
       ensure => stdlib::ensure($present, 'directory'),
       mode   => '0755',
+      force  => true,
+      ;
+    '/var/lib/puppet-run':
+      ensure => stdlib::ensure($present, 'directory'),
+      mode   => '0700',
       force  => true,
       ;
     "${directory}/preloaded-agent.rb":
