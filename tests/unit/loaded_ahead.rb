@@ -189,4 +189,15 @@ def types(*names)
   { loaded: (loaded & %i[known unused broken]).sort, error: errors.grep(String) }
 end
 
+# What comes of Facter's commands where one of them does not end: the answer to another, what is kept, and what goes on.
+def hanging
+  commands = AskedAhead::Commands
+  FileUtils.mkdir_p(File.dirname(commands::FILE))
+  File.write(commands::FILE, JSON.generate(['echo told', 'sleep 97']))
+  commands.ask
+  answer = commands.answer('echo told')
+  commands.keep
+  { answer: answer, kept: File.exist?(commands::FILE), running: `pgrep -f 'slee[p] 97'` }
+end
+
 puts JSON.generate(send(ARGV.first, *ARGV.drop(1)))

@@ -167,3 +167,8 @@ def test_types_of_the_last_catalog_are_loaded_ahead() -> None:
         "loaded": ["known"],
         "error": ["autoload puppet/type/half:"],
     }
+
+
+def test_a_command_that_hangs_holds_up_no_run_and_leaves_no_process() -> None:
+    """One on a dead disk would do so in each run."""
+    assert said("hanging") == {"answer": None, "kept": False, "running": ""}
