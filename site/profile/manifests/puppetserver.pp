@@ -9,7 +9,8 @@
 # @param jruby_compile_mode
 #   Whether Ruby code that is run often is compiled. Without (`off`) the server starts with less work, and stays slower.
 # @param java_args
-#   More arguments of the JVM. By default it collects its garbage on one processor, which suits a heap of up to a few gigabytes.
+#   More arguments of the JVM. By default it collects its garbage on one processor, which suits a heap of up to a few gigabytes,
+#   and has room for the code that JRuby makes: a full collection when that fills up holds up all runs for most of a second.
 # @param file_mounts
 #   Directories that every node may read from Puppet's file server, by the name of the mount: `puppet:///NAME/FILE`.
 #
@@ -22,7 +23,7 @@ class profile::puppetserver (
   Pattern[/\A[1-9]\d*[mg]\z/] $heap = '1g',
   Integer[1] $jruby_instances = 2,
   Enum['jit', 'off'] $jruby_compile_mode = 'jit',
-  Array[Pattern[/\A-\S+\z/]] $java_args = ['-XX:+UseSerialGC'],
+  Array[Pattern[/\A-\S+\z/]] $java_args = ['-XX:+UseSerialGC', '-XX:MetaspaceSize=256m', '-XX:ReservedCodeCacheSize=512m'],
   Hash[Pattern[/\A[a-z]\w*\z/], Stdlib::Absolutepath] $file_mounts = {},
 ) {
   package { 'puppetserver':

@@ -3,7 +3,8 @@
 # @param puppetdb_url
 #   Where PuppetDB answers over TLS.
 # @param soft_write_failure
-#   Whether nodes still get their catalogs while PuppetDB is down; what it then misses comes with their next run.
+#   Whether nodes still get their catalogs while PuppetDB is down; what it then misses comes with their next run. They do not
+#   wait for it then either: what they tell it is handed over in the background. If not, a run fails that PuppetDB misses.
 #
 # @example
 #   include profile::puppetserver::storage
@@ -31,7 +32,20 @@ class profile::puppetserver::storage (
       }),
     ;
     '/etc/puppet/routes.yaml':
-      source => 'puppet:///modules/profile/puppetserver/routes.yaml',
+      content => epp('profile/puppetserver/routes.yaml.epp', {
+          terminus => $soft_write_failure ? {
+            true    => 'puppetdb_in_background',
+            default => 'puppetdb',
+          },
+      }),
+    ;
+    # Ruby code that the server finds beside Puppet's own.
+    '/usr/local/lib/puppetserver':
+      ensure  => directory,
+      source  => 'puppet:///modules/profile/puppetserver/ruby',
+      recurse => true,
+      purge   => true,
+      force   => true,
     ;
   }
 }
