@@ -8,7 +8,7 @@ function flask_microservice::listen_problems(
   Hash $services,
 ) >> Array[String[1]] {
   $mend = 'in flask_microservice::services'
-  $shared = ['port', 'socket'].map |$kind| {
+  $shared = ['port', 'socket'].map |$_, $kind| {
     $declared = $services.filter |$_, $its| { $its[$kind] }
     $declared.keys.group_by |$name| { $declared[$name][$kind] }.filter |$_, $names| { $names.length > 1 }.map |$it, $names| {
       "services ${names.sort.join(' and ')} share ${kind} ${it}: give each its own '${kind}' ${mend}"

@@ -13,11 +13,11 @@ function flask_microservice::package_problems(
   $shared = Hash($services.filter |$_, $its| { $its['package'] }.map |$_, $its| { [$its['package'], true] })
   $shared.map |$package, $_| {
     $names = $services.filter |$name, $its| { $its['package'].lest || { $name } == $package }.keys
-    $found = $names.map |$name| { flask_microservice::version_of($name, $services[$name], $versions) }.unique
+    $found = $names.map |$_, $name| { flask_microservice::version_of($name, $services[$name], $versions) }.unique
     $what = "services ${names.sort.join(' and ')} run from the package ${package} at different versions"
     $found.length ? {
       1       => undef,
       default => "${what}: pin ${package} once in flask_microservice::versions",
     }
-  }.filter |$problem| { $problem }
+  }.filter |$_, $problem| { $problem }
 }

@@ -12,7 +12,7 @@ function flask_microservice::secret_problems(
   Sensitive[Hash] $secrets,
 ) >> Array[String[1]] {
   $declared['secrets'].lest || { {} }.map |$section, $keys| {
-    $keys.map |$key| {
+    $keys.map |$_, $key| {
       $what = "service ${service} has the secret ${key} of section ${section}"
       # An empty one counts as missing: a service takes it as "none is set" and makes do with something weaker.
       $missing = $secrets.unwrap.dig($service, $section, $key) ? {

@@ -11,9 +11,8 @@ function flask_microservice::upstream_problems(
   Hash $declared,
   Hash $running,
 ) >> Array[String[1]] {
-  # An empty hash where there are none: on a server, going over an array starts a thread, also if nothing is in it.
   $mend = "in flask_microservice::services (${service})"
-  $declared['upstreams'].lest || { {} }.map |$upstream| {
+  $declared['upstreams'].lest || { [] }.map |$_, $upstream| {
     $unreachable = if !($upstream in $running) {
       ["service ${service} has the upstream ${upstream}, which is no service of this node: mend 'upstreams' ${mend}"]
     } elsif $running[$upstream]['socket'] {

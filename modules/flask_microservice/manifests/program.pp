@@ -14,6 +14,28 @@
 class flask_microservice::program (
   Integer[0] $drain_seconds = 0,
 ) {
+  $drains = $drain_seconds ? {
+    0       => '',
+    default => @("STOP"),
+      ExecStop=/usr/local/sbin/flask-microservice drain --all --wait ${drain_seconds}
+      TimeoutStopSec=${drain_seconds + 30}
+      | STOP
+  }
+  $drain_unit = @("UNIT")
+    # Written by Puppet. Every release is stopped after this: when the machine goes down, balancers have turned away by then.
+    [Unit]
+    Description=Draining of the microservices before they stop
+    After=network.target
+
+    [Service]
+    Type=oneshot
+    RemainAfterExit=yes
+    ExecStart=/bin/true
+    ${drains}
+    [Install]
+    WantedBy=multi-user.target
+    | UNIT
+
   file {
     default:
       ensure => file,
@@ -47,7 +69,7 @@ class flask_microservice::program (
       mode   => '0755',
       ;
     '/etc/systemd/system/flask-microservice-drain.service':
-      content => epp('flask_microservice/drain.service.epp', { seconds => $drain_seconds }),
+      content => $drain_unit,
       notify  => Service['flask-microservice-drain.service'],
       ;
   }

@@ -15,7 +15,7 @@ function profile::firewall_rules(
   Array[Stdlib::IP::Address] $clients,
   Enum['tcp', 'udp'] $protocol = 'tcp',
 ) >> String {
-  $clients.unique.map |$client| {
+  $clients.unique.map |$_, $client| {
     $family = $client ? {
       Stdlib::IP::Address::V6 => 'ip6',
       default                 => 'ip',

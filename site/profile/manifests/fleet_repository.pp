@@ -32,12 +32,14 @@ class profile::fleet_repository (
     owner   => 'root',
     group   => 'root',
     mode    => '0644',
-    content => epp('profile/fleet.sources.epp', {
-        url       => $url,
-        suite     => $suite,
-        component => $component,
-        keyring   => $keyring,
-    }),
+    content => @("SOURCES"),
+      # Written by Puppet (profile::fleet_repository).
+      Types: deb
+      URIs: ${url}
+      Suites: ${suite}
+      Components: ${component}
+      Signed-By: ${keyring}
+      | SOURCES
   }
 
   # Debian's own indexes are not fetched: this one is the only one that changed.

@@ -11,16 +11,20 @@ class profile::puppet_agent::timer (
   Enum['present', 'absent'] $ensure = 'present',
 ) {
   $present = $ensure == 'present'
-  $names = ['puppet-run-periodic.service', 'puppet-run-periodic.timer']
 
-  $names.each |$name| {
-    file { "/etc/systemd/system/${name}":
-      ensure  => stdlib::ensure($present, 'file'),
-      owner   => 'root',
-      group   => 'root',
-      mode    => '0644',
-      content => file("profile/puppet_agent/${name}"),
-    }
+  file {
+    default:
+      ensure => stdlib::ensure($present, 'file'),
+      owner  => 'root',
+      group  => 'root',
+      mode   => '0644',
+      ;
+    '/etc/systemd/system/puppet-run-periodic.service':
+      content => file('profile/puppet_agent/puppet-run-periodic.service'),
+      ;
+    '/etc/systemd/system/puppet-run-periodic.timer':
+      content => file('profile/puppet_agent/puppet-run-periodic.timer'),
+      ;
   }
 
   service { 'puppet-run-periodic.timer':
@@ -28,7 +32,7 @@ class profile::puppet_agent::timer (
     enable => $present,
   }
 
-  $units = File[$names.map |$name| { "/etc/systemd/system/${name}" }]
+  $units = File['/etc/systemd/system/puppet-run-periodic.service', '/etc/systemd/system/puppet-run-periodic.timer']
   if $present {
     $units -> Service['puppet-run-periodic.timer']
   } else {
