@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 from deployed import connect
+from fleet_cli import puppetdb
 from fleet_cli.labfile import Box, Lab
 from testinfra.host import Host
+from waiting import wait_for
 
 PROGRAM = "/usr/local/lib/puppet-run/preloaded-agent.rb"
 WAITING = "systemctl show --property=MainPID --value puppet-run.service"
@@ -94,6 +96,30 @@ def test_a_plugin_that_does_not_load_is_mended_by_the_run_that_finds_it(staging:
     run = node.run("puppet-run --waitforlock 120 --color=false")
     assert run.rc == 0, run.stdout + run.stderr
     assert node.file(plugin).content_string == before
+
+
+@pytest.fixture
+def hanging_puppetdb(server: Host) -> Iterator[None]:
+    """PuppetDB takes connections, and says nothing."""
+    server.check_output("systemctl kill --signal=STOP puppetdb.service")
+    yield
+    server.check_output("systemctl kill --signal=CONT puppetdb.service")
+
+
+def reports(lab: Lab, box: Box) -> set[str]:
+    return {str(row["hash"]) for row in puppetdb.query(lab, f'reports[hash] {{ certname = "{box.certname}" }}')}
+
+
+def test_a_puppetdb_that_hangs_holds_up_no_run_and_gets_the_report_later(
+    staging: Box, lab: Lab, server: Host, request: pytest.FixtureRequest
+) -> None:
+    node = connect(staging)
+    before = reports(lab, staging)
+    request.getfixturevalue("hanging_puppetdb")
+    run = node.run("puppet-run --waitforlock 120 --color=false")
+    assert run.rc in {0, 2}, run.stdout + run.stderr
+    server.check_output("systemctl kill --signal=CONT puppetdb.service")
+    wait_for(lambda: bool(reports(lab, staging) - before), "PuppetDB has the report of the run")
 
 
 def test_only_root_may_ask_for_a_run(node: Host) -> None:

@@ -15,6 +15,7 @@ import requests
 from deployed import Deployed, connect
 from fleet_cli import agents, puppetdb, ssh
 from fleet_cli.labfile import Box, Lab
+from waiting import wait_for
 
 HARDENING = {
     "ProtectSystem": "strict",
@@ -235,10 +236,12 @@ def test_a_second_agent_run_changes_nothing(box: Box, second_run: dict[str, agen
 
 def test_every_run_left_its_report_in_puppetdb(box: Box, lab: Lab, second_run: dict[str, agents.AgentRun]) -> None:
     assert second_run[box.name].ok
-    report = puppetdb.latest_report(lab, box)
-    assert report is not None
-    assert report["status"] == "unchanged"
-    assert report["environment"] == "production"
+
+    def arrived() -> bool:
+        report = puppetdb.latest_report(lab, box)
+        return report is not None and (report["status"], report["environment"]) == ("unchanged", "production")
+
+    wait_for(arrived, "PuppetDB has the report of the second run, which changed nothing")
 
 
 def test_role_and_tier_come_from_the_certificate(box: Box, lab: Lab) -> None:

@@ -1,7 +1,6 @@
 """What is open on a box is what is declared, and for those only for whom it is declared."""
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,10 +10,10 @@ from deployed import LAB, Deployed, connect, environment_of
 from fleet_cli import puppetdb, ssh
 from fleet_cli.labfile import Box
 from testinfra.host import Host
+from waiting import wait_for
 from workspace import Workspace
 
 UNDECLARED_PORT = 9999
-PATIENCE_SECONDS = 30.0
 # Exit status 0 if something accepts, 1 if somebody says no, 124 if nobody answers.
 TRY = "timeout 2 bash -c '</dev/tcp/{address}/{port}'"
 
@@ -36,9 +35,8 @@ def listening(box: Box, port: int) -> Iterator[None]:
     command = f"python3 -m http.server {port} --directory /run/lock"
     node.check_output(f"systemd-run --quiet --collect --unit=probe-{port} {command}")
     try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while node.run(TRY.format(address="127.0.0.1", port=port)).rc != 0:
-            assert time.monotonic() < deadline, f"nothing listens on {box.name}: there is nothing to test"
+        connects = TRY.format(address="127.0.0.1", port=port)
+        wait_for(lambda: node.run(connects).rc == 0, f"something listens on {box.name}")
         yield
     finally:
         node.check_output(f"systemctl stop probe-{port}.service")

@@ -1,8 +1,7 @@
 """Clients of the load balancer reach every service of its tier, and notice nothing of what happens to one machine."""
 
 import csv
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +13,11 @@ from deployed import LAB, Deployed, connect, environment_of
 from fleet_cli import authority, puppetdb, ssh
 from fleet_cli.labfile import Box
 from load import Load, Trust
+from waiting import wait_for
 from workspace import Fleet, Workspace
 
 BALANCERS = [box for box in LAB.nodes if box.role == "load_balancer"]
 CLIENTS = 8
-PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -80,13 +79,6 @@ BOOT = "cut -d ' ' -f 22 /proc/1/stat"
 def booted(box: Box) -> str:
     """Return when a machine was started, an empty string while it does not answer."""
     return ssh.run(box, ["sh", "-c", BOOT], check=False).stdout.strip()
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s: {what}"
-        time.sleep(0.2)
 
 
 def load(service: Balanced) -> Load:

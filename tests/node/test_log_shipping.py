@@ -4,8 +4,7 @@ The certificates are of an authority of these tests, in the places where a Puppe
 """
 
 import secrets
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -15,11 +14,11 @@ from fleet_cli import ssh
 from fleet_cli.labfile import Lab
 from own_authority import Authority
 from standalone import PORT, SERVICE, Standalone, standalone
+from waiting import wait_for
 
 SSL = "/var/lib/puppet/ssl"
 COLLECTOR = "/srv/collector"
 UNIT = "test-collector"
-SECONDS = 40.0
 """How long a line may take: a collector that came back is found after five."""
 
 CONFIG = """\
@@ -43,14 +42,6 @@ class {{ 'profile::log_shipping':
   require   => Class['flask_microservice'],
 }}
 """
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition, bounded in time."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {SECONDS:.0f} s: {what}"
-        time.sleep(0.3)
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ class Shipping:
         ssh.run(self.machine.box, ["tee", f"{COLLECTOR}/rsyslog.conf"], stdin=config)
         command = f"/usr/sbin/rsyslogd -n -i NONE -f {COLLECTOR}/rsyslog.conf"
         self.machine.host.check_output(f"systemd-run --quiet --collect --unit={UNIT} {command}")
-        until(lambda: bool(self.machine.host.socket("tcp://0.0.0.0:6514").is_listening), "the collector listens")
+        wait_for(lambda: bool(self.machine.host.socket("tcp://0.0.0.0:6514").is_listening), "the collector listens")
 
     def said(self, words: str) -> int:
         """How often the shipping rsyslog has said something to the journal."""
@@ -137,43 +128,43 @@ def shipping(node: Standalone) -> Iterator[Shipping]:
 def test_lines_of_a_service_and_what_it_prints_arrive(shipping: Shipping) -> None:
     shipping.collect()
     trace = shipping.request()
-    until(lambda: shipping.received(SERVICE, trace), "the line of the request, from the service's log")
+    wait_for(lambda: shipping.received(SERVICE, trace), "the line of the request, from the service's log")
 
     host = shipping.machine.host
     running = f"systemctl list-units --state=running --no-legend --plain '{SERVICE}*.service'"
     unit = host.check_output(running).split()[0]
     host.check_output(f"systemctl kill --kill-whom=main --signal=HUP {unit}")
-    until(lambda: shipping.received(unit, "Handling signal: hup"), f"what {unit} printed, from the journal")
+    wait_for(lambda: shipping.received(unit, "Handling signal: hup"), f"what {unit} printed, from the journal")
 
 
 def test_lines_arrive_after_the_log_was_rotated(shipping: Shipping) -> None:
     shipping.collect()
     shipping.machine.host.check_output(f"logrotate --force /etc/logrotate.d/{SERVICE}")
     trace = shipping.request()
-    until(lambda: shipping.received(SERVICE, trace), "the line of a request, from the new file")
+    wait_for(lambda: shipping.received(SERVICE, trace), "the line of a request, from the new file")
 
 
 def test_lines_wait_for_a_collector_that_is_away(shipping: Shipping) -> None:
     shipping.collect()
     first = shipping.request()
-    until(lambda: shipping.received(SERVICE, first), "a line before")
+    wait_for(lambda: shipping.received(SERVICE, first), "a line before")
     before = shipping.said("suspended")
     shipping.stop()
     # Syslog acknowledges nothing: what is under way as the connection breaks is lost, and shows that it is broken.
-    until(lambda: bool(shipping.request()) and shipping.said("suspended") > before, "the collector is missed")
+    wait_for(lambda: bool(shipping.request()) and shipping.said("suspended") > before, "the collector is missed")
     traces = [shipping.request() for _ in range(5)]
     shipping.collect()
-    until(lambda: all(shipping.received(SERVICE, trace) for trace in traces), "the lines of the time without collector")
+    wait_for(lambda: all(shipping.received(SERVICE, trace) for trace in traces), "the lines of meanwhile")
 
 
 def test_a_collector_without_a_certificate_of_the_authority_gets_nothing(shipping: Shipping) -> None:
     shipping.collect("stranger")
     before = shipping.said("certificate")
     trace = shipping.request()
-    until(lambda: shipping.said("certificate") > before, "the refusal in the journal")
+    wait_for(lambda: shipping.said("certificate") > before, "the refusal in the journal")
     assert not shipping.received(SERVICE, trace)
     shipping.collect()
-    until(lambda: shipping.received(SERVICE, trace), "the line, once the collector is the right one")
+    wait_for(lambda: shipping.received(SERVICE, trace), "the line, once the collector is the right one")
 
 
 def test_a_second_apply_changes_nothing_and_shipping_can_be_taken_back(shipping: Shipping) -> None:

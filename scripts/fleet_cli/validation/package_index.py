@@ -111,10 +111,11 @@ def load(repository: Repository, wanted: set[tuple[str, str]], *, insist: bool) 
     }
     fresh = 0 <= time.time() - known.get("asked", 0) < FRESH_SECONDS and not insist
     complete = all(version in index.get(name, {}) for name, version in wanted)
-    if fresh and (complete or known["answered"]):
+    if fresh and complete:
         return index
     problem = FleetError(f"{repository.base} did not answer a moment ago")
-    if not fresh:
+    # What it did not have a moment ago may have been published since.
+    if not fresh or known["answered"]:
         try:
             index, answered = _fetch(repository), True
         except FleetError as error:

@@ -14,6 +14,11 @@ class profile::puppetserver::storage (
   Stdlib::HTTPSUrl $puppetdb_url = "https://${trusted['certname']}:8081",
   Boolean $soft_write_failure = true,
 ) {
+  $terminus = $soft_write_failure ? {
+    true    => 'puppetdb_in_background',
+    default => 'puppetdb',
+  }
+
   package { 'puppet-terminus-puppetdb':
     ensure => installed,
   }
@@ -32,12 +37,7 @@ class profile::puppetserver::storage (
       }),
     ;
     '/etc/puppet/routes.yaml':
-      content => epp('profile/puppetserver/routes.yaml.epp', {
-          terminus => $soft_write_failure ? {
-            true    => 'puppetdb_in_background',
-            default => 'puppetdb',
-          },
-      }),
+      content => epp('profile/puppetserver/routes.yaml.epp', { terminus => $terminus }),
     ;
     # Ruby code that the server finds beside Puppet's own.
     '/usr/local/lib/puppetserver':

@@ -1,0 +1,47 @@
+"""PuppetDB's commands are handed over in the background: nothing is lost by that, and nothing overtakes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fleet_cli import rootfs
+
+REPO = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("puppetdb_in_background.rb")
+
+
+def handed_over(case: str) -> Any:
+    """What puppetdb_in_background.rb says of one case."""
+    binds = {REPO / "site/profile/files/puppetserver/ruby": "/ruby", SCRIPT: "/puppetdb_in_background.rb"}
+    printed = rootfs.run("toolbox", ["ruby", "/puppetdb_in_background.rb", case], binds=binds).stdout
+    return json.loads(printed.splitlines()[-1])
+
+
+def test_a_node_does_not_wait_and_the_order_is_kept() -> None:
+    """PuppetDB would take an older catalog for the newest one."""
+    assert handed_over("order") == {
+        "before": ["first by the caller"],
+        "after": ["first by the caller", "facts", "catalog", "report", "terminated"],
+    }
+
+
+def test_a_puppetdb_that_hangs_fills_no_memory() -> None:
+    answer = handed_over("full")
+    overflow = [name for name in answer["before"] if name != "first by the caller"]
+    assert overflow
+    assert all(name.endswith("by the caller") for name in overflow)
+    names = [name.removesuffix(" by the caller") for name in answer["after"]]
+    assert sorted(names) == sorted(["first", *(f"command_{number}" for number in range(1, 61)), "terminated"])
+
+
+def test_a_command_that_is_refused_is_lost_alone() -> None:
+    assert handed_over("down")["after"] == ["first by the caller", "report", "terminated"]
+
+
+def test_a_thread_that_dies_is_started_again() -> None:
+    """All that a server has to say would wait for ever."""
+    assert handed_over("dies")["after"] == ["first by the caller", "report", "terminated"]
+
+
+def test_what_comes_when_the_server_stops_is_handed_over_at_once() -> None:
+    assert handed_over("stopping")["after"] == ["first by the caller", "terminated", "report by the caller"]
