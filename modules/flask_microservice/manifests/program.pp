@@ -18,7 +18,7 @@ class flask_microservice::program (
     0       => '',
     default => @("STOP"),
       ExecStop=/usr/local/sbin/flask-microservice drain --all --wait ${drain_seconds}
-      TimeoutStopSec=${drain_seconds + 30}
+      TimeoutStopSec=${$drain_seconds + 30}
       | STOP
   }
   $drain_unit = @("UNIT")
