@@ -30,7 +30,7 @@ class Puppet::Server::HttpClient
     caller = Thread.current == Thread.main
     own.gate.pop unless caller
     raise Puppet::HTTP::ConnectionError, 'PuppetDB is down' if name == 'refused'
-    raise Interrupt if name == 'dies'
+    raise NotImplementedError if name == 'breaks' # which is no StandardError
 
     own.posted << (caller ? "#{name} by the caller" : name)
     Answer.new('{"uuid": "1"}')
@@ -41,7 +41,6 @@ Client = Puppet::Server::HttpClient
 Puppet.initialize_settings([], true, true, http: Client.new)
 File.write(Puppet[:confdir] + '/puppetdb.conf', "[main]\nserver_urls = https://puppetdb.test:8081\nsoft_write_failure = true\n")
 require 'puppet/indirector/facts/puppetdb_in_background'
-Thread.report_on_exception = false
 
 def submit(*names)
   names.each { |name| Puppet::Util::Puppetdb::Command.new(name, 1, 'node.test', Time.now.utc, {}).submit }
@@ -73,17 +72,18 @@ when 'down'
   submit('refused', 'report')
   open_gate(2)
   puts JSON.generate(after: ended)
-when 'dies'
-  submit('dies')
-  open_gate(1)
-  begin
-    PuppetdbInBackground.instance_variable_get(:@thread).join
-  rescue Interrupt
-    nil # as it is to
-  end
-  submit('report')
-  open_gate(1)
+when 'breaks'
+  submit('breaks', 'report')
+  open_gate(2)
   puts JSON.generate(after: ended)
+when 'hangs'
+  PuppetdbInBackground.send(:remove_const, :PATIENCE)
+  PuppetdbInBackground::PATIENCE = 0.1
+  submit('facts', 'catalog')
+  thread = PuppetdbInBackground.instance_variable_get(:@thread)
+  logged = []
+  Puppet::Util::Log.newdestination(Puppet::Test::LogCollector.new(logged))
+  puts JSON.generate(after: ended, logged: logged.map(&:message), alive: thread.join(5).nil?)
 when 'stopping'
   Client.terminate
   submit('report')

@@ -1,4 +1,4 @@
-"""PuppetDB's commands are handed over in the background: nothing is lost by that, and nothing overtakes."""
+"""PuppetDB's commands are handed over in the background: no run waits for it, and it misses nothing by that."""
 
 import json
 from pathlib import Path
@@ -38,9 +38,16 @@ def test_a_command_that_is_refused_is_lost_alone() -> None:
     assert handed_over("down")["after"] == ["first by the caller", "report", "terminated"]
 
 
-def test_a_thread_that_dies_is_started_again() -> None:
-    """All that a server has to say would wait for ever."""
-    assert handed_over("dies")["after"] == ["first by the caller", "report", "terminated"]
+def test_an_error_that_nobody_foresaw_takes_no_other_command_with_it() -> None:
+    assert handed_over("breaks")["after"] == ["first by the caller", "report", "terminated"]
+
+
+def test_a_server_that_stops_says_what_a_hanging_puppetdb_has_not_taken() -> None:
+    """Its thread would else keep the memory of an instance that has been replaced."""
+    answer = handed_over("hangs")
+    assert answer["after"] == ["first by the caller", "terminated"]
+    assert answer["logged"] == ["PuppetDB has not taken 2 commands in 0.1 s: they are lost"]
+    assert answer["alive"] is False
 
 
 def test_what_comes_when_the_server_stops_is_handed_over_at_once() -> None:

@@ -81,6 +81,8 @@ class profile::puppetserver (
   Package['puppetserver'] -> Class['profile::puppetserver::eyaml'] ~> Service['puppetserver']
   Package['puppetserver'] -> Class['profile::puppetserver::storage'] ~> Service['puppetserver']
   Package['puppetserver'] -> File['/etc/puppet/fileserver.conf']
+  # A server that starts finds what its routes name.
+  File['/etc/puppet/puppetserver/conf.d/puppetserver.conf'] -> File['/etc/puppet/routes.yaml']
 
   Class['profile::puppetserver::settings'] ~> Service['puppetserver']
   Package['puppetserver']

@@ -3,8 +3,8 @@
 # @param puppetdb_url
 #   Where PuppetDB answers over TLS.
 # @param soft_write_failure
-#   Whether nodes still get their catalogs while PuppetDB is down; what it then misses comes with their next run. They do not
-#   wait for it then either: what they tell it is handed over in the background. If not, a run fails that PuppetDB misses.
+#   Whether nodes still get their catalogs while PuppetDB is down; what it then misses comes with their next run. They
+#   hardly wait for it either: what they tell it is handed over in the background. If not, a run fails that PuppetDB misses.
 #
 # @example
 #   include profile::puppetserver::storage
@@ -38,6 +38,7 @@ class profile::puppetserver::storage (
     ;
     '/etc/puppet/routes.yaml':
       content => epp('profile/puppetserver/routes.yaml.epp', { terminus => $terminus }),
+      require => File['/usr/local/lib/puppetserver'],
     ;
     # Ruby code that the server finds beside Puppet's own.
     '/usr/local/lib/puppetserver':

@@ -3,7 +3,7 @@
 # PuppetDB's own terminus, and with it a change to how the server hands PuppetDB its commands: facts, catalogs and reports.
 # PuppetDB puts a command into its queue and works on it later. A node does not wait until it has taken it either: commands
 # are handed over by a thread, one after the other. routes.yaml names this terminus where a command may be lost for PuppetDB
-# being down (soft_write_failure).
+# being down (soft_write_failure); those of a server that is killed are, too.
 require 'puppet/indirector/facts/puppetdb'
 
 module PuppetdbInBackground
@@ -24,6 +24,7 @@ module PuppetdbInBackground
   module Client
     def terminate
       PuppetdbInBackground.finish
+    ensure
       super
     end
   end
@@ -35,7 +36,7 @@ module PuppetdbInBackground
         # The first one makes the client of HTTP, which two threads at once would make twice.
         return !(@begun = true) unless @begun
 
-        @thread = Thread.new { work } unless @thread&.alive?
+        @thread ||= Thread.new { work }
         @commands.push(task, true)
       end
       true
@@ -46,16 +47,26 @@ module PuppetdbInBackground
     # Wait for what is waiting; what comes after it is for the caller to do.
     def finish
       @commands.close
-      @thread&.join(PATIENCE)
+      return if @thread.nil? || @thread.join(PATIENCE)
+
+      Puppet.err("PuppetDB has not taken #{@commands.length + 1} commands in #{PATIENCE} s: they are lost")
+      @commands.clear
+      @thread.kill
     end
 
     private
 
-    # A command logs its own failure. Of another one this thread ends, and the next command starts it again.
     def work
       while (task = @commands.pop)
-        task.call
+        perform(task)
       end
+    end
+
+    # A command logs its own failure. Whatever else goes wrong, the next one is to be handed over.
+    def perform(task)
+      task.call
+    rescue Exception => error
+      Puppet.log_exception(error)
     end
   end
 
