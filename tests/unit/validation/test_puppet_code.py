@@ -10,7 +10,7 @@ from fleet_cli.validation.whole_check import Validation
 from .conftest import Validate, edit
 
 BASE = "site/profile/manifests/base.pp"
-SOURCES = "site/profile/templates/fleet.sources.epp"
+PUPPETDB = "site/profile/templates/puppetserver/puppetdb.conf.epp"
 ERB = "site/profile/templates/old.erb"
 
 
@@ -21,7 +21,7 @@ def test_each_mistake_in_code_is_found_where_it_is(repo: Path, validate: Validat
             BASE: ("stdlib::ensure_packages($packages)", "stdlib::ensure_packages($packages"),
             "site/role/manifests/app.pp": ("  include profile::base\n", '  include "profile::base"\n'),
             "site/role/manifests/spare.pp": ("", "# @summary Nothing\nclass role::sparse {\n}\n"),
-            SOURCES: ("<%= $url %>", "<%= $url >"),
+            PUPPETDB: ("<%= $url %>", "<%= $url >"),
             ERB: ("", "one\n<% if true %>\ntwo\n"),
         },
     )
@@ -30,7 +30,7 @@ def test_each_mistake_in_code_is_found_where_it_is(repo: Path, validate: Validat
         BASE: (12, "puppet-syntax"),
         "site/role/manifests/app.pp": (6, "puppet-lint"),
         "site/role/manifests/spare.pp": (2, "puppet-lint"),
-        SOURCES: (found[SOURCES].line, "puppet-syntax"),
+        PUPPETDB: (found[PUPPETDB].line, "puppet-syntax"),
         ERB: (found[ERB].line, "erb-syntax"),
     }
     assert "double quoted string containing no variables" in found["site/role/manifests/app.pp"].message
