@@ -30,7 +30,7 @@ class Puppet::Server::HttpClient
     caller = Thread.current == Thread.main
     own.gate.pop unless caller
     raise Puppet::HTTP::ConnectionError, 'PuppetDB is down' if name == 'refused'
-    raise NotImplementedError if name == 'breaks' # which is no StandardError
+    raise ScriptError if name == 'breaks' # which is no StandardError
 
     own.posted << (caller ? "#{name} by the caller" : name)
     Answer.new('{"uuid": "1"}')

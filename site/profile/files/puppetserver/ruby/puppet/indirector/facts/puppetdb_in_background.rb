@@ -34,7 +34,10 @@ module PuppetdbInBackground
     def later(task)
       @lock.synchronize do
         # The first one makes the client of HTTP, which two threads at once would make twice.
-        return !(@begun = true) unless @begun
+        unless @begun
+          @begun = true
+          return false
+        end
 
         @thread ||= Thread.new { work }
         @commands.push(task, true)
