@@ -163,6 +163,27 @@ def report(server)
   { early: early, kept: JSON.parse(File.read(Puppet[:lastrunreport])).key?('report_format'), logged: logged }
 end
 
+# In which environment a run begins, where the last one ended in `last` and the server now says `given` (nothing: it can't be
+# asked); and what is said of it.
+def environment(last, given = nil)
+  FileUtils.mkdir_p(Puppet[:publicdir])
+  application = { 'run_mode' => 'agent', 'initial_environment' => 'production', 'converged_environment' => last }
+  File.write(Puppet[:lastrunfile], YAML.dump('application' => application))
+  asked = nil
+  Puppet::Node.indirection.define_singleton_method(:find) do |_name, **options|
+    asked = options[:environment].name.to_s
+    raise 'the server is down' unless given
+
+    Puppet::Node.new('node.test').tap { |node| node.environment_name = given }
+  end
+  said = []
+  %i[notice warning].each { |level| Puppet.define_singleton_method(level) { |text| said << text.to_s } }
+  configurer = Puppet::Configurer.new
+  configurer.instance_variable_set(:@options, { report: Puppet::Transaction::Report.new })
+  begun, = configurer.send(:last_server_specified_environment)
+  { begun: begun, asked: asked, said: said }
+end
+
 # Which types there are after those of the last catalog were looked for among the plugins.
 def types(*names)
   directory = File.join(Puppet[:plugindest], 'puppet', 'type')

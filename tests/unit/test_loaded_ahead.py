@@ -29,6 +29,7 @@ def said(*arguments: str) -> Any:
         (["--use-cached-catalog"], ["--[no-]use_cached_catalog"]),
         (["-E", "staging"], ["--environment"]),
         (["--waitforl", "120"], ["--waitforlock"]),
+        (["--waitforlock=1", "--maxwaitforlock=300"], ["--waitforlock", "--maxwaitforlock"]),
         (["--test"], []),
         ([], []),
     ],
@@ -159,6 +160,21 @@ def test_a_server_that_cannot_list_its_plugins_fails_the_download_of_them() -> N
 @pytest.mark.parametrize(("server", "logged"), [("up", []), ("down", ["the server is down"])])
 def test_the_copy_of_a_report_waits_for_no_server(server: str, logged: list[str]) -> None:
     assert said("report", server) == {"early": True, "kept": True, "logged": logged}
+
+
+def test_a_run_begins_where_the_server_says_and_says_so_of_a_move_only() -> None:
+    """Plugins of the commit that the node was on before would be loaded, and then others beside them."""
+    assert said("environment", "c_1", "c_1") == {"begun": "c_1", "asked": "c_1", "said": []}
+    moved = said("environment", "c_1", "c_2")
+    assert (moved["begun"], len(moved["said"])) == ("c_2", 1)
+    assert "'c_1' doesn't match server specified node environment 'c_2'" in moved["said"][0]
+
+
+def test_where_the_server_can_not_be_asked_a_run_begins_where_the_last_one_ended() -> None:
+    """The catalog that the node has kept would not be applied while the server is down."""
+    down = said("environment", "c_1")
+    assert down["begun"] == "c_1"
+    assert "the server is down" in down["said"]
 
 
 def test_types_of_the_last_catalog_are_loaded_ahead() -> None:

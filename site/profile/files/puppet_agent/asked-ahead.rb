@@ -235,7 +235,8 @@ module AskedAhead
     def post(url, *, **)
       if url.path.include?('/catalog/') && Puppet[:prerun_command].empty? # that may change what was asked for
         Catalog.ask
-        Types.ask
+        # With an environment that the server may not give, the plugins may be others once it has answered.
+        Types.ask unless Puppet.settings.set_by_cli?(:environment)
       end
       super
     end

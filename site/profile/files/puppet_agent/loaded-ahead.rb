@@ -41,6 +41,27 @@ module LoadedAhead
     end
   end
 
+  # The server is asked which environment the node is in before any plugin is fetched. Puppet begins where the last run ended
+  # and, where the server has moved the node since, starts anew with what it has loaded from there. Where the server can't be
+  # asked, it is the environment of the last run: that of the catalog that is kept.
+  module GivenEnvironment
+    def run(options = {})
+      @options = options
+      super
+    end
+
+    private
+
+    def last_server_specified_environment
+      last, loaded = super
+      return [last, loaded] unless loaded
+
+      @environment = last if last # what it says of a move is about this one
+      configured = Puppet[:environment] if Puppet.settings.set_by_config?(:environment)
+      [current_server_specified_environment(@environment, configured, @options) || last, loaded]
+    end
+  end
+
   # Puppet makes a catalog of all plugins to see whether they are those of the server. Here they are looked at one by one, and
   # that catalog has the rest to do where one is not as it should be, with what the server has answered.
   module PluginsInPlace
@@ -263,7 +284,7 @@ module LoadedAhead
   end
 
   def self.use
-    Puppet::Configurer.prepend(Plugins)
+    Puppet::Configurer.prepend(Plugins, GivenEnvironment)
     Puppet::Configurer::Downloader.prepend(PluginsInPlace)
     Puppet::HTTP::Service::FileServer.prepend(AskedOnce)
     Puppet::Util::Autoload.singleton_class.prepend(ReloadedPlugins)

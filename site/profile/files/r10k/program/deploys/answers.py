@@ -1,0 +1,169 @@
+"""The answers: which environment the fleet, a tier or a single node is given.
+
+They are one JSON file, replaced in one step. Puppet Server reads it for each node that asks (the node terminus
+`answers`, site/profile/files/puppetserver/ruby/deploys/answers.rb). The narrowest answer counts: node, tier, fleet.
+This file is all the state that deploys have besides the environments. It needs no backup: on a new server
+`deploy-environment BRANCH` makes both anew from the git remote. Lost are trials, answers of tiers, and the way back.
+
+    {"fleet": ANSWER, "tiers": {TIER: ANSWER}, "nodes": {CERTNAME: ANSWER},
+     "branches": {BRANCH: ENVIRONMENT}, "deploys": [ENVIRONMENT, …], "loaded": [ENVIRONMENT, …]}
+
+`branches` has the newest sealed environment of each branch, `deploys` the last ones in their order, `loaded` those
+that Puppet Server is still to forget.
+"""
+
+import fcntl
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploys import files
+from deploys.errors import DeployError
+
+KEPT = 10
+"""So many deploys are kept; also how far back an answer can go."""
+
+FLEET_BRANCH = "production"
+"""The branch that the fleet follows until it is told another one."""
+
+ENVIRONMENT = re.compile(r"c_[0-9a-f]{10}")
+
+
+def environment_of(commit: str) -> str:
+    """Return the name of a commit's environment."""
+    return f"c_{commit[:10]}"
+
+
+@dataclass
+class Answer:
+    """What some nodes are given.
+
+    Attributes:
+        environment: the environment's name.
+        branch: the branch that the answer follows; None for one that stays as it is.
+        since: when it was set, in seconds since 1970.
+        by: the account that set it.
+        until: when it ends, in seconds since 1970; None for one that does not.
+        before: the environments that were given before, the newest last.
+    """
+
+    environment: str
+    branch: str | None
+    since: int
+    by: str
+    until: int | None = None
+    before: list[str] = field(default_factory=list)
+
+    def moved(self, environment: str, by: str) -> "Answer":
+        """Return the answer after a deploy: the way back is the present environment."""
+        before = [*(name for name in self.before if name != environment), self.environment]
+        return Answer(environment, self.branch, int(time.time()), by, self.until, before[-(KEPT - 1) :])
+
+    def back(self, by: str) -> "Answer":
+        """Return the answer before the last deploy.
+
+        Raises:
+            DeployError: there was none.
+        """
+        if not self.before:
+            raise DeployError(f"there is no way back: nothing was given before {self.environment}")
+        return Answer(self.before[-1], self.branch, int(time.time()), by, self.until, self.before[:-1])
+
+
+@dataclass
+class Answers:
+    """All answers, and what was deployed when."""
+
+    fleet: Answer | None = None
+    tiers: dict[str, Answer] = field(default_factory=dict)
+    nodes: dict[str, Answer] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)
+    deploys: list[str] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
+
+    def follow(self, branch: str, environment: str, by: str) -> list[str]:
+        """Give the environment to all that follow the branch; return who was given something else before."""
+        moved = []
+        if self.fleet is None and branch == FLEET_BRANCH:
+            self.fleet = Answer(environment, branch, int(time.time()), by)
+            moved.append("the fleet")
+        elif self.fleet and self.fleet.branch == branch and self.fleet.environment != environment:
+            self.fleet = self.fleet.moved(environment, by)
+            moved.append("the fleet")
+        for kind, answers in (("tier", self.tiers), ("node", self.nodes)):
+            for name, answer in answers.items():
+                if answer.branch == branch and answer.environment != environment:
+                    answers[name] = answer.moved(environment, by)
+                    moved.append(f"{kind} {name}")
+        return moved
+
+    def note_deploy(self, branch: str, environment: str) -> None:
+        """Write down that a branch was deployed."""
+        self.branches[branch] = environment
+        self.deploys = [*(name for name in self.deploys if name != environment), environment][-KEPT:]
+
+    def in_use(self) -> set[str]:
+        """The environments that some node is given."""
+        return {answer.environment for answer in self._all()}
+
+    def kept(self) -> set[str]:
+        """The environments that are not to be removed: those in use, the ways back, the last deploys."""
+        return self.in_use() | {name for answer in self._all() for name in answer.before} | set(self.deploys)
+
+    def drop_ended(self) -> None:
+        """Forget the answers whose time is over."""
+        now = time.time()
+        self.nodes = {name: answer for name, answer in self.nodes.items() if not answer.until or answer.until > now}
+
+    def _all(self) -> list[Answer]:
+        return [*([self.fleet] if self.fleet else []), *self.tiers.values(), *self.nodes.values()]
+
+
+def load(path: Path) -> Answers:
+    """Read the answers; there are none where nothing was ever deployed.
+
+    Raises:
+        DeployError: the file can't be read, or does not say what it should.
+    """
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        fleet = data["fleet"]
+        found = Answers(
+            Answer(**fleet) if fleet else None,
+            {name: Answer(**answer) for name, answer in data["tiers"].items()},
+            {name: Answer(**answer) for name, answer in data["nodes"].items()},
+            data["branches"],
+            data["deploys"],
+            data["loaded"],
+        )
+    except FileNotFoundError:
+        return Answers()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DeployError(
+            f"{path} can't be read ({error}): nodes get no catalog; move it away and deploy the fleet's branch again"
+        ) from error
+    found.drop_ended()
+    return found
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[Answers]:
+    """The answers, to be changed by one process at a time; written when the block ends without an error.
+
+    Raises:
+        DeployError: they can't be read, or can't be written; then they are as they were.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name("answers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = load(path)
+        yield found
+        try:
+            files.replace(path, json.dumps(asdict(found), indent=1) + "\n")
+        except OSError as error:
+            raise DeployError(f"{path} can't be written ({error.strerror}): nothing has changed") from error

@@ -1,0 +1,193 @@
+"""The commands: deploy-environment, and r10k under its lock."""
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from deploys import answers, checkouts, deploying, sealing
+from deploys.deploying import Scope
+from deploys.errors import DeployError
+from deploys.layout import Layout
+from deploys.reader import Reader
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DESCRIPTION = """\
+Deploy a branch of the control repository, or say which deployed commit nodes are given.
+
+r10k makes the branch's commit beside what is served. It is checked, made read-only as environment c_COMMIT, and then
+given to all who follow the branch: the fleet, tiers, nodes on trial. A node's next run uses it. If anything fails,
+nothing has changed."""
+EPILOG = """\
+examples:
+  deploy-environment production                          deploy; the fleet follows this branch
+  deploy-environment --back                              give the fleet what it was given before
+  deploy-environment 1a2b3c4d5e                          give the fleet a commit that is kept
+  deploy-environment topic --node app1.example.org       a trial on one node, for an hour (--for 30m)
+  deploy-environment topic --tier staging                the tier follows another branch; --end --tier staging ends it
+  deploy-environment --list                              what is given to whom, and what is kept"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run deploy-environment; return its exit status."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.postrun is not None:
+        return _told(lambda: _postrun(" ".join(chosen.postrun).split()))
+    scope = Scope(chosen.tier, tuple(chosen.node), chosen.seconds)
+    doing = [chosen.wanted is not None, chosen.back, chosen.end, chosen.list]
+    if sum(doing) != 1:
+        parser.error("give a BRANCH or a commit, or one of --back, --end, --list")
+    if chosen.tier and chosen.node:
+        parser.error("--tier and --node exclude each other")
+    if chosen.end and not scope.narrow:
+        parser.error("--end needs --tier or --node: the fleet always has an answer")
+    if chosen.back and chosen.node:
+        parser.error("--back is for the fleet or a tier; --end --node ends a trial")
+    if chosen.fleet and scope.narrow:
+        parser.error("--fleet is about the fleet: without --tier and --node")
+    return _told(lambda: _do(chosen, scope))
+
+
+def main_r10k() -> int:
+    """Run r10k; what it deploys is a deploy. Return its exit status, or 1 if the deploy was refused."""
+    arguments = sys.argv[1:]
+    return _told(lambda: _r10k(Layout.from_file(), arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="deploy-environment",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("wanted", nargs="?", metavar="BRANCH|COMMIT", help="a branch, or a commit that is kept")
+    parser.add_argument("--tier", help="only for nodes that have this tier in their certificates")
+    parser.add_argument(
+        "--node",
+        action="append",
+        default=[],
+        metavar="CERTNAME",
+        help="only for this node; may be given more than once",
+    )
+    parser.add_argument(
+        "--for",
+        dest="seconds",
+        type=_duration,
+        default=3600,
+        metavar="TIME",
+        help="how long nodes are given it: 30m, 2h, 1d (1h)",
+    )
+    parser.add_argument(
+        "--commit", metavar="SHA", help="with BRANCH: refuse to deploy if r10k finds the branch at another commit"
+    )
+    parser.add_argument("--kept", action="store_true", help="the branch as it was deployed last: r10k is not asked")
+    parser.add_argument("--fleet", action="store_true", help="the fleet follows BRANCH from now on")
+    parser.add_argument("--back", action="store_true", help="give the fleet, or a tier, what it was given before")
+    parser.add_argument("--end", action="store_true", help="the tier or the nodes have no answer of their own any more")
+    parser.add_argument("--list", action="store_true", help="say what is given to whom, and what is kept")
+    parser.add_argument("--json", action="store_true", help="with --list: for a program")
+    parser.add_argument("--postrun", nargs="*", help=argparse.SUPPRESS)  # what r10k.yaml calls
+    return parser
+
+
+def _do(chosen: argparse.Namespace, scope: Scope) -> int:
+    layout = Layout.from_file()
+    if chosen.list:
+        _list(layout, as_json=chosen.json)
+        return 0
+    _require_root()
+    if chosen.back:
+        deploying.back(layout, scope)
+    elif chosen.end:
+        deploying.end(layout, scope)
+    elif chosen.kept or _is_kept(layout, chosen.wanted):
+        deploying.give_kept(layout, chosen.wanted, scope)
+    else:
+        deploying.deploy(layout, chosen.wanted, scope, commit=chosen.commit, followed=chosen.fleet)
+    return 0
+
+
+def _is_kept(layout: Layout, wanted: str) -> bool:
+    """Whether a commit is meant. A branch that looks like one is a branch."""
+    if not re.fullmatch(r"(c_)?[0-9a-f]{7,40}", wanted):
+        return False
+    return checkouts.name_of(wanted) not in answers.load(layout.answers).branches
+
+
+def _postrun(names: list[str]) -> int:
+    if checkouts.hand_over(names):
+        return 0
+    _require_root()
+    layout = Layout.from_file()
+    with checkouts.only_one(layout), Reader(layout) as reader:
+        return 0 if deploying.finish(layout, names, reader) else 1
+
+
+def _r10k(layout: Layout, arguments: list[str]) -> int:
+    if (
+        arguments[:1] != ["deploy"]
+        or not {"environment", "module"} & set(arguments)
+        or {"--help", "-h"} & set(arguments)
+    ):
+        os.execv(layout.r10k, [str(layout.r10k), *arguments])
+    with checkouts.only_one(layout) as lock, Reader(layout) as reader:
+        done = checkouts.run(layout, lock, arguments, capture=False)
+        fine = deploying.finish(layout, done.checkouts, reader) if done.checkouts else True
+    return done.status or (0 if fine else 1)
+
+
+def _list(layout: Layout, *, as_json: bool) -> None:
+    state = answers.load(layout.answers)
+    if as_json:
+        commits = {name: sealing.sealed_commit(layout, name) for name in sorted(sealing.all_sealed(layout))}
+        print(json.dumps({**asdict(state), "commits": commits}, indent=1))
+        return
+    rows = [("the fleet", state.fleet), *((f"tier {name}", answer) for name, answer in state.tiers.items())]
+    rows += [(name, answer) for name, answer in state.nodes.items()]
+    for name, answer in rows:
+        if answer is None:
+            print(f"{name}: nothing is deployed")
+            continue
+        follows = f" follows {answer.branch}," if answer.branch else ""
+        print(f"{name}: {answer.environment},{follows} since {_time(answer.since)} by {answer.by}{_ends(answer)}")
+        if answer.before:
+            print(f"  before: {', '.join(reversed(answer.before))}")
+    for branch, environment in sorted(state.branches.items()):
+        print(f"branch {branch}: deployed last as {environment}")
+
+
+def _ends(answer: answers.Answer) -> str:
+    return f", until {_time(answer.until)}" if answer.until else ""
+
+
+def _time(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))
+
+
+def _duration(text: str) -> int:
+    parts = re.fullmatch(r"(?:\d+[smhd])+", text)
+    seconds = sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
+    if not parts or not seconds:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: say 30m, 2h or 1d")
+    return seconds
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise DeployError("run it as root")
+
+
+def _told(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except DeployError as error:
+        print(f"deploy-environment: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130

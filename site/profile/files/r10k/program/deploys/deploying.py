@@ -1,0 +1,268 @@
+"""What the command does: deploys of branches, and changes of answers."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploys import answers, checkouts, given, journal, puppet_server, sealing
+from deploys.answers import Answer, Answers
+from deploys.errors import DeployError
+from deploys.layout import Layout
+from deploys.reader import Reader
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whom an answer is for.
+
+    Attributes:
+        tier: a tier; or None.
+        nodes: nodes by certname; empty for a tier, or, without one, for the fleet.
+        seconds: how long an answer for nodes holds.
+    """
+
+    tier: str | None = None
+    nodes: tuple[str, ...] = ()
+    seconds: int = 3600
+
+    def __str__(self) -> str:
+        """As a person reads it."""
+        return ", ".join(self.nodes) or (f"tier {self.tier}" if self.tier else "the fleet")
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it is less than the fleet."""
+        return bool(self.tier or self.nodes)
+
+
+def deploy(layout: Layout, branch: str, scope: Scope, *, commit: str | None, followed: bool) -> None:
+    """Have r10k deploy a branch, seal its commit, and give it to those who follow the branch, or to a scope.
+
+    Args:
+        scope: whom to give it to. For the fleet, those who follow the branch.
+        commit: the commit that the branch has to be at, if that is known.
+        followed: whether the fleet is to follow the branch from now on.
+
+    Raises:
+        DeployError: it can't be deployed. Nothing has changed then.
+    """
+    _check(layout, scope)
+    checkout = checkouts.name_of(branch)
+    with checkouts.only_one(layout) as lock, Reader(layout) as reader:
+        arguments = ["deploy", "environment", checkout, "--modules", "--verbose=info"]
+        done = checkouts.run(layout, lock, arguments, capture=True)
+        if "cannot be found in any source" in done.output:
+            raise DeployError(f"the control repository has no branch {branch!r}: nothing has changed")
+        if done.status != 0:
+            raise DeployError(
+                f"r10k failed (exit status {done.status}), see above. Nothing has changed: {_what_is_given(layout)}"
+            )
+        found = checkouts.deployed_commit(layout.checkouts / checkout)
+        if commit and found != commit:
+            raise DeployError(
+                f"{branch}: r10k finds it at commit {found[:10]}, not at {commit[:10]}: somebody has pushed another"
+                " one, or the repository could not be fetched (see above). Nothing has changed"
+            )
+        name = sealing.seal(layout, checkout, reader)
+        _give(layout, checkout, name, scope, followed=followed)
+        tidy(layout)
+
+
+def finish(layout: Layout, names: Sequence[str], reader: Reader) -> bool:
+    """After an r10k that somebody else has called: seal and give what it has deployed; whether all of it could be.
+
+    To be called under the lock of r10k's working copies.
+    """
+    fine = True
+    for checkout in names:
+        try:
+            name = sealing.seal(layout, checkout, reader)
+            _give(layout, checkout, name, Scope(), followed=False)
+        except DeployError as error:
+            print(f"deploy-environment: {error}", file=sys.stderr)
+            journal.note("refused", branch=checkout)
+            fine = False
+    tidy(layout)
+    return fine
+
+
+def give_kept(layout: Layout, wanted: str, scope: Scope) -> None:
+    """Give a commit, or what a branch was deployed as last, to a scope: r10k is not asked.
+
+    Raises:
+        DeployError: it is not kept here.
+    """
+    _check(layout, scope)
+    with answers.changing(layout.answers) as state:
+        branch, name = _kept(layout, state, wanted)
+        commit = sealing.sealed_commit(layout, name)
+        if _set(state, scope, name, branch):
+            journal.note("given", environment=name, commit=commit, to=str(scope))
+            print(f"{scope}: given {name} (commit {commit[:10]}{_until(scope)})")
+        else:
+            print(f"{scope}: is given {name} (commit {commit[:10]}) already: nothing to do")
+        if not scope.narrow and state.nodes | state.tiers:
+            print(f"note: not given it: {_others(state)}")
+    puppet_forgets(layout)
+
+
+def back(layout: Layout, scope: Scope) -> None:
+    """Give what was given before the last deploy.
+
+    Raises:
+        DeployError: there is no way back.
+    """
+    with answers.changing(layout.answers) as state:
+        present = state.tiers.get(scope.tier) if scope.tier else state.fleet
+        if present is None:
+            raise DeployError(f"{scope}: has no answer of its own: nothing to go back from")
+        earlier = present.back(journal.who())
+        commit = sealing.sealed_commit(layout, earlier.environment)
+        state.loaded.append(present.environment)
+        if scope.tier:
+            state.tiers[scope.tier] = earlier
+        else:
+            state.fleet = earlier
+        journal.note("back", environment=earlier.environment, commit=commit, to=str(scope), was=present.environment)
+        print(f"{scope}: given {earlier.environment} (commit {commit[:10]}) again; it was {present.environment}")
+        if present.branch:
+            print(f"note: the next deploy of {present.branch} goes forward again: revert there what is wrong")
+    puppet_forgets(layout)
+
+
+def end(layout: Layout, scope: Scope) -> None:
+    """Take the answer of a tier, or of nodes, away: the next wider one counts again."""
+    with answers.changing(layout.answers) as state:
+        table = state.nodes if scope.nodes else state.tiers
+        for name in scope.nodes or (scope.tier or "",):
+            gone = table.pop(name, None)
+            if gone is None:
+                print(f"{name}: has no answer of its own")
+                continue
+            state.loaded.append(gone.environment)
+            journal.note("ended", environment=gone.environment, to=name)
+            print(f"{name}: is not given {gone.environment} any more")
+    puppet_forgets(layout)
+
+
+def tidy(layout: Layout) -> None:
+    """Remove the environments that are not kept, and have Puppet Server forget them.
+
+    To be called under the lock of r10k's working copies.
+    """
+    state = answers.load(layout.answers)
+    kept = state.kept() | given.environments(layout)
+    gone = sealing.all_sealed(layout) - kept
+    if state.fleet:
+        gone |= sealing.old_checkouts(layout)
+    for name in sorted(gone):
+        sealing.remove(layout, name)
+    sealing.keep_default(layout)
+    if gone:
+        with answers.changing(layout.answers) as state:
+            state.loaded = sorted({*state.loaded, *gone})
+            state.branches = {branch: name for branch, name in state.branches.items() if name not in gone}
+    puppet_forgets(layout)
+
+
+def puppet_forgets(layout: Layout) -> None:
+    """Have Puppet Server forget the environments that nobody is given any more."""
+    state = answers.load(layout.answers)
+    waiting = set(state.loaded) - state.in_use()
+    done = puppet_server.forget(sorted(waiting)) if waiting else set()
+    if set(state.loaded) != waiting - done:
+        with answers.changing(layout.answers) as state:
+            state.loaded = [name for name in state.loaded if name in waiting and name not in done]
+
+
+def _give(layout: Layout, branch: str, name: str, scope: Scope, *, followed: bool) -> None:
+    commit = sealing.sealed_commit(layout, name)
+    with answers.changing(layout.answers) as state:
+        again = state.branches.get(branch) == name
+        before = state.in_use()
+        state.note_deploy(branch, name)
+        if scope.narrow:
+            moved = [str(scope)] if _set(state, scope, name, branch) else []
+        else:
+            if followed and state.fleet:
+                state.fleet.branch = branch
+            elif followed:
+                state.fleet = Answer(name, branch, int(time.time()), journal.who())
+            moved = state.follow(branch, name, journal.who())
+        state.loaded = sorted({*state.loaded, *(before - state.in_use())})
+        if moved:
+            journal.note("deployed", environment=name, commit=commit, branch=branch, to=", ".join(moved))
+            print(f"{branch}: commit {commit[:10]} is {name}; given to {', '.join(moved)}{_until(scope)}")
+        elif again:
+            print(f"{branch}: commit {commit[:10]} is deployed already, as {name}: nothing to do")
+        else:
+            journal.note("deployed", environment=name, commit=commit, branch=branch, to="nobody")
+            print(f"{branch}: commit {commit[:10]} is {name}; no node is given it yet")
+
+
+def _set(state: Answers, scope: Scope, name: str, branch: str | None) -> bool:
+    """Give an environment to a scope; whether that changed anything."""
+    now, who = int(time.time()), journal.who()
+    if scope.nodes:
+        for node in scope.nodes:
+            state.nodes[node] = Answer(name, branch, now, who, now + scope.seconds)
+        return True
+    present = state.tiers.get(scope.tier) if scope.tier else state.fleet
+    changed = present is None or present.environment != name
+    answer = present.moved(name, who) if present and changed else present or Answer(name, branch, now, who)
+    if present and changed:
+        state.loaded.append(present.environment)
+    if scope.tier:
+        answer.branch = branch
+        state.tiers[scope.tier] = answer
+    else:
+        # It follows its branch, whatever commit it has been given by hand.
+        answer.branch = answer.branch or answers.FLEET_BRANCH
+        state.fleet = answer
+    return changed
+
+
+def _kept(layout: Layout, state: Answers, wanted: str) -> tuple[str | None, str]:
+    """Return the branch, if it is one, and the environment that is meant by a branch, a commit or an environment."""
+    branch = checkouts.name_of(wanted)
+    if branch in state.branches:
+        return branch, state.branches[branch]
+    start = wanted.removeprefix("c_")
+    found = [name for name in sorted(sealing.all_sealed(layout)) if name[2:].startswith(start[:10])]
+    found = [name for name in found if sealing.sealed_commit(layout, name).startswith(start)]
+    if not start or not found:
+        raise DeployError(
+            f"{wanted!r} is no branch that was deployed, and no commit that is kept here;"
+            " `deploy-environment --list` has those. Deploy a branch first"
+        )
+    if len(found) > 1:
+        raise DeployError(f"{wanted!r} may be {' or '.join(found)}: give more of it")
+    return None, found[0]
+
+
+def _check(layout: Layout, scope: Scope) -> None:
+    for node in scope.nodes:
+        if not given.is_node(layout, node):
+            raise DeployError(f"no node has a certificate of the name {node!r}: nothing has changed")
+    if scope.tier and scope.tier not in given.tiers(layout):
+        known = ", ".join(sorted(given.tiers(layout))) or "none"
+        print(f"note: no node of tier {scope.tier!r} has asked so far; tiers that have: {known}", file=sys.stderr)
+
+
+def _until(scope: Scope) -> str:
+    if not scope.nodes:
+        return ""
+    return f", until {time.strftime('%H:%M:%S %Z', time.localtime(time.time() + scope.seconds))}"
+
+
+def _others(state: Answers) -> str:
+    tables = (("tier", state.tiers), ("node", state.nodes))
+    return ", ".join(
+        f"{kind} {name} ({answer.environment})" for kind, table in tables for name, answer in table.items()
+    )
+
+
+def _what_is_given(layout: Layout) -> str:
+    state = answers.load(layout.answers)
+    return f"the fleet is given {state.fleet.environment}" if state.fleet else "nothing is deployed so far"

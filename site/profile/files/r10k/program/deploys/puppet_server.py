@@ -1,0 +1,45 @@
+"""Has Puppet Server forget what it has read of environments that no node is given any more."""
+
+import configparser
+import http.client
+import socket
+import ssl
+from collections.abc import Iterable
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlencode
+
+PUPPET_CONF = Path("/etc/puppet/puppet.conf")
+SSL_DIRECTORY = Path("/var/lib/puppet/ssl")
+PORT = 8140
+SECONDS = 5.0
+CACHE = "/puppet-admin-api/v1/environment-cache"
+
+
+def forget(names: Iterable[str]) -> set[str]:
+    """Have it forget environments; return those that it has. One that does not answer is told with the next deploy.
+
+    Nothing is wrong about an environment in its memory: each is of one commit for ever.
+    """
+    done: set[str] = set()
+    host = _certname()
+    try:
+        context = ssl.create_default_context(cafile=str(SSL_DIRECTORY / "certs/ca.pem"))
+        context.load_cert_chain(SSL_DIRECTORY / f"certs/{host}.pem", SSL_DIRECTORY / f"private_keys/{host}.pem")
+        connection = http.client.HTTPSConnection(host, PORT, timeout=SECONDS, context=context)
+        for name in names:
+            connection.request("DELETE", f"{CACHE}?{urlencode({'environment': name})}")
+            response = connection.getresponse()
+            response.read()
+            if response.status != HTTPStatus.NO_CONTENT:
+                break
+            done.add(name)
+    except (OSError, http.client.HTTPException):
+        pass  # it is down or starting, and will have nothing in its memory; or it is busy
+    return done
+
+
+def _certname() -> str:
+    settings = configparser.ConfigParser(strict=False, interpolation=None)
+    settings.read(PUPPET_CONF, encoding="utf-8")
+    return settings.get("main", "certname", fallback=socket.getfqdn())

@@ -1,0 +1,307 @@
+"""Deploys are whole or not at all: whatever happens, nodes are given a commit that was checked, or the one before."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fleet_cli import forge
+
+from .deploy_server import Server, git
+
+
+@pytest.fixture(scope="module")
+def forge_url() -> Iterator[str]:
+    with forge.serving() as url:
+        yield url
+
+
+@pytest.fixture
+def server(tmp_path: Path, forge_url: str) -> Server:
+    """A server with nothing deployed."""
+    return Server(tmp_path / "server", forge_url)
+
+
+@pytest.fixture(scope="module")
+def first_deploy(tmp_path_factory: pytest.TempPathFactory, forge_url: str) -> Server:
+    server = Server(tmp_path_factory.mktemp("first") / "server", forge_url)
+    server.ok("production")
+    return server
+
+
+@pytest.fixture
+def deployed(first_deploy: Server, tmp_path: Path) -> Server:
+    """A server with a first deploy."""
+    return first_deploy.copied_to(tmp_path / "server")
+
+
+def test_a_deploy_is_an_environment_that_never_changes(server: Server) -> None:
+    first = server.commit()
+    assert "given to the fleet" in server.ok("production")
+    assert server.given == first
+    sealed = server.sealed(first)
+    assert (sealed / "vendor/concat/metadata.json").is_file()
+    assert {path.name for path in (sealed / ".resource_types").iterdir()} >= {"fleet_thing.pp", "concat_file.pp"}
+    writable = [path for path in [sealed, *sealed.rglob("*")] if not path.is_symlink() and path.stat().st_mode & 0o222]
+    assert writable == []
+    second = server.change(81)
+    server.ok("production")
+    assert server.given == second
+    assert "port: 80" in (sealed / "hieradata/common.yaml").read_text(), (
+        "a deploy changed an environment of another commit"
+    )
+
+
+def test_a_commit_that_is_deployed_already_changes_nothing(deployed: Server) -> None:
+    before = deployed.answers
+    assert "is deployed already" in deployed.ok("production")
+    assert deployed.answers == before
+
+
+@pytest.mark.parametrize("program", ["r10k", "/usr/bin/r10k"])
+def test_r10k_itself_is_a_deploy(deployed: Server, program: str) -> None:
+    """Who has a webhook that calls r10k would deploy nothing."""
+    new = deployed.change(82)
+    result = deployed.run([program, "deploy", "environment", "production", "--modules"])
+    assert result.returncode == 0, result.stderr
+    assert deployed.given == new
+    broken = "site/profile/manifests/one.pp"
+    deployed.write(broken, "class profile::one {\n")
+    deployed.commit()
+    result = deployed.run([program, "deploy", "environment", "production", "--modules"])
+    assert deployed.given == new
+    if program == "r10k":
+        assert result.returncode == 1
+        assert broken in result.stderr
+
+
+def test_what_follows_no_branch_that_is_deployed_stays(deployed: Server) -> None:
+    before = deployed.given
+    topic = deployed.change(83, branch="topic")
+    assert "no node is given it yet" in deployed.ok("topic")
+    assert deployed.given == before
+    assert topic in deployed.environments
+
+
+def _swap(name: str, text: str) -> Callable[[Server], None]:
+    return lambda server: server.write(name, text)
+
+
+def _submodule(server: Server) -> None:
+    other = server.directory / "other"
+    git(server.directory, "init", "-q", "other")
+    git(other, "commit", "-q", "--allow-empty", "-m", "x")
+    git(server.control, "submodule", "add", "-q", str(other), "site/other")
+
+
+def _link(server: Server) -> None:
+    (server.control / "hieradata/secret.yaml").symlink_to("/etc/shadow")
+
+
+def _wrong_name(server: Server) -> None:
+    metadata = '{"name": "somebody-else", "version": "1.0.0", "author": "x", "dependencies": []}'
+    other = server.directory / "misnamed"
+    git(server.directory, "init", "-q", "-b", "main", "misnamed")
+    (other / "metadata.json").write_text(metadata)
+    git(other, "add", "-A")
+    git(other, "commit", "-q", "-m", "x")
+    commit = git(other, "rev-parse", "HEAD")
+    text = server.control.joinpath("Puppetfile").read_text()
+    server.write("Puppetfile", f"{text}mod 'thing', git: '/server/misnamed', ref: '{commit}'\n")
+
+
+REFUSED: dict[str, tuple[Callable[[Server], None], str]] = {
+    "puppetfile that does not parse": (_swap("Puppetfile", "mod 'puppetlabs-concat', \n"), "Puppetfile"),
+    "module that no Forge has": (_swap("Puppetfile", "moduledir 'vendor'\nmod 'nobody/nothing', '1.2.3'\n"), "nothing"),
+    "type that does not load": (
+        _swap("site/profile/lib/puppet/type/fleet_thing.rb", "require 'nowhere/at/all'\n"),
+        "nowhere/at/all",
+    ),
+    "symlink that leaves": (_link, "hieradata/secret.yaml: is a symlink to /etc/shadow"),
+    "submodule": (_submodule, "site/other: is a git submodule"),
+}
+UNREADABLE = {
+    "site/profile/manifests/one.pp": ("class profile::one {\n", "site/profile/manifests/one.pp"),
+    "site/profile/manifests/nobody.pp": ("class profile::nobody {\n", "site/profile/manifests/nobody.pp"),
+    "manifests/site.pp": ("include profile::one)\n", "manifests/site.pp:1"),
+    "site/profile/functions/double.pp": ("function profile::double( {\n", "site/profile/functions/double.pp"),
+    "site/profile/types/name.pp": ("type Profile::Name = String[\n", "site/profile/types/name.pp"),
+    "site/profile/lib/facter/one.rb": ("Facter.add(:one) {\n", "site/profile/lib/facter/one.rb"),
+    "hieradata/common.yaml": ("---\na: [1\n", "hieradata/common.yaml"),
+    "hieradata/other.yaml": ("---\n- 1\n", "hieradata/other.yaml: is no hash"),
+    "site/profile/hiera.yaml": (
+        "---\nversion: 5\nhierarchy:\n  - {name: x, pathh: common.yaml}\n",
+        "site/profile/hiera.yaml: it",
+    ),
+    "scripts/config_version": (
+        "#!/bin/sh\necho production@0123456789abcdef\n",
+        "config_version says 'production@0123456789abcdef'",
+    ),
+}
+"""Files that Puppet could not use, and what is said of each."""
+
+
+def _require_refused(server: Server, told: list[str]) -> None:
+    before, environments = server.answers, server.environments
+    server.commit()
+    result = server("production")
+    assert result.returncode == 1
+    assert [text for text in told if text not in result.stdout + result.stderr] == []
+    assert "Traceback" not in result.stderr
+    assert (server.answers, server.environments) == (before, environments)
+    making = server.directory / "code/making"
+    assert not making.exists() or not list(making.iterdir())
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_whole_is_given_to_no_node(deployed: Server, case: str) -> None:
+    """A node would have part of a commit, or no catalog at all."""
+    spoil, told = REFUSED[case]
+    spoil(deployed)
+    _require_refused(deployed, [told])
+
+
+def test_what_puppet_can_not_read_is_given_to_no_node_and_all_of_it_is_named(deployed: Server) -> None:
+    for name, (text, _) in UNREADABLE.items():
+        deployed.write(name, text)
+    _wrong_name(deployed)
+    misnamed = "vendor/thing/metadata.json: the module's name is 'somebody-else'"
+    _require_refused(deployed, [misnamed, *(told for _, told in UNREADABLE.values())])
+
+
+@pytest.mark.parametrize("wanted", ["nosuch", "0123456789abcdef"])
+def test_an_unknown_branch_or_commit_is_named(deployed: Server, wanted: str) -> None:
+    result = deployed(wanted)
+    assert result.returncode == 1
+    assert wanted in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_way_back_goes_all_the_way_and_forward_again(server: Server) -> None:
+    names = [server.commit()]
+    server.ok("production")
+    for port in (81, 82):
+        names.append(server.change(port))
+        server.ok("production")
+    server.ok("--back")
+    assert server.given == names[1]
+    server.ok("--back")
+    assert server.given == names[0]
+    result = server("--back")
+    assert result.returncode == 1
+    assert "no way back" in result.stderr
+    server.ok(names[1].removeprefix("c_"))
+    assert server.given == names[1]
+    newest = server.change(83)
+    server.ok("production")
+    assert server.given == newest, "after going back the fleet did not follow its branch any more"
+    server.ok("--back")
+    assert server.given == names[1]
+
+
+def test_tiers_and_nodes_are_given_their_own(deployed: Server) -> None:
+    (deployed.directory / "signed/app1.fleet.test.pem").touch()
+    fleet = deployed.given
+    topic = deployed.change(84, branch="topic")
+    deployed.ok("topic", "--node", "app1.fleet.test", "--for", "10m")
+    deployed.ok("topic", "--tier", "staging", "--kept")
+    assert deployed.given == fleet
+    assert deployed.answers["nodes"]["app1.fleet.test"]["environment"] == topic
+    assert deployed.answers["tiers"]["staging"]["environment"] == topic
+    again = deployed.change(85, branch="topic")
+    deployed.ok("topic")
+    assert deployed.answers["nodes"]["app1.fleet.test"]["environment"] == again, "a trial did not follow its branch"
+    deployed.ok("--end", "--node", "app1.fleet.test")
+    deployed.ok("--end", "--tier", "staging")
+    assert (deployed.answers["nodes"], deployed.answers["tiers"], deployed.given) == ({}, {}, fleet)
+    result = deployed("topic", "--node", "nosuch.fleet.test")
+    assert result.returncode == 1
+    assert "nosuch.fleet.test" in result.stderr
+
+
+def test_a_module_that_was_half_unpacked_is_not_taken_for_whole(deployed: Server) -> None:
+    """r10k looks at a module's metadata only: after a kill or a power failure it would find such a module in order."""
+    killed = '#!/bin/sh\n/usr/bin/r10k "$@"; rm -r /server/state/checkouts/*/vendor/concat/manifests; kill -9 $$\n'
+    deployed.put("r10k-killed", killed, 0o755)
+    deployed.configure(r10k="/server/r10k-killed")
+    before = deployed.given
+    new = deployed.change(86)
+    result = deployed("production")
+    assert result.returncode == 1
+    assert "signal 9" in result.stderr
+    assert deployed.given == before
+    deployed.configure()
+    deployed.ok("production")
+    assert deployed.given == new
+    assert (deployed.sealed(new) / "vendor/concat/manifests/init.pp").exists() or list(
+        (deployed.sealed(new) / "vendor/concat/manifests").iterdir()
+    )
+
+
+KILL = """
+deploy-environment production >/dev/null 2>&1 & sleep {after}
+pkill -9 -f 'deploy-environment|[r]10k|reader.rb' || true; sleep 0.2
+"""
+
+
+@pytest.mark.parametrize("after", ["0.4", "1.2", "1.7"])
+def test_a_deploy_that_is_killed_leaves_nothing_half_made_and_the_next_goes_on(deployed: Server, after: str) -> None:
+    new = deployed.change(87)
+    deployed.run(["true"], before=f"{{ {KILL.format(after=after).strip().replace(chr(10), '; ')}; }}")
+    assert deployed.given in deployed.environments
+    for name in deployed.environments:
+        assert (deployed.sealed(name) / ".resource_types/concat_file.pp").is_file()
+        assert (deployed.sealed(name) / "vendor/concat/metadata.json").is_file()
+        assert deployed.sealed(name).stat().st_mode & 0o222 == 0
+    deployed.ok("production")
+    assert deployed.given == new
+
+
+def test_of_two_deploys_at_once_one_waits(deployed: Server) -> None:
+    new = deployed.change(88)
+    both = (
+        "{ deploy-environment production >/server/first 2>&1 & first=$!; deploy-environment production"
+        " >/server/second 2>&1; second=$?; wait $first; echo $? $second >/server/both; }"
+    )
+    deployed.run(["true"], before=both)
+    assert (deployed.directory / "both").read_text().split() == ["0", "0"]
+    told = [(deployed.directory / name).read_text() for name in ("first", "second")]
+    assert sum("waiting for it" in text for text in told) == 1
+    assert deployed.given == new
+
+
+def test_a_full_disk_is_said_and_nothing_changes(deployed: Server) -> None:
+    before, environments = deployed.answers, deployed.environments
+    deployed.change(89)
+    (deployed.directory / "code/making").mkdir(exist_ok=True)
+    small = "mount -t tmpfs -o size=64k,mode=755 small /server/code/making"
+    result = deployed.run(["/usr/local/sbin/deploy-environment", "production"], before=small)
+    assert result.returncode == 1
+    assert "no space left" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (deployed.answers, deployed.environments) == (before, environments)
+
+
+def test_without_the_forge_nothing_changes(deployed: Server) -> None:
+    before = deployed.answers
+    deployed.write(
+        "Puppetfile", "moduledir 'vendor'\nmod 'puppetlabs-concat', '7.3.1'\nmod 'puppetlabs-stdlib', '9.4.1'\n"
+    )
+    deployed.commit()
+    deployed.configure(forge="http://127.0.0.1:9")
+    result = deployed("production")
+    assert result.returncode == 1
+    assert "Nothing has changed" in result.stderr
+    assert deployed.answers == before
+
+
+def test_answers_that_can_not_be_read_are_said_and_not_overwritten(deployed: Server) -> None:
+    broken = deployed.directory / "state/answers.json"
+    broken.write_text("{")
+    for arguments in (("--list",), ("--back",), ("production",)):
+        result = deployed(*arguments)
+        assert result.returncode == 1
+        assert "answers.json can't be read" in result.stderr
+    assert broken.read_text() == "{"
+    broken.unlink()
+    deployed.ok("production")
+    assert deployed.given in deployed.environments
