@@ -134,8 +134,7 @@ def prepared(lab: Lab, box: Box, packages_directory: Path, salt: Path) -> Iterat
                 ssh.run(box, ["dpkg", "--purge", *more])
             ssh.run(box, ["rm", "-rf", tools.ON_NODE, tools.APT_SOURCE])
             ssh.run(box, ["sh", "-c", "rm -f /var/lib/apt/lists/*fleet-benchmark*"])
-            environment = f"/etc/puppet/code/environments/{tools.ENVIRONMENT}"
-            ssh.run(lab.server, ["rm", "-rf", environment])
+            deploying.end_trial(lab, [box])
             branch = f"refs/heads/{tools.ENVIRONMENT}"
             ssh.run(lab.server, ["git", "-C", deploying.REMOTE, "update-ref", "-d", branch])
             (last,) = agents.run([box])
@@ -176,7 +175,7 @@ class Benchmark:
                 if tool.name not in slow:
                     self._once(tool, "no-op", expect=False)
         for puppet in (tool for tool in present if type(tool) is Puppet):
-            summary = catalog.summary(self.lab, self.box, tools.ENVIRONMENT, count, rounds[puppet.name])
+            summary = catalog.summary(self.lab, self.box, count, rounds[puppet.name])
             self.catalogs.append(summary)
         for scenario, key in (("config", "greeting"), ("version", "version")):
             for number in range(self.runs if scenario in self.scenarios else 0):

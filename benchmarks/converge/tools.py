@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from fleet_cli import deploying, paths, process, ssh
+from fleet_cli import agents, deploying, paths, process, ssh
 from fleet_cli.errors import FleetError
 from fleet_cli.labfile import Box, Lab
 
@@ -89,7 +89,7 @@ class Puppet(Tool):
             file.unlink()  # the node's own services: the catalog is to have those of the benchmark only
 
     def declare(self, state: State) -> None:
-        """Commit the state and deploy it as an environment of its own."""
+        """Commit the state, deploy it on a branch of its own, and have the node be given that."""
         file = self._repository / "hieradata/services/benchmark.yaml"
         file.parent.mkdir(exist_ok=True)
         file.write_text(desired.hiera(state, APT_SOURCE, self.watch), encoding="utf-8")
@@ -97,10 +97,12 @@ class Puppet(Tool):
         process.run([*git, "add", "--all"])
         process.run([*git, "commit", "--quiet", "--allow-empty", "--message", "State of the benchmark"])
         deploying.deploy(self.lab, self._repository, ENVIRONMENT)
+        deploying.try_on(self.lab, [self.box], ENVIRONMENT, "1d")
 
     def command(self) -> list[str]:
         """The same agent as `fleet run` starts."""
-        remote = f"sudo sh -c 'LC_ALL=C.UTF-8 {self.agent} --color=false --waitforlock 120 --environment {ENVIRONMENT}'"
+        options = f"--color=false {agents.LOCK_OPTIONS}"
+        remote = f"sudo sh -c 'LC_ALL=C.UTF-8 {self.agent} {options}'"
         return [*ssh.command(self.box), remote]
 
     def changes(self, done: "subprocess.CompletedProcess[str]") -> int | None:

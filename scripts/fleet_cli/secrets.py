@@ -128,5 +128,19 @@ def complete(text: str, wanted: Declared, tier: str, public_key_pem: bytes) -> s
             for key in keys:
                 if key not in known:
                     known[key] = encrypt(public_key_pem, random_secrets.token_urlsafe(SECRET_BYTES))
+    return _text(data, tier)
+
+
+def only(text: str, wanted: Declared, tier: str) -> str:
+    """Return the text of a tier's secrets without those that nothing declares."""
+    known = (yaml.safe_load(text) or {}).get(_SECRETS, {})
+    kept = {
+        service: {section: {key: known[service][section][key] for key in keys} for section, keys in sections.items()}
+        for service, sections in wanted.items()
+    }
+    return _text({_SECRETS: kept}, tier)
+
+
+def _text(data: Mapping[str, Any], tier: str) -> str:
     head = f"# Secrets of {tier}, encrypted for the eyaml key of its Puppet server.\n"
     return head + yaml.safe_dump(data, width=10**6)

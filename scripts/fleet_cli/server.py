@@ -69,10 +69,9 @@ def bootstrap(lab: Lab, repo: Path) -> None:
         )
         ssh.run(
             box,
-            ["sh", "-c", f"git init --quiet --bare --initial-branch=production {deploying.REMOTE}"
-             f" && git -C {deploying.REMOTE} config receive.shallowUpdate true"],
-        )  # fmt: skip
-    deploying.push(lab, repo, deploying.head(repo), deploying.ENVIRONMENT)
+            ["git", "init", "--quiet", "--bare", f"--initial-branch={deploying.FLEET_BRANCH}", deploying.REMOTE],
+        )
+    deploying.push(lab, repo, deploying.first_commit(lab, repo), deploying.FLEET_BRANCH)
     script = "/var/lib/fleet-bootstrap/bootstrap-puppetserver"
     ssh.run(box, ["mkdir", "-p", str(Path(script).parent)])
     ssh.upload(box, repo / "scripts/bootstrap-puppetserver", script)
@@ -81,7 +80,7 @@ def bootstrap(lab: Lab, repo: Path) -> None:
             ssh.run(
                 box,
                 ["env", f"FORGE_BASEURL=http://127.0.0.1:{FORGE_PORT}", "bash", script, deploying.REMOTE,
-                 deploying.ENVIRONMENT],
+                 deploying.FLEET_BRANCH],
                 on_line=lambda line: steps.say(f"{box.name}: {line[3:]}") if line.startswith("== ") else None,
             )  # fmt: skip
         except CommandFailedError as error:

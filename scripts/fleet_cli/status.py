@@ -2,6 +2,7 @@
 
 import json
 import ssl as tls
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
@@ -11,8 +12,9 @@ import urllib3
 from rich.console import Console
 from rich.table import Table
 
-from fleet_cli import authority, puppetdb, ssh
+from fleet_cli import authority, deploying, puppetdb, ssh
 from fleet_cli.boxes import Boxes
+from fleet_cli.deploying import Trial
 from fleet_cli.errors import FleetError
 from fleet_cli.labfile import Box, Lab
 
@@ -38,13 +40,18 @@ class ServiceStatus:
 
 @dataclass
 class BoxStatus:
-    """A box and the services that Puppet has declared for it."""
+    """A box and the services that Puppet has declared for it.
+
+    Attributes:
+        trial: what the box is given instead of the fleet's commit, and until when; empty if it is not on trial.
+    """
 
     box: str
     role: str
     tier: str
     address: str
     running: bool
+    trial: str = ""
     services: list[ServiceStatus] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -58,16 +65,27 @@ def collect(lab: Lab) -> list[BoxStatus]:
     running = {box.name: boxes.running(box) for box in lab.boxes}
     declared: dict[str, list[dict[str, Any]]] = {}
     trusted: tls.SSLContext | None = None
+    trials: dict[str, Trial] = {}
     if running[lab.server.name]:
         try:
             declared = {**puppetdb.declared_services(lab), **puppetdb.balanced_services(lab)}
             trusted = authority.context(lab)
+            trials = deploying.answers(lab).trials
         except FleetError:
             declared = {}  # the server is still starting: boxes are shown without services
     with ThreadPoolExecutor() as pool:
-        return list(
+        statuses = list(
             pool.map(lambda box: _box(box, running[box.name], declared.get(box.certname, []), trusted), lab.boxes)
         )
+    for box, found in zip(lab.boxes, statuses, strict=True):
+        if trial := trials.get(box.certname):
+            found.trial = _trial(trial)
+    return statuses
+
+
+def _trial(trial: Trial) -> str:
+    until = time.strftime("%H:%M:%S %Z", time.localtime(trial.until))
+    return f"{trial.branch or 'commit'} ({trial.environment}) until {until}"
 
 
 def _box(box: Box, running: bool, declared: list[dict[str, Any]], trusted: tls.SSLContext | None) -> BoxStatus:
@@ -123,4 +141,8 @@ def show(statuses: list[BoxStatus]) -> None:
             health = "[green]ready[/green]" if service.ready else "[red]not ready[/red]"
             table.add_row(*lead, service.name, service.version, service.url, health)
             lead = ("", "", "")
-    Console(width=max(Console().width, 110)).print(table)
+    console = Console(width=max(Console().width, 110), highlight=False)
+    console.print(table)
+    for status in statuses:
+        if status.trial:
+            console.print(f"{status.box} is on trial: {status.trial}; `fleet run {status.box} --end-trial` ends it")

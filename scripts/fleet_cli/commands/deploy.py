@@ -1,19 +1,38 @@
-"""`fleet deploy`: the control repository to the Puppet server."""
+"""`fleet deploy`: the control repository to the Puppet server, and back."""
 
 import click
 
 from fleet_cli import deploying, steps
 from fleet_cli.commands.context import Context
+from fleet_cli.errors import FleetError
 
 
 @click.command()
-@click.argument("branch", required=False)
+@click.argument("wanted", metavar="[BRANCH|COMMIT]", required=False)
+@click.option("--back", is_flag=True, help="Give the fleet what it was given before the last deploy. Takes no time.")
+@click.option("--tier", metavar="TIER", help="Only for this tier: the fleet stays as it is.")
+@click.option("--end", is_flag=True, help="With --tier: the tier is given what the fleet is given again.")
 @click.pass_obj
-def deploy(context: Context, branch: str | None) -> None:
-    """Push and deploy BRANCH as the environment of its name; without BRANCH, what is checked out as production.
+def deploy(context: Context, wanted: str | None, back: bool, tier: str | None, end: bool) -> None:
+    """Deploy what is checked out to the fleet; nodes take it up at their next run: fleet run.
 
-    What is not committed is not deployed. Shows what r10k says. Nodes take it up at their next run: fleet run.
+    Each deployed commit is an environment of its own. It is checked before any node is given it, and never changes.
+    If anything fails, nothing has changed. What is not committed is not deployed.
+
+    With BRANCH that branch is deployed, for trials: fleet run NODE --environment BRANCH. With COMMIT the fleet is
+    given that commit, at once if it is one of the last ten.
     """
-    for path in deploying.uncommitted(context.repo):
-        steps.say(f"note: {path} is not committed, and so not deployed")
-    click.echo(deploying.deploy(context.lab, context.repo, branch))
+    if end and not tier:
+        raise FleetError("--end needs --tier TIER: the fleet always has a commit")
+    if (back or end) and (wanted or (back and end)):
+        raise FleetError("--back and --end take no branch or commit, and exclude each other")
+    if back:
+        click.echo(deploying.back(context.lab, tier=tier))
+        return
+    if end and tier:
+        click.echo(deploying.end_tier(context.lab, tier))
+        return
+    if wanted is None:
+        for path in deploying.uncommitted(context.repo):
+            steps.say(f"note: {path} is not committed, and so not deployed")
+    click.echo(deploying.deploy(context.lab, context.repo, wanted, tier=tier))

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fleet_cli import host
 from fleet_cli.commands.context import Context
-from fleet_cli.deploying import ENVIRONMENT
+from fleet_cli.deploying import FLEET_BRANCH
 from fleet_cli.errors import FleetError
 from fleet_cli.planning import (
     factsources,
@@ -57,8 +57,8 @@ class _PlanCommand(click.Command):
               "fact sets of tests/catalog. Without it: the lab's PuppetDB if it stands.")  # fmt: skip
 @click.option("--forge", "forge_url", metavar="URL", help="Where the Puppetfile's modules come from, in the place of a "
               "mirror of Debian's packages.")  # fmt: skip
-@click.option("--server", is_flag=True, help="BASE and HEAD are environments of the lab's Puppet server (production, "
-              "if not given), and the catalogs those that it compiles.")  # fmt: skip
+@click.option("--server", is_flag=True, help="BASE and HEAD are branches or commits that are deployed on the lab's "
+              "Puppet server (if not named: what the fleet is given), which compiles the catalogs.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine to read.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a comment on a merge request.")
 @click.option(
@@ -92,7 +92,7 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     host.require_debian_root()
     choice = Choice(nodes, roles, tiers)
     if server:
-        found = live.make(context.lab, base or ENVIRONMENT, head or ENVIRONMENT, choice)
+        found = live.make(context.lab, base or FLEET_BRANCH, head or FLEET_BRANCH, choice)
     else:
         facts = factsources.find(context.repo, puppetdb)
         with _progress() as counting:

@@ -1,4 +1,4 @@
-"""Catalogs from the lab's Puppet server, of two environments as they are deployed there: what agents would get now.
+"""Catalogs from the lab's Puppet server, of two commits as they are deployed there: what agents would get.
 
 The server takes facts and trusted facts from PuppetDB, stores nothing, and answers to its own certificate only.
 """
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fleet_cli import ssh
+from fleet_cli import deploying, ssh
 from fleet_cli.errors import CommandFailedError, FleetError
 from fleet_cli.inventory import Machine
 from fleet_cli.labfile import Lab
@@ -26,15 +26,21 @@ NOTE = "catalogs of the Puppet server, facts of PuppetDB; files that are copied 
 def make(lab: Lab, base: str, head: str, choice: Choice) -> Plan:
     """Compare two environments of the lab's Puppet server.
 
+    Args:
+        base, head: a branch that was deployed, or a commit that is kept there. The fleet's branch stands for what the
+            fleet is given.
+
     Raises:
-        FleetError: the server does not answer, or refuses; no such machine.
+        FleetError: the server does not answer, or refuses; no such machine; nothing of that name is deployed.
     """
     machines = {Machine(box.certname, box.role, box.tier) for box in (lab.server, *lab.nodes)}
     choice.check(machines)
     boxes = sorted(machine for machine in machines if choice(machine))
+    answers = deploying.answers(lab)
+    environments = [answers.environment(name) for name in (base, head)]
     found: dict[str, list[Item]] = {}
     for box in boxes:
-        items = _compare(*(catalog(lab, box.certname, environment) for environment in (base, head)))
+        items = _compare(*(catalog(lab, box.certname, environment) for environment in environments))
         if items:
             found[box.certname] = items
     return Plan(base, head, len(boxes), 2 * len(boxes), plan.grouped(found), Unused(), (NOTE,))
