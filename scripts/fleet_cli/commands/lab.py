@@ -64,10 +64,15 @@ def show_status(context: Context, as_json: bool) -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def shell(context: Context, box: str, command: tuple[str, ...]) -> None:
-    """Open a root shell on BOX, or run a command there: fleet lab ssh app1 -- flask-microservice status."""
+    """Open a root shell on BOX, or run a command there: fleet lab ssh app1 -- flask-microservice status.
+
+    As ssh does it, a shell of root on BOX reads the words of the command, joined by blanks. Quote what it is to read:
+    fleet lab ssh app1 -- 'journalctl -u orders | tail'. Input, output and exit status are the command's.
+    """
     target = context.lab.box(box)
-    terminal = ["-t"] if sys.stdin.isatty() else []
-    remote = ["sudo", "--", shlex.join(command)] if command else ["sudo", "-i"]
+    # Not where a file or another program takes the output: a terminal would change the ends of its lines.
+    terminal = ["-t"] if sys.stdin.isatty() and (sys.stdout.isatty() or not command) else []
+    remote = ["sudo", "--", "bash", "-c", shlex.quote(f"cd; {' '.join(command)}")] if command else ["sudo", "-i"]
     argv = [*ssh.command(target, *terminal), *remote]
     os.execvp(argv[0], argv)
 

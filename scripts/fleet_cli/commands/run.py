@@ -4,28 +4,48 @@ import sys
 
 import click
 
-from fleet_cli import agents
+from fleet_cli import agents, deploying
 from fleet_cli.commands.context import Context, json_option, print_json
+from fleet_cli.errors import FleetError
 
 
 @click.command()
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
-@click.option("--environment", help="Use this environment for the run instead of the node's own.")
+@click.option("--environment", "wanted", metavar="BRANCH|COMMIT",
+              help="Try a deployed branch or commit on NODEs: the server gives it to them for an hour.")  # fmt: skip
+@click.option("--for", "duration", metavar="TIME", default="1h", show_default=True,
+              help="How long a trial lasts: 30m, 2h, 1d.")  # fmt: skip
+@click.option("--end-trial", is_flag=True, help="End the trial on NODEs before its time.")
 @click.option("--noop", is_flag=True, help="Say what would change and change nothing.")
 @json_option
 @click.pass_obj
-def run(context: Context, nodes: tuple[str, ...], environment: str | None, noop: bool, as_json: bool) -> None:
+def run(  # noqa: PLR0917 - click gives an argument for each option
+    context: Context,
+    nodes: tuple[str, ...],
+    wanted: str | None,
+    duration: str,
+    end_trial: bool,
+    noop: bool,
+    as_json: bool,
+) -> None:
     """Run puppet agent on NODEs in parallel (without NODE: on all but the Puppet server) and show what came of it.
 
+    The Puppet server says which deployed commit a node is in: the fleet's, or that of a trial.
+
     Database servers come first and load balancers last, since other nodes need the ones and are needed by the others.
-    Exit status 0 when every node is as declared, 1 when a run failed anywhere.
+    Exit status 0 when every node is as declared, or with --noop when it is known what would change; 1 when a run failed
+    anywhere.
     """
     boxes = [context.lab.box(name) for name in nodes] or list(context.lab.nodes)
-    runs = [
-        result
-        for group in context.lab.in_order(boxes)
-        for result in agents.run(group, environment=environment, noop=noop)
-    ]
+    if (wanted or end_trial) and not nodes:
+        raise FleetError("say which NODEs the trial is for")
+    if wanted and end_trial:
+        raise FleetError("--environment and --end-trial exclude each other")
+    if wanted:
+        click.echo(deploying.try_on(context.lab, boxes, wanted, duration), err=True)
+    elif end_trial:
+        click.echo(deploying.end_trial(context.lab, boxes), err=True)
+    runs = [result for group in context.lab.in_order(boxes) for result in agents.run(group, noop=noop)]
     if as_json:
         print_json([result.as_dict() for result in runs])
     else:

@@ -43,7 +43,7 @@ Puppet::Type.newtype(:flask_microservice_release) do
     end
 
     def change_to_s(was, now)
-      provider.change || "#{was}, is #{now} now"
+      provider.change || "#{was}, should be #{now}"
     end
   end
 end
