@@ -66,10 +66,14 @@ class Boxes:
         shutil.rmtree(paths.VAGRANT_DOTFILES, ignore_errors=True)
         paths.SSH_CONFIG.unlink(missing_ok=True)
 
+    def made(self, box: Box) -> bool:
+        """Whether the box has a container, running or not."""
+        return (paths.LXC / (paths.CONTAINER_PREFIX + box.name)).exists()
+
     def running(self, box: Box) -> bool:
         """Whether the box's container runs."""
         name = paths.CONTAINER_PREFIX + box.name
-        if not (paths.LXC / name).exists() or shutil.which("lxc-info") is None:
+        if not self.made(box) or shutil.which("lxc-info") is None:
             return False
         return (
             self._lxc("lxc-info", "--name", name, "--state", "--no-humanize", check=False).stdout.strip() == "RUNNING"
@@ -123,6 +127,8 @@ class Boxes:
         return process.run(
             cgroups.enter(["vagrant", *arguments]),
             env={
+                # In a locale of ASCII only, as a cron job has, it ends with a traceback below a path with an umlaut.
+                "LC_ALL": "C.UTF-8",
                 "VAGRANT_HOME": str(paths.VAGRANT_HOME),
                 "VAGRANT_DOTFILE_PATH": str(paths.VAGRANT_DOTFILES),
                 "VAGRANT_CHECKPOINT_DISABLE": "1",

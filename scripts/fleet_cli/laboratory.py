@@ -20,6 +20,7 @@ from fleet_cli import (
     paths,
     publishing,
     server,
+    ssh,
     status,
     steps,
     templates,
@@ -79,13 +80,33 @@ def down(lab: Lab, *, purge: bool = False) -> None:
 
 def stands(lab: Lab, repo: Path) -> bool:
     """Whether every box runs and the newest commit was deployed and applied, whatever has happened to it since."""
+    return not missing(lab) and deploying.deployed(lab) == deploying.lab_commit(lab, repo)
+
+
+def exists(lab: Lab) -> bool:
+    """Whether a box of the lab was ever made, running or not."""
+    return any(Boxes(lab).made(box) for box in lab.boxes)
+
+
+def missing(lab: Lab) -> list[str]:
+    """What the whole lab lacks, in words; whichever commit is deployed."""
     boxes = Boxes(lab)
-    return (
-        all(boxes.running(box) for box in lab.boxes)
-        and server.bootstrapped(lab)
-        and all(nodes.enrolled(box) for box in lab.nodes)
-        and deploying.deployed(lab) == deploying.lab_commit(lab, repo)
-    )
+    down = [box.name for box in lab.boxes if not boxes.running(box)]
+    if down:
+        return [f"box {name} is not running" for name in down]
+    if not server.bootstrapped(lab):
+        return [f"box {lab.server.name} is no whole Puppet server"]
+    return [f"box {box.name} is not enrolled" for box in lab.nodes if not nodes.enrolled(box)]
+
+
+def deployed_from(lab: Lab) -> str:
+    """Return the commit whose deploy the nodes are on, as it is without the lab's secrets; empty if there is none."""
+    commit = deploying.deployed(lab)
+    if not commit:
+        return ""
+    asked = ["git", f"--git-dir={deploying.REMOTE}", "show", "--no-patch", "--format=%s", commit]
+    subject = ssh.run(lab.server, asked, check=False).stdout.strip()
+    return subject.removeprefix(deploying.MADE_FROM) if subject.startswith(deploying.MADE_FROM) else commit
 
 
 def _boxes_up(lab: Lab, wanted: list[Box]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from fleet_cli import paths, process
+from fleet_cli import clones, paths, process
 from fleet_cli.errors import CommandFailedError, FleetError
 
 ANSWERS = ".copier-answers.yml"
@@ -87,20 +87,26 @@ def update(service: Path) -> Update:
     # copier records what `git describe` says.
     before = _git(repo, "rev-parse", "--verify", "--quiet", f"{recorded}^{{commit}}", check=False)
     if before is None:
-        raise FleetError(f"{service}: made from commit {recorded}, which {repo} does not have: fetch it there first")
+        advice = clones.how_to_complete(repo) or "fetch it there first"
+        raise FleetError(f"{service}: made from commit {recorded}, which {repo} does not have: {advice}")
+    # A shallow clone takes its oldest commit for the one that changed the template, and a service remembers that.
+    before = _template_commit(repo, before)
     if before == after:
         return Update(before, after)
     if _git(service, "rev-parse", "HEAD", check=False) is None:
         raise FleetError(f"{service}: not committed to a git repository, where an update could be seen and undone")
     if dirty := _status(service):
         raise FleetError(f"{service}: has uncommitted changes ({', '.join(dirty)}): commit or stash them first")
-    try:
-        process.run(
-            [sys.executable, "-m", "copier", "update", "--defaults", "--quiet", "--vcs-ref", after, "."],
-            cwd=service, env=_instead_of(source.removeprefix("git+"), repo), merge=True,
-        )  # fmt: skip
-    except CommandFailedError as error:
-        raise FleetError(f"{service}: copier could not update it:\n{error.output.strip()}") from None
+    # copier keeps a mirror of each address; one made from another clone, a shallow one say, is no mirror of this one.
+    with tempfile.TemporaryDirectory() as mirrors:
+        try:
+            process.run(
+                [sys.executable, "-m", "copier", "update", "--defaults", "--quiet", "--vcs-ref", after, "."],
+                cwd=service, env={**_instead_of(source.removeprefix("git+"), repo), "COPIER_CACHE_DIR": mirrors},
+                merge=True,
+            )  # fmt: skip
+        except CommandFailedError as error:
+            raise FleetError(f"{service}: copier could not update it:\n{error.output.strip()}") from None
     unmerged = _git(service, "diff", "--name-only", "--relative", "--diff-filter=U") or ""
     return Update(before, after, tuple(_status(service)), tuple(unmerged.splitlines()))
 
@@ -129,11 +135,11 @@ def _record_origin(file: Path) -> None:
             yaml.safe_dump({"_commit": commit, "_src_path": _address(repo)}, answers)
 
 
-def _template_commit(repo: Path) -> str:
-    """The commit that changed the template last: others are no reason to update."""
+def _template_commit(repo: Path, until: str = "HEAD") -> str:
+    """The commit that changed the template last, up to a commit: others are no reason to update."""
     if not (repo / ".git").exists():
         return ""
-    return _git(repo, "log", "-1", "--format=%H", "--", *_PARTS, check=False) or ""
+    return _git(repo, "log", "-1", "--format=%H", until, "--", *_PARTS, check=False) or ""
 
 
 def _address(repo: Path) -> str:

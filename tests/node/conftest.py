@@ -1,28 +1,46 @@
 """The boxes, and what Puppet has declared for them: every test here is about what is true on a running node."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deployed import LAB, REPO, Deployed, connect
-from fleet_cli import agents, host, paths, puppetdb, ssh
+from deployed import LAB, REPO, TO_LEAVE, Deployed, connect, fleet_environment
+from fleet_cli import agents, host, laboratory, paths, puppetdb, ssh
+from fleet_cli.errors import FleetError
 from fleet_cli.labfile import Box, Lab
 from testinfra.host import Host
 from workspace import Fleet, Workspace
 
 _no_boxes = host.why_no_containers()
-_declared = {} if _no_boxes or not paths.SSH_CONFIG.exists() else puppetdb.declared_services(LAB)
-DEPLOYED = [Deployed(box, service) for box in LAB.boxes for service in _declared.get(box.certname, [])]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if _no_boxes:
-        reason = pytest.mark.skip(reason=f"system containers can't run on this machine: {_no_boxes}")
-        for item in items:
-            item.add_marker(reason)
+def _declared() -> dict[str, list[dict[str, Any]]]:
+    """What the boxes run; nothing where no lab answers, so that tests can be listed there."""
+    if _no_boxes or not paths.SSH_CONFIG.exists():
+        return {}
+    try:
+        return puppetdb.declared_services(LAB)
+    except FleetError:
+        return {}
+
+
+_services = _declared()
+DEPLOYED = [Deployed(box, service) for box in LAB.boxes for service in _services.get(box.certname, [])]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.option.markexpr:
+        drills = [item for item in items if item.get_closest_marker("drill")]
+        config.hook.pytest_deselected(items=drills)
+        items[:] = [item for item in items if item not in drills]
+    reason = f"system containers can't run on this machine: {_no_boxes}"
+    for item in items:
+        if _no_boxes:
+            item.add_marker(pytest.mark.skip(reason=reason))
+        elif not TO_LEAVE and item.get_closest_marker("deploys"):
+            item.add_marker(pytest.mark.skip(reason="it deploys, which `fleet test node --deploy` allows"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -66,8 +84,8 @@ def looked_up(lab: Lab) -> dict[str, dict[str, Any]]:
     for box in lab.nodes:
         answer = ssh.run(
             lab.server,
-            ["puppet", "lookup", "flask_microservice::services", "--node", box.certname, "--environment", "production",
-             "--render-as", "json"],
+            ["puppet", "lookup", "flask_microservice::services", "--node", box.certname, "--environment",
+             fleet_environment(), "--render-as", "json"],
         )  # fmt: skip
         result[box.name] = json.loads(answer.stdout)
     return result
@@ -75,17 +93,19 @@ def looked_up(lab: Lab) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """A clone of what is checked out here."""
-    subprocess.run(["git", "clone", "-q", str(REPO), str(tmp_path / "control")], check=True)
-    return Workspace(tmp_path / "control")
+    """A clone of this checkout."""
+    return Workspace.clone(tmp_path / "control")
 
 
 @pytest.fixture
-def production_restored(fleet: Fleet) -> Iterator[None]:
-    """Whatever a test deploys to production: afterwards the nodes are as this checkout declares."""
+def production_restored(lab: Lab, tmp_path: Path) -> Iterator[None]:
+    """Whatever a test deploys to production: afterwards what was deployed before is so again, on all nodes."""
+    deployed = laboratory.deployed_from(lab)
+    before = Workspace.clone(tmp_path / "before")
     yield
-    fleet.ok("deploy")
-    fleet.ok("run")
+    before.fleet.ok("deploy")
+    before.fleet.ok("run")
+    assert laboratory.deployed_from(lab) == deployed
 
 
 @pytest.fixture(scope="session")

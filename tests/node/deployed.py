@@ -1,17 +1,20 @@
 """A service on a box, and how the tests reach it."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import testinfra
-from fleet_cli import labfile, paths, puppetdb
+from fleet_cli import deploying, labfile, paths, puppetdb, suite
 from fleet_cli.labfile import Box
 from testinfra.host import Host
 
 REPO = Path(__file__).resolve().parents[2]
 LAB = labfile.load(REPO / "lab.yaml")
+TO_LEAVE = os.environ.get(suite.DEPLOYED, "")
+"""The commit to leave deployed after tests that deploy; empty where no test may."""
 
 
 def connect(box: Box) -> Host:
@@ -23,6 +26,11 @@ def environment_of(box: Box) -> str:
     """Return the environment that a box got its newest catalog from."""
     rows = puppetdb.query(LAB, f'nodes[catalog_environment] {{ certname = "{box.certname}" }}')
     return str(rows[0]["catalog_environment"])
+
+
+def fleet_environment() -> str:
+    """Return the environment that the fleet is given."""
+    return deploying.answers(LAB).environment(deploying.FLEET_BRANCH)
 
 
 @dataclass(frozen=True)

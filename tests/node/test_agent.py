@@ -1,15 +1,33 @@
 """The agent that is loaded ahead: puppet-run does what `puppet agent --test` does, only sooner."""
 
+import json
 import re
+import shlex
+import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from deployed import connect
-from fleet_cli import puppetdb
+from fleet_cli import agents, puppetdb, ssh
 from fleet_cli.labfile import Box, Lab
 from testinfra.host import Host
 from waiting import wait_for
+from workspace import Fleet
 
+HOLD_LOCK = """
+lock = '/var/cache/puppet/state/agent_catalog_run.lock'
+begin
+  File.write(lock, Process.pid.to_s, flags: File::WRONLY | File::CREAT | File::EXCL)
+rescue Errno::EEXIST
+  sleep 0.1
+  retry
+end
+sleep ARGV.last.to_f
+File.delete(lock)
+puts Time.now.to_f
+"""
+"""Ruby: an agent run that takes as many seconds as its last argument says, and prints when it ended."""
 PROGRAM = "/usr/local/lib/puppet-run/preloaded-agent.rb"
 WAITING = "systemctl show --property=MainPID --value puppet-run.service"
 
@@ -44,10 +62,10 @@ def changed_program(node: Host) -> Iterator[None]:
 
 
 def test_an_agent_run_is_a_fork_of_the_one_that_waits(node: Host) -> None:
-    node.run_expect([0, 2], "puppet-run --noop --waitforlock 120")
+    node.run_expect([0, 2], "puppet-run --noop --waitforlock 1")
     waiting = node.check_output(WAITING)
     assert waiting != "0"
-    run = node.run("puppet-run --noop --waitforlock 120 --color=false")
+    run = node.run("puppet-run --noop --waitforlock 1 --color=false")
     assert run.rc == 0, run.stderr
     assert "Applied catalog in" in run.stdout
     assert node.check_output(WAITING) == waiting
@@ -65,25 +83,25 @@ def test_a_run_that_fails_has_the_status_and_the_message_of_the_agent(node: Host
 
 @pytest.mark.usefixtures("without_preloaded_agent")
 def test_a_run_takes_place_where_no_agent_waits(node: Host) -> None:
-    run = node.run("puppet-run --noop --waitforlock 120 --color=false")
+    run = node.run("puppet-run --noop --waitforlock 1 --color=false")
     assert run.rc == 0, run.stderr
     assert "Applied catalog in" in run.stdout
 
 
 @pytest.mark.usefixtures("changed_program")
 def test_an_upgrade_of_puppet_counts_from_the_next_run_on(node: Host) -> None:
-    assert node.run("puppet-run --noop --waitforlock 120").rc == 0
+    assert node.run("puppet-run --noop --waitforlock 1").rc == 0
     assert "loaded anew" in node.check_output("journalctl --no-pager -q -u puppet-run.service --since=-120s")
 
 
 def test_a_run_asks_for_all_services_at_once_and_starts_one_that_was_stopped(staging: Box) -> None:
     node = connect(staging)
-    run = node.run("puppet-run --noop --debug --waitforlock 120 --color=false")
+    run = node.run("puppet-run --noop --debug --waitforlock 1 --color=false")
     assert run.rc == 0, run.stderr
     assert "Prefetching systemd resources for service" in run.stdout
     assert "systemctl is-active --" not in run.stdout
     node.check_output("systemctl stop logrotate.timer")
-    run = node.run("puppet-run --waitforlock 120 --color=false")
+    run = node.run("puppet-run --waitforlock 1 --color=false")
     assert run.rc == 2, run.stdout + run.stderr
     assert node.service("logrotate.timer").is_running
 
@@ -93,7 +111,7 @@ def test_a_plugin_that_does_not_load_is_mended_by_the_run_that_finds_it(staging:
     plugin = "/var/cache/puppet/lib/puppet_x/flask_microservice/status.rb"
     before = node.file(plugin).content_string
     node.check_output(f"echo 'broken(' >> {plugin}")
-    run = node.run("puppet-run --waitforlock 120 --color=false")
+    run = node.run("puppet-run --waitforlock 1 --color=false")
     assert run.rc == 0, run.stdout + run.stderr
     assert node.file(plugin).content_string == before
 
@@ -116,10 +134,35 @@ def test_a_puppetdb_that_hangs_holds_up_no_run_and_gets_the_report_later(
     node = connect(staging)
     before = reports(lab, staging)
     request.getfixturevalue("hanging_puppetdb")
-    run = node.run("puppet-run --waitforlock 120 --color=false")
+    run = node.run("puppet-run --waitforlock 1 --color=false")
     assert run.rc in {0, 2}, run.stdout + run.stderr
     server.check_output("systemctl kill --signal=CONT puppetdb.service")
     wait_for(lambda: bool(reports(lab, staging) - before), "PuppetDB has the report of the run")
+
+
+def test_a_run_begins_within_a_second_of_the_end_of_another(staging: Box, fleet: Fleet) -> None:
+    node = connect(staging)
+    # Puppet takes the process that its lock names for a run where it is Ruby's and has `puppet` in its arguments.
+    command = [*ssh.command(staging), "sudo", "--", shlex.join(["ruby", "-e", HOLD_LOCK, "puppet", "10"])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        wait_for(lambda: node.file(agents.LOCK).exists, "another run goes on")
+        (run,) = fleet.agent(staging.name)
+        assert run["outcome"] in {"unchanged", "changed"}, run
+        ended = float(other.communicate()[0])
+    report = json.loads(node.file(agents.REPORT).content_string)
+    began = datetime.fromisoformat(report["logs"][0]["time"][:26] + "+00:00").timestamp()
+    assert -0.1 < began - ended < 1.5
+
+
+def test_noop_says_what_would_change_and_changes_nothing(staging: Box, fleet: Fleet) -> None:
+    node = connect(staging)
+    node.check_output("systemctl stop logrotate.timer")
+    printed = fleet.ok("run", "--noop", staging.name)
+    assert f"{staging.name}: would change (1 to change, " in printed
+    assert "Service[logrotate.timer]/ensure: ensure changed 'stopped' to 'running' (noop)" in printed
+    assert not node.service("logrotate.timer").is_running
+    fleet.ok("run", staging.name)
+    assert f"{staging.name}: unchanged (0 to change, " in fleet.ok("run", "--noop", staging.name)
 
 
 def test_only_root_may_ask_for_a_run(node: Host) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from deployed import Deployed, connect
+from deployed import Deployed, connect, fleet_environment
 from fleet_cli import agents, puppetdb, ssh
 from fleet_cli.labfile import Box, Lab
 from waiting import wait_for
@@ -236,10 +236,11 @@ def test_a_second_agent_run_changes_nothing(box: Box, second_run: dict[str, agen
 
 def test_every_run_left_its_report_in_puppetdb(box: Box, lab: Lab, second_run: dict[str, agents.AgentRun]) -> None:
     assert second_run[box.name].ok
+    environment = fleet_environment()
 
     def arrived() -> bool:
         report = puppetdb.latest_report(lab, box)
-        return report is not None and (report["status"], report["environment"]) == ("unchanged", "production")
+        return report is not None and (report["status"], report["environment"]) == ("unchanged", environment)
 
     wait_for(arrived, "PuppetDB has the report of the second run, which changed nothing")
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 import yaml
-from deployed import LAB, Deployed, connect, environment_of
+from deployed import LAB, Deployed, connect
 from fleet_cli import puppetdb, ssh
 from fleet_cli.labfile import Box
 from testinfra.host import Host
@@ -90,10 +90,10 @@ def test_a_database_is_reached_by_the_nodes_of_its_tier_only() -> None:
         assert reached == {one.name for one in apps if one.tier == server.tier}
 
 
+@pytest.mark.deploys
 def test_a_port_is_open_for_as_long_as_hiera_declares_it_to_those_it_declares(workspace: Workspace) -> None:
     box = next(one for one in LAB.nodes if one.role == "load_balancer")
     friend, stranger = [one for one in LAB.nodes if one.role == "app"][:2]
-    environment = environment_of(box)
     path = f"hieradata/nodes/{box.certname}.yaml"
     rule = {"probe": {"port": UNDECLARED_PORT, "clients": [friend.address]}}
     workspace.branch("opened")
@@ -109,13 +109,13 @@ def test_a_port_is_open_for_as_long_as_hiera_declares_it_to_those_it_declares(wo
             workspace.fleet.ok("run", box.name, "--environment", "opened")
             assert not reaches(friend, box, UNDECLARED_PORT)
     finally:
-        workspace.fleet.ok("run", box.name, "--environment", environment)
+        workspace.fleet.ok("run", box.name, "--end-trial")
 
 
 def test_rules_are_back_when_someone_has_removed_them(workspace: Workspace) -> None:
     box = next(one for one in LAB.nodes if one.role == "load_balancer")
     connect(box).check_output("nft delete table inet fleet")
-    workspace.fleet.ok("run", box.name, "--environment", environment_of(box))
+    workspace.fleet.ok("run", box.name)
     assert "policy drop" in connect(box).check_output("nft list table inet fleet")
 
 

@@ -12,6 +12,8 @@ from fleet_cli import puppetdb
 from fleet_cli.labfile import Box, Lab
 from workspace import Fleet, Workspace
 
+pytestmark = pytest.mark.deploys
+
 EXAMPLE = REPO / "modules/flask_microservice/examples/httpbin"
 SERVICES = "flask_microservice::services"
 HIERA = "hieradata/services/httpbin.yaml"
@@ -46,7 +48,7 @@ def httpbin(workspace: Workspace, staging: Box, lab: Lab, package: Path, declara
     workspace.commit(HIERA, yaml.safe_dump(removed))
     workspace.fleet.ok("deploy", "foreign")
     workspace.fleet.ok("run", staging.name, "--environment", "foreign")
-    workspace.fleet.ok("run", staging.name)
+    workspace.fleet.ok("run", staging.name, "--end-trial")
     assert not connect(staging).package("httpbin").is_installed
 
 

@@ -10,7 +10,7 @@ from deployed import connect
 from fleet_cli import cgroups, paths, process, puppetdb
 from fleet_cli.boxes import Boxes
 from fleet_cli.labfile import Box, Lab
-from workspace import Fleet
+from workspace import Fleet, Workspace
 
 
 def test_status_is_what_a_machine_can_read(fleet: Fleet, lab: Lab) -> None:
@@ -25,21 +25,22 @@ def test_status_is_what_a_machine_can_read(fleet: Fleet, lab: Lab) -> None:
 
 def test_lab_ssh_passes_command_and_status_on(fleet: Fleet, staging: Box) -> None:
     assert fleet.ok("lab", "ssh", staging.name, "--", "hostname", "-f").strip() == staging.certname
-    assert fleet("lab", "ssh", staging.name, "--", "sh", "-c", "exit 7").returncode == 7
+    assert fleet("lab", "ssh", staging.name, "--", "test", "-e", "/nowhere").returncode == 1
     unknown = fleet("lab", "ssh", "nobody")
     assert unknown.returncode == 1
     assert "app1" in unknown.stderr
 
 
-def test_a_second_lab_up_finds_everything_in_place(fleet: Fleet) -> None:
-    result = fleet("lab", "up")
+@pytest.mark.deploys
+def test_a_second_lab_up_finds_everything_in_place(workspace: Workspace) -> None:
+    result = workspace.fleet("lab", "up")
     assert result.returncode == 0, result.stderr
-    for work in ("vagrant up", "bootstrap", "building", "publishing", "r10k deploy", "enrolment", "puppet agent on"):
+    for work in ("vagrant up", "bootstrap", "building", "publishing", "deploy of", "enrolment", "puppet agent on"):
         assert work not in result.stderr
 
 
 @pytest.fixture
-def stopped(lab: Lab, fleet: Fleet) -> Iterator[tuple[Box, Path]]:
+def stopped(lab: Lab, workspace: Workspace) -> Iterator[tuple[Box, Path]]:
     """The last box that runs services, stopped as by a reboot of this machine, and its container's configuration."""
     box = [box for box in lab.nodes if box.role == "app"][-1]
     container = paths.CONTAINER_PREFIX + box.name
@@ -48,11 +49,15 @@ def stopped(lab: Lab, fleet: Fleet) -> Iterator[tuple[Box, Path]]:
     before = config.read_text(encoding="utf-8")
     yield box, config
     config.write_text(before, encoding="utf-8")
-    fleet.ok("lab", "up")
+    workspace.fleet.ok("lab", "up")
 
 
-def test_a_box_that_was_stopped_comes_back_with_its_services(stopped: tuple[Box, Path], fleet: Fleet, lab: Lab) -> None:
+@pytest.mark.deploys
+def test_a_box_that_was_stopped_comes_back_with_its_services(
+    stopped: tuple[Box, Path], workspace: Workspace, lab: Lab
+) -> None:
     box, _ = stopped
+    fleet = workspace.fleet
     shown = next(entry for entry in json.loads(fleet.ok("lab", "status", "--json")) if entry["box"] == box.name)
     assert shown["services"] == [], "a box that is down has no service that answers"
     fleet.ok("lab", "up", box.name)
@@ -64,12 +69,18 @@ def test_a_box_that_was_stopped_comes_back_with_its_services(stopped: tuple[Box,
     assert connect(box).check_output("systemctl --failed --no-legend --plain") == ""
 
 
-def test_a_box_that_does_not_boot_is_named(stopped: tuple[Box, Path], fleet: Fleet, lab: Lab) -> None:
+@pytest.mark.deploys
+def test_a_box_that_does_not_boot_is_named(stopped: tuple[Box, Path], workspace: Workspace, lab: Lab) -> None:
     box, config = stopped
     text = config.read_text(encoding="utf-8")
     config.write_text(text + "lxc.mount.entry = /nowhere/at/all mnt none bind 0 0\n", encoding="utf-8")
-    result = fleet("lab", "up", box.name)
+    result = workspace.fleet("lab", "up", box.name)
     assert result.returncode == 1
     assert f"box {box.name} did not boot" in result.stderr
     assert "Traceback" not in result.stderr
     assert Boxes(lab).running(lab.server), "the other boxes must not suffer"
+
+
+def test_a_command_on_a_box_may_be_a_pipe(fleet: Fleet, staging: Box) -> None:
+    assert fleet.ok("lab", "ssh", staging.name, "--", "id -un; pwd; echo a | tr a b") == "root\n/root\nb\n"
+    assert fleet("lab", "ssh", staging.name, "--", "exit 7").returncode == 7

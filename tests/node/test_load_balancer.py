@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 import yaml
-from deployed import LAB, Deployed, connect, environment_of
+from deployed import LAB, Deployed, connect
 from fleet_cli import authority, puppetdb, ssh
 from fleet_cli.labfile import Box
 from load import Load, Trust
@@ -249,11 +249,11 @@ def test_a_machine_that_says_it_can_not_serve_is_asked_no_more(shared: tuple[Bal
     wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it can serve again")
 
 
+@pytest.mark.deploys
 def test_no_request_is_lost_when_a_service_is_removed_from_a_machine(
     dispensable: tuple[Balanced, list[Box]], workspace: Workspace
 ) -> None:
     service, (machine, *_) = dispensable
-    environment = environment_of(service.box)
     before = service.servers()
     absent = {"flask_microservice::services": {service.name: {"ensure": "absent"}}}
     workspace.branch("leaving")
@@ -266,14 +266,14 @@ def test_no_request_is_lost_when_a_service_is_removed_from_a_machine(
             workspace.fleet.ok("run", machine.name, "--environment", "leaving")
             assert service.servers()[machine.certname] == "DOWN"
             sent.more(100)
-            workspace.fleet.ok("run", service.box.name, "--environment", environment)
+            workspace.fleet.ok("run", service.box.name)
             assert machine.certname not in service.servers()
             sent.more(100)
         print(f"{service.name} through {service.box.name}, removed from {machine.name}: {sent}")
         assert sent.lost == []
     finally:
-        workspace.fleet.ok("run", machine.name, "--environment", environment)
-        workspace.fleet.ok("run", service.box.name, "--environment", environment)
+        workspace.fleet.ok("run", machine.name, "--end-trial")
+        workspace.fleet.ok("run", service.box.name)
     wait_for(lambda: service.servers() == before, "the machine is back")
 
 
@@ -281,10 +281,9 @@ def test_a_machine_leaves_and_comes_without_an_edit_at_the_balancer(
     shared: tuple[Balanced, list[Box]], fleet: Fleet
 ) -> None:
     service, (*_, machine) = shared
-    environment = environment_of(service.box)
 
     def run(box: Box) -> None:
-        fleet.ok("run", box.name, "--environment", environment)
+        fleet.ok("run", box.name)
 
     before = service.servers()
     try:

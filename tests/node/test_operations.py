@@ -63,12 +63,18 @@ def start_count(node: Host, service: str) -> int:
     return int(node.run(command).stdout.strip() or 0)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def left_as_declared(fleet: Fleet) -> Iterator[None]:
-    """After these tests every node is again as this checkout declares."""
+@pytest.fixture(scope="module")
+def staging_restored(fleet: Fleet, staging: Box) -> Iterator[None]:
+    """After tests that run its agent on a branch, the staging node is as production declares."""
     yield
-    fleet.ok("deploy")
-    fleet.ok("run")
+    fleet.ok("run", staging.name)
+
+
+@pytest.fixture
+def trial_ended(fleet: Fleet, staging: Box) -> Iterator[None]:
+    """Whatever a test tries on the staging node: afterwards it is given what the fleet is given."""
+    yield
+    fleet.ok("run", staging.name, "--end-trial")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +87,7 @@ def inventory_2(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(built[0]["path"])
 
 
+@pytest.mark.deploys
 @pytest.mark.usefixtures("production_restored")
 def test_a_config_change_is_one_switch_and_no_more(workspace: Workspace, staging: Box) -> None:
     node = connect(staging)
@@ -105,6 +112,7 @@ def test_a_config_change_is_one_switch_and_no_more(workspace: Workspace, staging
     assert start_count(node, "orders") == before + 1
 
 
+@pytest.mark.deploys
 @pytest.mark.usefixtures("production_restored")
 def test_a_version_is_promoted_and_taken_back(workspace: Workspace, lab: Lab, inventory_2: Path) -> None:
     assert inventory_2.exists()
@@ -124,6 +132,8 @@ def test_a_version_is_promoted_and_taken_back(workspace: Workspace, lab: Lab, in
     assert [items(box, port)["version"] for box in production] == ["1.0.0"] * len(production)
 
 
+@pytest.mark.deploys
+@pytest.mark.usefixtures("staging_restored")
 def test_a_version_that_nobody_published_fails_the_run_and_the_old_one_serves(
     workspace: Workspace, staging: Box
 ) -> None:
@@ -140,6 +150,8 @@ def test_a_version_that_nobody_published_fails_the_run_and_the_old_one_serves(
     assert items(staging, ports(workspace)["inventory"])["version"] == "1.0.0"
 
 
+@pytest.mark.deploys
+@pytest.mark.usefixtures("staging_restored")
 def test_a_port_declared_twice_fails_the_catalog_and_touches_nothing(workspace: Workspace, staging: Box) -> None:
     workspace.branch("twice")
     port = ports(workspace)["orders"]
@@ -152,6 +164,8 @@ def test_a_port_declared_twice_fails_the_catalog_and_touches_nothing(workspace: 
     assert items(staging, ports(Workspace(workspace.directory))["orders"])
 
 
+@pytest.mark.deploys
+@pytest.mark.usefixtures("staging_restored")
 def test_a_failed_resource_is_shown_with_its_place(workspace: Workspace, staging: Box) -> None:
     workspace.branch("failing")
     path = "site/role/manifests/app.pp"
@@ -166,6 +180,24 @@ def test_a_failed_resource_is_shown_with_its_place(workspace: Workspace, staging
     assert staging.name in result.stdout
 
 
+@pytest.fixture
+def disabled_agent(staging: Box) -> Iterator[None]:
+    """Somebody works on the staging node, and has kept the agent away."""
+    node = connect(staging)
+    node.check_output('puppet agent --disable "what\'s in the way"')
+    yield
+    node.check_output("puppet agent --enable")
+
+
+@pytest.mark.usefixtures("disabled_agent")
+def test_a_disabled_agent_says_why_and_how_to_enable_it(fleet: Fleet, staging: Box) -> None:
+    result = fleet("run", staging.name)
+    assert result.returncode == 1
+    assert f"the agent is disabled on {staging.name}: what's in the way\n" in result.stdout
+    assert f"fleet lab ssh {staging.name} -- puppet agent --enable" in result.stdout
+
+
+@pytest.mark.deploys
 def test_r10k_says_which_module_it_could_not_get(workspace: Workspace) -> None:
     workspace.branch("nomodule")
     workspace.commit("Puppetfile", workspace.read("Puppetfile") + "\nmod 'nobody/nothing', '1.2.3'\n")

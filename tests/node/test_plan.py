@@ -42,6 +42,7 @@ def change(workspace: Workspace) -> None:
     workspace.commit(path, workspace.read(path) + orders + rules)
 
 
+@pytest.mark.deploys
 @pytest.mark.usefixtures("production_restored")
 def test_the_next_run_does_what_the_plan_says(workspace: Workspace, lab: Lab, staging: Box) -> None:
     fleet = workspace.fleet
@@ -56,6 +57,7 @@ def test_the_next_run_does_what_the_plan_says(workspace: Workspace, lab: Lab, st
     assert [name for name in run["switched"] if name.startswith("orders: ")], run
 
 
+@pytest.mark.deploys
 def test_the_catalogs_of_the_server_differ_as_the_plan_says(workspace: Workspace) -> None:
     fleet = workspace.fleet
     change(workspace)

@@ -18,6 +18,8 @@ from load import Load
 from releases import Node, append, failing_migration, variant, without_gunicorn
 from workspace import Fleet, Workspace
 
+pytestmark = pytest.mark.deploys
+
 SERVICE = "inventory"
 ENVIRONMENT = "switching"
 HIERA = f"hieradata/services/{SERVICE}.yaml"
@@ -64,11 +66,9 @@ def url(staging: Box, port: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Workspace:
+def control(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """An environment of its own, in which the service's deadlines are short."""
-    directory = tmp_path_factory.mktemp("switching") / "control"
-    subprocess.run(["git", "clone", "-q", str(repo), str(directory)], check=True)
-    workspace = Workspace(directory)
+    workspace = Workspace.clone(tmp_path_factory.mktemp("switching") / "control")
     workspace.branch(ENVIRONMENT)
     data = yaml.safe_load(workspace.read(HIERA))
     data["flask_microservice::services"][SERVICE]["deadlines"] = {"ready": 6, "watch": 2}
@@ -78,10 +78,10 @@ def control(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Workspace:
 
 @pytest.fixture(scope="module", autouse=True)
 def left_as_declared(control: Workspace, fleet: Fleet, node: Node) -> Iterator[None]:
-    """Start from the environment of these tests, and leave the node as this checkout declares."""
+    """Start from the environment of these tests, and leave the node as production declares."""
     apply(control, node)
     yield
-    fleet.ok("run", node.box.name)
+    fleet.ok("run", node.box.name, "--end-trial")
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import configparser
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from deployed import connect
 from fleet_cli.labfile import Box
 from testinfra.host import Host
 from workspace import Fleet, Workspace
+
+pytestmark = pytest.mark.deploys
 
 PACKAGE = "inventory"
 NAME = "inventory-eu"
@@ -34,15 +35,13 @@ SECRETS: dict[str, Any] = {"app": {"secret_key": "only on a box of the lab, and 
 
 
 @pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory, repo: Path, staging: Box, fleet: Fleet) -> Iterator[Workspace]:
-    """An environment in which the staging node runs one more service; afterwards it is as this checkout declares."""
-    directory = tmp_path_factory.mktemp("variants") / "control"
-    subprocess.run(["git", "clone", "-q", str(repo), str(directory)], check=True)
-    workspace = Workspace(directory)
+def control(tmp_path_factory: pytest.TempPathFactory, staging: Box, fleet: Fleet) -> Iterator[Workspace]:
+    """An environment in which the staging node runs one more service; afterwards it is as production declares."""
+    workspace = Workspace.clone(tmp_path_factory.mktemp("variants") / "control")
     workspace.branch(ENVIRONMENT)
     yield workspace
     apply(workspace, staging, {"ensure": "absent", "purge": True, "package": PACKAGE})
-    fleet.ok("run", staging.name)
+    fleet.ok("run", staging.name, "--end-trial")
 
 
 def apply(control: Workspace, box: Box, declared: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployed import REPO
+from deployed import REPO, TO_LEAVE
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class Fleet:
     repo: Path = REPO
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        if arguments[:1] == ("deploy",) or arguments[:2] == ("lab", "up"):
+            assert TO_LEAVE, f"fleet {' '.join(arguments)}: mark this test with `deploys`"
         return subprocess.run(
             [str(REPO / "scripts/fleet"), "-C", str(self.repo), *arguments],
             capture_output=True,
@@ -42,16 +44,28 @@ class Workspace:
 
     directory: Path
 
+    @classmethod
+    def clone(cls, directory: Path) -> "Workspace":
+        """Make one of the commit that tests are to leave deployed; where they deploy nothing, of HEAD."""
+        subprocess.run(["git", "clone", "-q", str(REPO), str(directory)], check=True)
+        made = cls(directory)
+        made.git("checkout", "-q", "--detach", TO_LEAVE or "HEAD")
+        return made
+
     @property
     def fleet(self) -> Fleet:
         return Fleet(self.directory)
 
-    def commit(self, path: str, text: str) -> None:
-        """Write a file and commit it."""
+    def write(self, path: str, text: str) -> None:
+        """Write a file that the next commit is to have."""
         target = self.directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
         self.git("add", path)
+
+    def commit(self, path: str, text: str) -> None:
+        """Write a file and commit it."""
+        self.write(path, text)
         self.git(
             "-c",
             "user.name=Operator",

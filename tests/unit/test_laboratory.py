@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from fleet_cli import agents, boxes, deploying, labfile, laboratory, nodes
+from fleet_cli import agents, boxes, deploying, labfile, laboratory, nodes, server
 from fleet_cli.agents import AgentRun
 from fleet_cli.labfile import Box, Lab
 
@@ -87,6 +87,27 @@ def test_boxes_that_are_behind_are_run_in_that_order_too(converge: Callable[...,
     everything = ["lb1", "app1", "staging1", "db1"]
     done = converge(["puppet", *everything], enrolled=everything, behind=everything)
     assert done == ["run db1", "run app1 staging1", "run lb1"]
+
+
+@pytest.mark.parametrize(
+    ("down", "strange", "words"),
+    [
+        ({"app1", "db1"}, {"lb1"}, ["box app1 is not running", "box db1 is not running"]),
+        (set(), {"puppet", "lb1"}, ["box puppet is no whole Puppet server"]),
+        (set(), {"lb1"}, ["box lb1 is not enrolled"]),
+        (set(), set(), []),
+    ],
+    ids=["down", "server", "node", "whole"],
+)
+def test_what_a_lab_lacks_is_named(
+    down: set[str], strange: set[str], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(LAB, encoding="utf-8")
+    monkeypatch.setattr(boxes.Boxes, "running", lambda _self, box: box.name not in down)
+    monkeypatch.setattr(server, "bootstrapped", lambda lab: lab.server.name not in strange)
+    monkeypatch.setattr(nodes, "enrolled", lambda box: box.name not in strange)
+    assert sorted(laboratory.missing(labfile.load(path))) == words
 
 
 def test_nothing_is_run_where_all_is_in_place(converge: Callable[..., list[str]]) -> None:

@@ -72,6 +72,20 @@ def test_the_base_is_where_the_branch_has_left_production(repo: Path) -> None:
     assert gittrees.merge_base(repo)[0] == "production"
 
 
+def test_who_lacks_the_production_branch_is_told_how_to_get_it(repo: Path, tmp_path: Path) -> None:
+    left = git(repo, "rev-parse", "HEAD")
+    git(repo, "switch", "--quiet", "--create", "topic")
+    commit(repo, a="2\n")
+    clone = tmp_path / "a shallow clone"
+    git(tmp_path, "clone", "--quiet", "--depth=1", "--branch=topic", f"file://{repo}", str(clone))
+    with pytest.raises(FleetError, match=r"names no commit .* this is a shallow clone"):
+        gittrees.commit_of(clone, left)
+    with pytest.raises(FleetError, match=r"no branch is called production, .* this is a shallow clone") as refused:
+        gittrees.merge_base(clone)
+    subprocess.run(str(refused.value).split("`")[1], shell=True, check=True)  # noqa: S602 - what a user would type
+    assert gittrees.merge_base(clone) == ("origin/main", left)
+
+
 @pytest.mark.parametrize("ref", ["nowhere", "--all", "HEAD:a", "a b"])
 def test_an_unknown_ref_is_named_with_those_that_there_are(repo: Path, ref: str) -> None:
     with pytest.raises(FleetError, match=r"names no commit .*: it has the branches main"):

@@ -20,7 +20,14 @@ def run(script: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "option", ["--version", "--nosuchoption", "--onetime --nosuchoption", "--configprint=certname"]
+    "option",
+    [
+        "--version",
+        "--nosuchoption",
+        "--onetime --nosuchoption",
+        "--configprint=certname",
+        "--waitforlock=1 --maxwaitforlock=300 --configprint=waitforlock,maxwaitforlock",
+    ],
 )
 def test_output_and_exit_status_are_those_of_the_agent(option: str) -> None:
     plain = f"puppet agent {option if '--onetime' in option else f'--test {option}'}"

@@ -159,6 +159,54 @@ def test_what_can_not_be_updated_is_left_alone_with_one_message(control: Path, b
         templates.update(billing)
 
 
+def shallow(control: Path, directory: Path) -> Path:
+    """A clone of a control repository that has its newest commit only."""
+    git(control, "clone", "--quiet", "--depth=1", f"file://{control}", str(directory))
+    return directory
+
+
+def test_a_service_of_a_shallow_clone_has_nothing_to_update_from_a_whole_one(
+    control: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(control, {"README.md": "Something else.\n"})
+    clone = shallow(control, tmp_path / "shallow")
+    with monkeypatch.context() as there:
+        there.setattr(paths, "control_repo", lambda: clone)
+        service = templates.render("shop", tmp_path / "services")
+    git(service, "init", "--quiet", "--initial-branch=main")
+    commit(service)
+    assert templates.update(service).changed == ()
+
+
+def test_a_whole_clone_updates_its_services_after_a_shallow_one_has(
+    control: Path, billing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    commit(control, {f"{SERVICE}/NEW.rst": "New.\n"})
+    commit(control, {"README.md": "Something else.\n"})
+    clone = shallow(control, tmp_path / "shallow")
+    with monkeypatch.context() as there:
+        there.setattr(paths, "control_repo", lambda: clone)
+        shop = templates.render("shop", tmp_path / "services")
+        git(shop, "init", "--quiet", "--initial-branch=main")
+        commit(shop)
+        commit(clone, {f"{SERVICE}/OTHER.rst": "Of the clone.\n"})
+        assert "OTHER.rst" in templates.update(shop).changed
+    assert "NEW.rst" in templates.update(billing).changed
+
+
+def test_who_lacks_history_is_told_how_to_get_it(
+    control: Path, billing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(control, {f"{SERVICE}/NEW.rst": "New.\n"})
+    clone = shallow(control, tmp_path / "shallow")
+    monkeypatch.setattr(paths, "control_repo", lambda: clone)
+    with pytest.raises(FleetError, match=r"does not have: this is a shallow clone, and `.*` gets the rest") as refused:
+        templates.update(billing)
+    subprocess.run(str(refused.value).split("`")[1], shell=True, check=True)  # noqa: S602 - what a user would type
+    assert "NEW.rst" in templates.update(billing).changed
+
+
 def test_without_git_a_service_is_made_all_the_same(control: Path, tmp_path: Path) -> None:
     shutil.rmtree(control / ".git")
     service = templates.render("shop", tmp_path)

@@ -7,16 +7,31 @@ import click
 from fleet_cli import suite
 from fleet_cli.commands.context import Context
 
+REQUIRE_LAB, DEPLOY = "--require-lab", "--deploy"
+
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--require-lab", is_flag=True, help="Fail, not skip, where this machine can't run the boxes.")
-@click.argument("part", required=False, type=click.Choice(["all", *suite.PARTS]), default="all")
+@click.option(REQUIRE_LAB, is_flag=True, help="Fail, not skip, where this machine can't run the boxes.")
+@click.option(DEPLOY, is_flag=True, help="Deploy what is checked out, and run the node tests that deploy, too.")
+@click.argument("part", required=False, type=click.Choice(["all", *suite.PARTS, suite.DRILL]), default="all")
 @click.argument("pytest_options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def test(context: Context, require_lab: bool, part: str, pytest_options: tuple[str, ...]) -> None:
+def test(context: Context, require_lab: bool, deploy: bool, part: str, pytest_options: tuple[str, ...]) -> None:
     """Run the tests: unit (Python, lint), catalog (what Puppet compiles), node (the boxes); without PART all.
 
-    Brings up the lab for the node tests unless it stands. Options after PART go to pytest: fleet test node -k rotated
+    The node tests work on what is deployed; where there is no lab, they bring one up. Options after PART, other than
+    the above, go to pytest: fleet test node -k rotated
+
+    `fleet test drill NAME` runs a drill: a long trial on the boxes that no other part has. It deploys, and leaves HEAD
+    deployed. Without NAME it says which there are.
     """
     parts = list(suite.PARTS) if part == "all" else [part]
-    sys.exit(suite.run(context.lab, context.repo, parts, list(pytest_options), require_lab=require_lab))
+    status = suite.run(
+        context.lab,
+        context.repo,
+        parts,
+        [option for option in pytest_options if option not in (REQUIRE_LAB, DEPLOY)],
+        require_lab=require_lab or REQUIRE_LAB in pytest_options,
+        deploy=deploy or DEPLOY in pytest_options,
+    )
+    sys.exit(status)

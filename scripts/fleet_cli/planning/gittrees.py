@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli import kept, process
+from fleet_cli import clones, kept, process
 from fleet_cli.errors import CommandFailedError, FleetError
 
 PRODUCTION_BRANCHES = ("production", "main", "master")
@@ -76,6 +76,7 @@ def commit_of(repo: Path, ref: str) -> str:
         branches = git(repo, "branch", "--all", "--format=%(refname:short)").split()
         raise FleetError(
             f"{ref!r} names no commit of {repo}: it has the branches {', '.join(branches[:20]) or '(none)'}"
+            f"{_advice(repo)}"
         ) from None
 
 
@@ -94,8 +95,17 @@ def merge_base(repo: Path) -> tuple[str, str]:
         try:
             return branch, git(repo, "merge-base", tip, "HEAD").strip()
         except CommandFailedError:
-            raise FleetError(f"{branch} and what is checked out have no common commit: name a BASE") from None
-    raise FleetError(f"{repo}: no branch is called {', '.join(PRODUCTION_BRANCHES)}: name a BASE to compare with")
+            raise FleetError(
+                f"{branch} and what is checked out have no common commit: name a BASE{_advice(repo)}"
+            ) from None
+    raise FleetError(
+        f"{repo}: no branch is called {', '.join(PRODUCTION_BRANCHES)}: name a BASE to compare with{_advice(repo)}"
+    )
+
+
+def _advice(repo: Path) -> str:
+    advice = clones.how_to_complete(repo)
+    return advice and f"; {advice}"
 
 
 def content(repo: Path, commit: str, path: str) -> bytes:

@@ -1,0 +1,152 @@
+"""A node is on exactly one commit, and the server says which: whatever else it asks for, and whatever goes wrong."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from deployed import LAB, connect, environment_of, fleet_environment
+from fleet_cli import deploying, ssh
+from fleet_cli.labfile import Box
+from testinfra.host import Host
+from waiting import wait_for
+from whole import Whole
+from workspace import Fleet, Workspace
+
+ANSWERS = "/var/lib/puppet-deploys/answers.json"
+PLANTED = "/run/planted"
+FACT = f"Facter.add(:planted) {{ setcode {{ File.write('{PLANTED}', '1'); 'planted' }} }}\n"
+
+
+@pytest.fixture
+def trial_ended(fleet: Fleet, staging: Box) -> Iterator[None]:
+    """Whatever a test tries on the staging node: afterwards it is given what the fleet is given."""
+    yield
+    fleet.ok("run", staging.name, "--end-trial")
+
+
+def answers(server: Host) -> dict[str, object]:
+    found: dict[str, object] = json.loads(server.file(ANSWERS).content_string)
+    return found
+
+
+@pytest.mark.deploys
+def test_code_of_an_environment_that_a_node_is_not_given_never_runs_on_it(workspace: Workspace, staging: Box) -> None:
+    """Anybody who may push a branch would be root on every node that can be made to ask for it."""
+    node = connect(staging)
+    workspace.branch("planted")
+    workspace.commit("site/profile/lib/facter/planted.rb", FACT)
+    workspace.fleet.ok("deploy", "planted")
+    planted, given = deploying.answers(LAB).environment("planted"), fleet_environment()
+    for agent in ("puppet agent --test", "puppet-run"):
+        run = node.run(f"{agent} --color=false --waitforlock 1 --environment {planted}")
+        assert run.rc in {0, 2}, run.stdout + run.stderr
+        assert f"doesn't match server specified environment '{given}'" in run.stdout
+        assert not node.file(PLANTED).exists, f"{agent}: code of {planted} has run"
+        assert not node.file("/var/cache/puppet/lib/facter/planted.rb").exists
+    wait_for(lambda: environment_of(staging) == given, "PuppetDB has the catalog")
+
+
+@pytest.mark.deploys
+@pytest.mark.usefixtures("trial_ended")
+def test_a_trial_is_for_its_nodes_and_its_time(workspace: Workspace, fleet: Fleet, staging: Box, server: Host) -> None:
+    others = answers(server)["fleet"]
+    workspace.branch("trial")
+    workspace.commit("README.md", "a trial\n")
+    result = workspace.fleet("run", staging.name, "--environment", "nosuchbranch")
+    assert result.returncode == 1
+    assert "'nosuchbranch'" in result.stderr
+    workspace.fleet.ok("deploy", "trial")
+    workspace.fleet.ok("run", staging.name, "--environment", "trial", "--for", "12s")
+    began = time.monotonic()
+    trial = deploying.answers(LAB).environment("trial")
+    assert node_environment(staging) == trial
+    assert answers(server)["fleet"] == others, "a trial moved the fleet"
+    shown = {box["box"]: box["trial"] for box in json.loads(fleet.ok("lab", "status", "--json"))}
+    assert shown[staging.name].startswith(f"trial ({trial}) until ")
+    assert [name for name, text in shown.items() if text] == [staging.name]
+    wait_for(lambda: time.monotonic() - began > 12, "the trial's time is over")
+    fleet.ok("run", staging.name)
+    assert node_environment(staging) == fleet_environment()
+
+
+def node_environment(box: Box) -> str:
+    """The environment of the catalog that the node applied last."""
+    read = "sed -n 's/^  converged_environment: //p' /var/cache/puppet/public/last_run_summary.yaml"
+    return str(connect(box).check_output(read))
+
+
+@pytest.fixture
+def broken_answers(server: Host) -> Iterator[None]:
+    """The file of answers is damaged, as by a careless edit."""
+    server.check_output(f"cp -p {ANSWERS} {ANSWERS}.kept && echo '{{' >{ANSWERS}")
+    yield
+    server.check_output(f"mv {ANSWERS}.kept {ANSWERS}")
+
+
+@pytest.mark.usefixtures("broken_answers")
+def test_a_server_that_can_not_tell_fails_the_run_and_the_node_stays_as_it_is(fleet: Fleet, staging: Box) -> None:
+    """A node would else apply a catalog with nothing in it, and look well."""
+    node = connect(staging)
+    before = node.file(f"/var/cache/puppet/client_data/catalog/{staging.certname}.json").sha256sum
+    result = fleet("run", staging.name)
+    assert result.returncode == 1
+    assert "answers.json can't be read" in result.stdout
+    plain = node.run("puppet agent --test --color=false --waitforlock 1")
+    assert plain.rc == 1
+    assert "answers.json can't be read" in plain.stderr
+    assert node.file(f"/var/cache/puppet/client_data/catalog/{staging.certname}.json").sha256sum == before
+    assert node.check_output("flask-microservice status --json")
+
+
+def test_an_environment_that_is_no_commit_gives_a_node_nothing(server: Host, staging: Box) -> None:
+    """Puppet Server has an environment 'production' in any case: an empty catalog would come of it."""
+    question = json.dumps({
+        "certname": staging.certname, "environment": "production", "persistence": {"facts": False, "catalog": False},
+        "options": {"prefer_requested_environment": True},
+    })  # fmt: skip
+    ssl, name = "/var/lib/puppet/ssl", LAB.server.certname
+    answer = ssh.run(
+        LAB.server,
+        ["curl", "--silent", "--json", question, "--cacert", f"{ssl}/certs/ca.pem", "--cert", f"{ssl}/certs/{name}.pem",
+         "--key", f"{ssl}/private_keys/{name}.pem", f"https://{name}:8140/puppet/v4/catalog"],
+    ).stdout  # fmt: skip
+    assert "is no deployed commit" in answer
+    assert server.file("/etc/puppet/code/environments/production/manifests/site.pp").exists
+
+
+@pytest.mark.deploys
+@pytest.mark.usefixtures("production_restored")
+def test_no_node_ever_has_parts_of_two_commits(workspace: Workspace, staging: Box) -> None:
+    """Five deploys while agents run, of both kinds; the drill `whole` does thirty."""
+    other = next(box for box in LAB.nodes if box.role == "app" and box != staging)
+    whole = Whole(workspace, [(staging, "puppet-run"), (other, "puppet agent --test")])
+    found = whole.deploy_while_agents_run(5)
+    assert found.failed == []
+    assert found.mixed == []
+    assert len(found.commits) > 1, "no run took place between two deploys"
+
+
+@pytest.mark.deploys
+@pytest.mark.drill
+@pytest.mark.usefixtures("production_restored")
+def test_whole(workspace: Workspace, server: Host) -> None:
+    """Thirty deploys while agents run on all nodes; prints what it took, and the server's memory before and after."""
+    apps = [box for box in LAB.nodes if box.role == "app"]
+    before = heap(server)
+    whole = Whole(workspace, [(box, ("puppet-run", "puppet agent --test")[n % 2]) for n, box in enumerate(apps)])
+    found = whole.deploy_while_agents_run(30)
+    print(f"\n{found}\nheap of Puppet Server: {before:.0f} MB before, {heap(server):.0f} MB after")
+    assert (found.failed, found.mixed) == ([], [])
+    kept = int(server.check_output("ls -d /etc/puppet/code/environments/c_* | wc -l"))
+    assert kept <= 20, "environments of old deploys stay"
+    assert answers(server)["loaded"] == [], "Puppet Server was not told what to forget"
+
+
+def heap(server: Host) -> float:
+    """What is in use of Puppet Server's heap, in MB: the JVM tells it in its journal when it is sent SIGQUIT."""
+    server.check_output("systemctl kill --signal=QUIT --kill-whom=main puppetserver.service")
+    told = "journalctl --no-pager -q -o cat -u puppetserver.service --since=-20s | grep -E 'generation +total'"
+    wait_for(lambda: len(server.run(told).stdout.splitlines()) >= 2, "the JVM tells its heap")
+    return sum(int(used) for used in re.findall(r"used (\d+)K", server.check_output(told))) / 1024

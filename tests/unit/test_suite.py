@@ -1,0 +1,149 @@
+"""What `fleet test` does to the boxes before it tests them: nothing, unless it is told to or there are none yet."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from fleet_cli import cli, deploying, host, labfile, laboratory, suite
+
+REPO = Path(__file__).resolve().parents[2]
+HEAD, OTHER = "a" * 40, "b" * 40
+NODE_TESTS = """\
+import pathlib, sys
+import pytest
+from fleet_cli import paths
+paths.SSH_CONFIG = pathlib.Path(sys.argv[1])
+sys.exit(pytest.main(["-q", "tests/node", *sys.argv[2:]]))
+"""
+
+
+@dataclass
+class Boxes:
+    """A lab, and what was done to it; `deployed` is empty where there is none."""
+
+    deployed: str
+    missing: list[str] = field(default_factory=list)
+    brought_up: int = 0
+    tested: list[Mapping[str, str]] = field(default_factory=list)
+
+    def up(self, *_: object) -> None:
+        self.brought_up += 1
+        self.deployed, self.missing = HEAD, []
+
+    def run_pytest(self, _command: object, *, env: Mapping[str, str], **_: object) -> subprocess.CompletedProcess[str]:
+        self.tested.append(env)
+        return subprocess.CompletedProcess([], 0)
+
+    def told(self, *arguments: str) -> int:
+        """Run `fleet test` with these arguments; return its exit status."""
+        return CliRunner().invoke(cli.fleet, ["test", *arguments]).exit_code
+
+
+@pytest.fixture
+def boxes(monkeypatch: pytest.MonkeyPatch) -> Boxes:
+    """A whole lab with another commit than HEAD deployed."""
+    made = Boxes(OTHER)
+    monkeypatch.setattr(host, "why_no_containers", lambda: None)
+    monkeypatch.setattr(deploying, "head", lambda _repo: HEAD)
+    monkeypatch.setattr(laboratory, "up", made.up)
+    monkeypatch.setattr(laboratory, "stands", lambda *_: made.deployed == HEAD and not made.missing)
+    for name, answer in (
+        ("exists", lambda _lab: bool(made.deployed or made.missing)),
+        ("missing", lambda _lab: made.missing),
+        ("deployed_from", lambda _lab: made.deployed),
+    ):
+        monkeypatch.setattr(laboratory, name, answer, raising=False)
+    monkeypatch.setattr(subprocess, "run", made.run_pytest)
+    return made
+
+
+def test_node_tests_leave_what_is_deployed_and_say_what_it_is(boxes: Boxes, capsys: pytest.CaptureFixture[str]) -> None:
+    lab = labfile.load(REPO / "lab.yaml")
+    assert suite.run(lab, REPO, ["node"], [], require_lab=False) == 0
+    assert (boxes.brought_up, boxes.deployed) == (0, OTHER)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if OTHER[:10] in line]
+    assert all(word in line for word in (HEAD[:10], "fleet test node --deploy", "fleet deploy")), line
+
+
+def test_nothing_is_said_where_head_is_deployed(boxes: Boxes, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes.deployed = HEAD
+    assert suite.run(labfile.load(REPO / "lab.yaml"), REPO, ["node"], [], require_lab=False) == 0
+    assert (boxes.brought_up, capsys.readouterr().err) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [["--deploy", "node"], ["node", "--deploy"], ["node", "-q", "--deploy", "-x"]])
+def test_head_is_deployed_where_that_is_asked_for(boxes: Boxes, arguments: list[str]) -> None:
+    assert boxes.told(*arguments) == 0
+    assert (boxes.brought_up, boxes.deployed) == (1, HEAD)
+    assert [env["FLEET_TEST_DEPLOYED"] for env in boxes.tested] == [HEAD]
+
+
+def test_tests_that_deploy_are_not_let_to_by_a_left_over_variable(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_TEST_DEPLOYED", HEAD)
+    assert boxes.told("node") == 0
+    assert ["FLEET_TEST_DEPLOYED" in env for env in boxes.tested] == [False]
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "--co", "--fixtures", "--markers", "--help", "-h", "--version"])
+@pytest.mark.parametrize("deployed", ["", OTHER], ids=["no lab", "a lab"])
+def test_an_option_that_runs_nothing_brings_nothing_up(boxes: Boxes, option: str, deployed: str) -> None:
+    boxes.deployed = deployed
+    assert boxes.told("node", "--deploy", "-q", option) == 0
+    assert (boxes.brought_up, boxes.deployed, len(boxes.tested)) == (0, deployed, 1)
+
+
+def test_where_there_is_no_lab_one_is_brought_up(boxes: Boxes) -> None:
+    boxes.deployed = ""
+    assert boxes.told("node") == 0
+    assert (boxes.brought_up, len(boxes.tested)) == (1, 1)
+
+
+@pytest.mark.parametrize("missing", ["box app1 is not running", "box app1 is not enrolled"])
+def test_a_lab_that_is_not_whole_is_named_and_not_touched(
+    boxes: Boxes, missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes.missing = [missing]
+    assert suite.run(labfile.load(REPO / "lab.yaml"), REPO, ["node"], [], require_lab=False) == 1
+    assert (boxes.brought_up, boxes.tested) == (0, [])
+    said = capsys.readouterr().err
+    assert missing in said
+    assert "`fleet lab up`" in said
+    assert boxes.told("node", "--deploy") == 0
+    assert boxes.brought_up == 1
+
+
+def node_tests(ssh_config: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest on the node tests of a machine with this ssh configuration of boxes."""
+    inherited = {name: value for name, value in os.environ.items() if name != "FLEET_TEST_DEPLOYED"}
+    return subprocess.run(
+        [sys.executable, "-c", NODE_TESTS, str(ssh_config), *options],
+        cwd=REPO, capture_output=True, text=True, check=False, env={**inherited, "PYTHONPATH": str(REPO / "scripts")},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stands", [False, True], ids=["no lab", "a lab that does not answer"])
+def test_node_tests_are_listed_without_a_lab(stands: bool, tmp_path: Path) -> None:
+    config = tmp_path / "ssh-config"
+    if stands:
+        config.touch()
+    result = node_tests(config, "--collect-only")
+    assert result.returncode == 0, result.stdout
+    assert "tests/node/test_lab.py::test_status_is_what_a_machine_can_read" in result.stdout
+
+
+def test_tests_that_deploy_are_skipped_with_the_reason(tmp_path: Path) -> None:
+    if host.why_no_containers():
+        pytest.skip("system containers can't run on this machine, which is their reason there")
+    result = node_tests(tmp_path / "ssh-config", "-m", "deploys", "-rs")
+    assert result.returncode == 0, result.stdout
+    assert "it deploys, which `fleet test node --deploy` allows" in result.stdout
+    counts = result.stdout.splitlines()[-1]
+    assert "skipped" in counts
+    assert not any(word in counts for word in ("passed", "failed", "error"))
