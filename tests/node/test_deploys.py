@@ -100,6 +100,31 @@ def test_a_server_that_can_not_tell_fails_the_run_and_the_node_stays_as_it_is(fl
     assert node.check_output("flask-microservice status --json")
 
 
+@pytest.fixture
+def no_server(staging: Box) -> Iterator[None]:
+    """The Puppet server refuses connections of the staging node, as one that is not running does."""
+    node = connect(staging)
+    node.check_output(
+        "nft add table inet away && nft add chain inet away out '{ type filter hook output priority 0; }'"
+        " && nft add rule inet away out tcp dport 8140 reject with tcp reset"
+    )
+    yield
+    node.check_output("nft delete table inet away")
+
+
+def test_without_the_server_the_timer_applies_the_catalog_of_the_last_commit(
+    staging: Box, fleet: Fleet, request: pytest.FixtureRequest
+) -> None:
+    """While the server is down, nothing would put right what breaks on a node."""
+    fleet.ok("run", staging.name)
+    request.getfixturevalue("no_server")
+    node = connect(staging)
+    node.check_output("systemctl stop logrotate.timer")
+    run = node.run("puppet-run --onetime --no-daemonize --detailed-exitcodes --color=false --verbose")
+    assert f"Using cached catalog from environment '{fleet_environment()}'" in run.stdout, run.stdout + run.stderr
+    assert node.service("logrotate.timer").is_running
+
+
 def test_an_environment_that_is_no_commit_gives_a_node_nothing(server: Host, staging: Box) -> None:
     """Puppet Server has an environment 'production' in any case: an empty catalog would come of it."""
     question = json.dumps({

@@ -42,6 +42,12 @@ Puppet::Type.newtype(:flask_microservice_release) do
       is == should
     end
 
+    # Whether a change is the one that was declared, or puts right what nobody declared (a service that was stopped, say), which
+    # Puppet calls corrective. It compares with the last run, after which each release served: an upgrade would be corrective.
+    def insync_values?(last, is)
+      provider.declared_change? || super
+    end
+
     def change_to_s(was, now)
       provider.change || "#{was}, should be #{now}"
     end

@@ -67,6 +67,11 @@ Puppet::Type.type(:flask_microservice_release).provide(:program) do
     state == :new && gone? ? :absent : state
   end
 
+  # Whether another release is declared than the one that served, or Puppet has written that since it was asked.
+  def declared_change?
+    !@status.nil? && (@status['state'] == 'outdated' || changed_since?(@seen))
+  end
+
   def switch
     was = @status && @status['release']
     self.class.switch_due(name) unless self.class.outcomes.key?(name)

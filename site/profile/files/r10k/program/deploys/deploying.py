@@ -104,7 +104,6 @@ def give_kept(layout: Layout, wanted: str, scope: Scope) -> None:
             print(f"{scope}: is given {name} (commit {commit[:10]}) already: nothing to do")
         if not scope.narrow and state.nodes | state.tiers:
             print(f"note: not given it: {_others(state)}")
-    puppet_forgets(layout)
 
 
 def back(layout: Layout, scope: Scope) -> None:
@@ -128,7 +127,6 @@ def back(layout: Layout, scope: Scope) -> None:
         print(f"{scope}: given {earlier.environment} (commit {commit[:10]}) again; it was {present.environment}")
         if present.branch:
             print(f"note: the next deploy of {present.branch} goes forward again: revert there what is wrong")
-    puppet_forgets(layout)
 
 
 def end(layout: Layout, scope: Scope) -> None:
@@ -143,7 +141,6 @@ def end(layout: Layout, scope: Scope) -> None:
             state.loaded.append(gone.environment)
             journal.note("ended", environment=gone.environment, to=name)
             print(f"{name}: is not given {gone.environment} any more")
-    puppet_forgets(layout)
 
 
 def tidy(layout: Layout) -> None:
@@ -163,11 +160,14 @@ def tidy(layout: Layout) -> None:
         with answers.changing(layout.answers) as state:
             state.loaded = sorted({*state.loaded, *gone})
             state.branches = {branch: name for branch, name in state.branches.items() if name not in gone}
-    puppet_forgets(layout)
+    _forget(layout)
 
 
-def puppet_forgets(layout: Layout) -> None:
-    """Have Puppet Server forget the environments that nobody is given any more."""
+def _forget(layout: Layout) -> None:
+    """Have Puppet Server forget the environments that nobody is given any more.
+
+    Deploys do this and nothing else does: a way back must not wait for a server that is busy.
+    """
     state = answers.load(layout.answers)
     waiting = set(state.loaded) - state.in_use()
     done = puppet_server.forget(sorted(waiting)) if waiting else set()
