@@ -1,10 +1,12 @@
 """The control repository to the lab's Puppet server, and which deployed commit its nodes are given."""
 
+import fcntl
 import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,9 +99,10 @@ def deploy(lab: Lab, repo: Path, wanted: str | None = None, *, tier: str | None 
     if wanted and not _is_branch(repo, wanted) and _COMMIT.fullmatch(wanted):
         return _deploy_commit(lab, repo, wanted, scope)
     branch = wanted or FLEET_BRANCH
-    commit = lab_commit(lab, repo, wanted)
-    push(lab, repo, commit, branch)
-    return _ask(lab, f"deploy of {branch}", [branch, "--commit", commit, *scope])
+    with _one_push():
+        commit = lab_commit(lab, repo, wanted)
+        push(lab, repo, commit, branch)
+        return _ask(lab, f"deploy of {branch}", [branch, "--commit", commit, *scope])
 
 
 def _deploy_commit(lab: Lab, repo: Path, wanted: str, scope: Sequence[str]) -> str:
@@ -110,8 +113,22 @@ def _deploy_commit(lab: Lab, repo: Path, wanted: str, scope: Sequence[str]) -> s
         return _ask(lab, f"deploy of commit {wanted}", [wanted, "--kept", *scope])  # the server may know it
     if commit in answers(lab).commits:
         return _ask(lab, f"deploy of commit {commit[:10]}", [commit, "--kept", *scope])
-    push(lab, repo, commit, FLEET_BRANCH)
-    return _ask(lab, f"deploy of commit {commit[:10]}", [FLEET_BRANCH, "--commit", commit, *scope])
+    with _one_push():
+        push(lab, repo, commit, FLEET_BRANCH)
+        return _ask(lab, f"deploy of commit {commit[:10]}", [FLEET_BRANCH, "--commit", commit, *scope])
+
+
+@contextmanager
+def _one_push() -> Iterator[None]:
+    """Between a push and the deploy of what was pushed, no other deploy from this machine pushes."""
+    paths.STATE.mkdir(parents=True, exist_ok=True)
+    with (paths.STATE / "deploy.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            steps.say("another deploy is under way on this machine: waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def back(lab: Lab, *, tier: str | None = None) -> str:

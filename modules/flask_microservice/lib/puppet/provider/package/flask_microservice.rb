@@ -55,13 +55,13 @@ Puppet::Type.type(:package).provide(:flask_microservice, parent: :apt, source: :
     end
 
     def apt_get(*packages)
-      command = ['apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=120', '-o', 'DPkg::Options::=--force-confold',
+      command = ['apt-get', '-q', '-y', '-o', "DPkg::Lock::Timeout=#{lock_seconds}", '-o', 'DPkg::Options::=--force-confold',
                  '--allow-downgrades', '--no-install-recommends', 'install', *packages]
-      output, status = run(*command)
+      output, status = run_unlocked(*command)
       if !status.success? && output.include?('dpkg --configure -a')
         # A run that was killed has left packages half configured.
         run('dpkg', '--configure', '-a')
-        output, status = run(*command)
+        output, status = run_unlocked(*command)
       end
       [output, status.success?]
     end
@@ -75,8 +75,31 @@ Puppet::Type.type(:package).provide(:flask_microservice, parent: :apt, source: :
 
     def refresh_index
       only = @source ? ['-o', "Dir::Etc::sourcelist=#{@source}", '-o', 'Dir::Etc::sourceparts=-', '-o', 'APT::Get::List-Cleanup=0'] : []
-      output, status = run('apt-get', 'update', '-qq', '-o', 'APT::Update::Error-Mode=any', '-o', 'DPkg::Lock::Timeout=120', *only)
+      output, status = run_unlocked('apt-get', 'update', '-qq', '-o', 'APT::Update::Error-Mode=any', *only)
       raise Puppet::Error, "the index of the apt repository can't be fetched: #{complaint(output)}" unless status.success?
+    end
+
+    # For how long others may hold one of apt's locks.
+    def lock_seconds
+      120
+    end
+
+    # What apt says of a lock.
+    def locked(output)
+      output.match(/Could not get lock (?<file>\S+?)\.? .*?held by process (?<process>\d+ \([^)]*\))/)
+    end
+
+    # As often as somebody else holds a lock, for a limited time: apt waits for dpkg's only (DPkg::Lock::Timeout), not for
+    # those of its lists and its downloads.
+    def run_unlocked(*command)
+      deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + lock_seconds
+      loop do
+        output, status = run(*command)
+        waited = Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+        return [output, status] if status.success? || waited || !locked(output)
+
+        sleep 1
+      end
     end
 
     def run(*command)
@@ -85,6 +108,13 @@ Puppet::Type.type(:package).provide(:flask_microservice, parent: :apt, source: :
     end
 
     def complaint(output)
+      if (lock = locked(output))
+        return "process #{lock[:process]} has held #{lock[:file]} for #{lock_seconds} seconds"
+      end
+      if output.include?('Held packages were changed')
+        return "it is held at its version: 'apt-mark showhold' lists it, 'apt-mark unhold' lets go of it"
+      end
+
       errors = output.lines.map(&:strip).grep(/\A(E|W|dpkg): /)
       (errors.empty? ? output.lines.last(3).map(&:strip) : errors.last(3)).join(' ')
     end

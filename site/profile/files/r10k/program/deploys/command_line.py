@@ -189,5 +189,8 @@ def _told(work: Callable[[], int]) -> int:
     except DeployError as error:
         print(f"deploy-environment: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"deploy-environment: {error}: nothing has changed", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
