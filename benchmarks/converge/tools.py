@@ -97,7 +97,7 @@ class Puppet(Tool):
         process.run([*git, "add", "--all"])
         process.run([*git, "commit", "--quiet", "--allow-empty", "--message", "State of the benchmark"])
         deploying.deploy(self.lab, self._repository, ENVIRONMENT)
-        deploying.try_on(self.lab, [self.box], ENVIRONMENT, "1d")
+        deploying.try_on(self.lab, self._repository, [self.box], ENVIRONMENT, "1d")
 
     def command(self) -> list[str]:
         """The same agent as `fleet run` starts."""

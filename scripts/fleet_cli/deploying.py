@@ -98,7 +98,8 @@ def deploy(lab: Lab, repo: Path, wanted: str | None = None, *, tier: str | None 
     scope = ["--tier", tier] if tier else []
     if wanted and not _is_branch(repo, wanted) and _COMMIT.fullmatch(wanted):
         return _deploy_commit(lab, repo, wanted, scope)
-    branch = wanted or FLEET_BRANCH
+    # What is for a tier alone has a branch of its own: a deploy of the fleet's branch is not to bring it to all others.
+    branch = wanted or (f"tier_{tier}" if tier else FLEET_BRANCH)
     with _one_push():
         commit = lab_commit(lab, repo, wanted)
         push(lab, repo, commit, branch)
@@ -113,9 +114,10 @@ def _deploy_commit(lab: Lab, repo: Path, wanted: str, scope: Sequence[str]) -> s
         return _ask(lab, f"deploy of commit {wanted}", [wanted, "--kept", *scope])  # the server may know it
     if commit in answers(lab).commits:
         return _ask(lab, f"deploy of commit {commit[:10]}", [commit, "--kept", *scope])
+    branch = f"commit_{commit[:10]}" if scope else FLEET_BRANCH
     with _one_push():
-        push(lab, repo, commit, FLEET_BRANCH)
-        return _ask(lab, f"deploy of commit {commit[:10]}", [FLEET_BRANCH, "--commit", commit, *scope])
+        push(lab, repo, commit, branch)
+        return _ask(lab, f"deploy of commit {commit[:10]}", [branch, "--commit", commit, *scope])
 
 
 @contextmanager
@@ -145,7 +147,7 @@ def end_tier(lab: Lab, tier: str) -> str:
     return _ask(lab, f"tier {tier}", ["--end", "--tier", tier])
 
 
-def try_on(lab: Lab, boxes: Sequence[Box], wanted: str, duration: str) -> str:
+def try_on(lab: Lab, repo: Path, boxes: Sequence[Box], wanted: str, duration: str) -> str:
     """Set a trial: for a while these nodes are given a branch as it was deployed last, or a commit that is kept.
 
     Args:
@@ -154,7 +156,8 @@ def try_on(lab: Lab, boxes: Sequence[Box], wanted: str, duration: str) -> str:
     Raises:
         FleetError: it was not deployed, or the server does not know a node.
     """
-    return _ask(lab, f"trial of {wanted}", [wanted, "--kept", "--for", duration, *_nodes(boxes)])
+    kept = _as_the_server_has_it(lab, repo, wanted)
+    return _ask(lab, f"trial of {wanted}", [kept, "--kept", "--for", duration, *_nodes(boxes)])
 
 
 def end_trial(lab: Lab, boxes: Sequence[Box]) -> str:
@@ -172,6 +175,16 @@ def answers(lab: Lab) -> "Answers":
     if done.returncode != 0:
         raise FleetError(f"{lab.server.name}: can't tell what is deployed: {(done.stderr or done.stdout).strip()}")
     return Answers(json.loads(done.stdout))
+
+
+def environments(lab: Lab, repo: Path, wanted: Sequence[str]) -> list[str]:
+    """Return the environments of branches that were deployed, or of commits that are kept.
+
+    Raises:
+        FleetError: there is none of that name, or the server can't be asked.
+    """
+    found = answers(lab)
+    return [found.environment(_as_the_server_has_it(lab, repo, name)) for name in wanted]
 
 
 def deployed(lab: Lab) -> str:
@@ -299,6 +312,16 @@ def _root_commit(lab: Lab, repo: Path, tree: str, made_from: str) -> str:
         "GIT_COMMITTER_NAME": "fleet lab", "GIT_COMMITTER_EMAIL": _lab_author(lab), "GIT_COMMITTER_DATE": date,
     }  # fmt: skip
     return _git(repo, "commit-tree", tree, "-m", f"{MADE_FROM}{made_from}", env=who)
+
+
+def _as_the_server_has_it(lab: Lab, repo: Path, wanted: str) -> str:
+    """Return a commit of this clone as it was deployed, with the lab's secrets; any other name as it is."""
+    if _is_branch(repo, wanted) or not _COMMIT.fullmatch(wanted):
+        return wanted
+    try:
+        return _own_or_lab_commit(lab, repo, wanted)
+    except FleetError:
+        return wanted  # the server may know it
 
 
 def _lab_author(lab: Lab) -> str:

@@ -4,6 +4,7 @@ import json
 import ssl as tls
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -70,9 +71,10 @@ def collect(lab: Lab) -> list[BoxStatus]:
         try:
             declared = {**puppetdb.declared_services(lab), **puppetdb.balanced_services(lab)}
             trusted = authority.context(lab)
-            trials = deploying.answers(lab).trials
         except FleetError:
             declared = {}  # the server is still starting: boxes are shown without services
+        with suppress(FleetError):  # nothing is deployed, or the answers are damaged: a run says so
+            trials = deploying.answers(lab).trials
     with ThreadPoolExecutor() as pool:
         statuses = list(
             pool.map(lambda box: _box(box, running[box.name], declared.get(box.certname, []), trusted), lab.boxes)

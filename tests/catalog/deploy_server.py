@@ -21,6 +21,7 @@ r10k_cache = /server/cache
 r10k = {r10k}
 state = /server/state
 signed = /server/signed
+confdir = /etc/puppet
 user = nobody
 """
 R10K_YAML = """\
@@ -37,7 +38,8 @@ CONTROL = {
     "config_version = scripts/config_version $environmentpath $environment\n",
     "scripts/config_version": (REPO / "scripts/config_version").read_text(encoding="utf-8"),
     "hiera.yaml": "---\nversion: 5\ndefaults: {datadir: hieradata, data_hash: yaml_data}\n"
-    "hierarchy:\n  - {name: all, path: common.yaml}\n",
+    "hierarchy:\n  - {name: all, path: common.yaml}\n  - {name: more, glob: 'more/%{facts.kind}/*.yaml'}\n",
+    "hieradata/nobody_reads.yaml": "---\n- this\n",
     "hieradata/common.yaml": "---\nprofile::one::port: 80\n",
     "manifests/site.pp": "include profile::one\n",
     "site/profile/manifests/one.pp": 'class profile::one (Integer $port) {\n  notify { "port ${port}": }\n}\n',

@@ -1,5 +1,6 @@
 """Deploys are whole or not at all: whatever happens, nodes are given a commit that was checked, or the one before."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,10 +128,16 @@ UNREADABLE = {
     "site/profile/types/name.pp": ("type Profile::Name = String[\n", "site/profile/types/name.pp"),
     "site/profile/lib/facter/one.rb": ("Facter.add(:one) {\n", "site/profile/lib/facter/one.rb"),
     "hieradata/common.yaml": ("---\na: [1\n", "hieradata/common.yaml"),
-    "hieradata/other.yaml": ("---\n- 1\n", "hieradata/other.yaml: is no hash"),
-    "site/profile/hiera.yaml": (
-        "---\nversion: 5\nhierarchy:\n  - {name: x, pathh: common.yaml}\n",
-        "site/profile/hiera.yaml: it",
+    "hieradata/more/x/list.yaml": ("---\n- 1\n", "hieradata/more/x/list.yaml: is no hash"),
+    "site/profile/hiera.yaml": ("---\nversion: 5\nhierarchy: [{name: x, pathh: y}]\n", "site/profile/hiera.yaml"),
+    "site/old/hiera.yaml": ("---\n:backends: [yaml]\n", "site/old/hiera.yaml: has version nil"),
+    "site/both/hiera.yaml": (
+        "---\nversion: 5\nhierarchy: [{name: x, path: a, paths: [b]}]\n",
+        "site/both/hiera.yaml",
+    ),
+    "site/twice/hiera.yaml": (
+        "---\nversion: 5\nhierarchy: [{name: x, path: a}, {name: x, path: b}]\n",
+        "site/twice/hiera.yaml: has more than one level named 'x'",
     ),
     "scripts/config_version": (
         "#!/bin/sh\necho production@0123456789abcdef\n",
@@ -238,15 +245,25 @@ def test_a_module_that_was_half_unpacked_is_not_taken_for_whole(deployed: Server
 
 
 KILL = """
-deploy-environment production >/dev/null 2>&1 & sleep {after}
-pkill -9 -f 'deploy-environment|[r]10k|reader.rb' || true; sleep 0.2
+    deploy-environment production >/dev/null 2>&1 &
+    for try in $(seq 200); do if {reached}; then break; fi; sleep 0.02; done
+    if {reached}; then echo reached >/server/reached; fi
+    pkill -9 -f 'deploy-environment|[r]10k|reader.rb'; sleep 0.2
 """
+REACHED = {
+    "r10k works": "[ -e /server/state/r10k-is-at-work ]",
+    "r10k has made the working copy": "grep -q 'port: 87' /server/state/checkouts/production/hieradata/common.yaml",
+    "the copy is checked": '[ -n "$(ls /server/code/making 2>/dev/null)" ]',
+    "it is in its place": '[ "$(ls /server/code/environments | wc -l)" -gt 2 ]',
+}
+"""A command of the shell for each step of a deploy: it is true once that is reached."""
 
 
-@pytest.mark.parametrize("after", ["0.4", "1.2", "1.7"])
-def test_a_deploy_that_is_killed_leaves_nothing_half_made_and_the_next_goes_on(deployed: Server, after: str) -> None:
+@pytest.mark.parametrize("step", REACHED)
+def test_a_deploy_that_is_killed_leaves_nothing_half_made_and_the_next_goes_on(deployed: Server, step: str) -> None:
     new = deployed.change(87)
-    deployed.run(["true"], before=f"{{ {KILL.format(after=after).strip().replace(chr(10), '; ')}; }}")
+    deployed.run(["true"], before=f"{{ {KILL.format(reached=REACHED[step])} true; }}")
+    assert (deployed.directory / "reached").exists(), "the test has missed its moment"
     assert deployed.given in deployed.environments
     for name in deployed.environments:
         assert (deployed.sealed(name) / ".resource_types/concat_file.pp").is_file()
@@ -254,6 +271,73 @@ def test_a_deploy_that_is_killed_leaves_nothing_half_made_and_the_next_goes_on(d
         assert deployed.sealed(name).stat().st_mode & 0o222 == 0
     deployed.ok("production")
     assert deployed.given == new
+    assert list((deployed.directory / "code/making").iterdir()) == []
+
+
+def test_modules_are_those_of_the_commit_however_r10k_was_called(deployed: Server) -> None:
+    """r10k leaves them as they are without --modules, and says that the deploy has succeeded."""
+    before = deployed.given
+    metadata = (
+        '{"name": "x-thing", "version": "1.0.0", "author": "x", "license": "x", "summary": "x", "source": "x",'
+        ' "dependencies": []}'
+    )
+    thing = deployed.directory / "thing"
+    git(deployed.directory, "init", "-q", "-b", "main", "thing")
+    (thing / "metadata.json").write_text(metadata)
+    git(thing, "add", "-A")
+    git(thing, "commit", "-q", "-m", "x")
+    puppetfile = deployed.control.joinpath("Puppetfile").read_text()
+    deployed.write(
+        "Puppetfile", puppetfile.replace("7.3.1", "7.3.0") + "mod 'thing', git: '/server/thing', branch: 'main'\n"
+    )
+    deployed.commit()
+    plain = deployed.run(["/usr/bin/r10k", "deploy", "environment", "production"])
+    assert (plain.returncode, deployed.given) == (0, before)
+    deployed.write("Puppetfile", puppetfile + "mod 'thing', git: '/server/thing', branch: 'main'\n")
+    new = deployed.commit()
+    result = deployed.run(["r10k", "deploy", "environment", "production"])
+    assert (result.returncode, deployed.given) == (0, new), result.stdout + result.stderr
+    assert (deployed.sealed(new) / "vendor/thing/metadata.json").exists()
+    (thing / "more").touch()
+    git(thing, "add", "-A")
+    git(thing, "commit", "-q", "-m", "y")
+    moved = deployed("production")
+    assert moved.returncode == 1
+    assert "(thing)" in moved.stderr
+    assert not (deployed.sealed(new) / "vendor/thing/more").exists(), "a deployed commit has changed"
+
+
+def test_an_r10k_that_fails_does_not_go_forward_again(deployed: Server) -> None:
+    """A hook that is called while the git server is away would bring back what was just taken back."""
+    before = deployed.given
+    deployed.change(90)
+    deployed.ok("production")
+    deployed.ok("--back")
+    (deployed.directory / "control.git").rename(deployed.directory / "away.git")
+    for program in ("r10k", "/usr/bin/r10k"):
+        result = deployed.run([program, "deploy", "environment", "production", "--modules"])
+        assert result.returncode == 1
+        assert deployed.given == before
+    (deployed.directory / "away.git").rename(deployed.directory / "control.git")
+    assert deployed.run(["r10k", "deploy", "environment", "production", "--modules"]).returncode == 0
+    assert deployed.given == before, "nothing new was pushed"
+
+
+def test_puppet_server_can_read_what_was_deployed_with_a_strict_umask(deployed: Server) -> None:
+    deployed.write("site/profile/manifests/deeper/three.pp", "class profile::deeper::three { }\n")
+    new = deployed.commit()
+    result = deployed.run(["/usr/local/sbin/deploy-environment", "production"], before="umask 077")
+    assert result.returncode == 0, result.stderr
+    unreadable = [path for path in deployed.sealed(new).rglob("*") if path.lstat().st_mode & 0o044 != 0o044]
+    assert unreadable == []
+
+
+def test_a_sealed_environment_needs_no_cache_of_r10k(deployed: Server) -> None:
+    """A version that git tells would fail each catalog once the cache was made anew."""
+    environment = deployed.sealed(deployed.given)
+    for entry in (deployed.directory / "cache").iterdir():
+        shutil.rmtree(entry)
+    assert git(environment, "log", "--oneline", "-1").endswith("change")
 
 
 def test_of_two_deploys_at_once_one_waits(deployed: Server) -> None:

@@ -184,6 +184,20 @@ def environment(last, given = nil)
   { begun: begun, asked: asked, said: said }
 end
 
+# What comes of plugins that can't be fetched, in a run that begins in `given` after one that ended in `last`.
+def unfetched(last, given)
+  Puppet[:usecacheonfailure] = true
+  handler = Puppet::Configurer::PluginHandler
+  handler.prepend(Module.new { define_method(:download_plugins) { |*| raise Puppet::Error, 'the server has gone' } })
+  configurer = Puppet::Configurer.new
+  configurer.instance_variable_set(:@last_environment, last)
+  configurer.instance_variable_set(:@environment, given)
+  configurer.send(:download_plugins, nil)
+  'the catalog that is kept'
+rescue Puppet::Error => e
+  e.message
+end
+
 # Which types there are after those of the last catalog were looked for among the plugins.
 def types(*names)
   directory = File.join(Puppet[:plugindest], 'puppet', 'type')

@@ -177,6 +177,12 @@ def test_where_the_server_can_not_be_asked_a_run_begins_where_the_last_one_ended
     assert "the server is down" in down["said"]
 
 
+def test_a_move_whose_plugins_can_not_be_fetched_applies_no_catalog_of_before() -> None:
+    """It would be applied by types and providers of another commit."""
+    assert said("unfetched", "c_1", "c_1") == "the catalog that is kept"
+    assert said("unfetched", "c_1", "c_2") == "the plugins of environment 'c_2' can't be fetched"
+
+
 def test_types_of_the_last_catalog_are_loaded_ahead() -> None:
     """One with a provider that does not load fails a catalog that needs it, as it does where it is loaded later."""
     assert said("types", "file", "known", "broken", "half", "class", "profile::base") == {

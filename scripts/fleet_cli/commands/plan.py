@@ -92,7 +92,7 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     host.require_debian_root()
     choice = Choice(nodes, roles, tiers)
     if server:
-        found = live.make(context.lab, base or FLEET_BRANCH, head or FLEET_BRANCH, choice)
+        found = live.make(context.lab, context.repo, base or FLEET_BRANCH, head or FLEET_BRANCH, choice)
     else:
         facts = factsources.find(context.repo, puppetdb)
         with _progress() as counting:

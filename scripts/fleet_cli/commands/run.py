@@ -42,7 +42,7 @@ def run(  # noqa: PLR0917 - click gives an argument for each option
     if wanted and end_trial:
         raise FleetError("--environment and --end-trial exclude each other")
     if wanted:
-        click.echo(deploying.try_on(context.lab, boxes, wanted, duration), err=True)
+        click.echo(deploying.try_on(context.lab, context.repo, boxes, wanted, duration), err=True)
     elif end_trial:
         click.echo(deploying.end_trial(context.lab, boxes), err=True)
     runs = [result for group in context.lab.in_order(boxes) for result in agents.run(group, noop=noop)]

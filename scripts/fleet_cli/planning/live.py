@@ -5,6 +5,7 @@ The server takes facts and trusted facts from PuppetDB, stores nothing, and answ
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fleet_cli import deploying, ssh
@@ -23,7 +24,7 @@ SECONDS = 120
 NOTE = "catalogs of the Puppet server, facts of PuppetDB; files that are copied from modules are not compared"
 
 
-def make(lab: Lab, base: str, head: str, choice: Choice) -> Plan:
+def make(lab: Lab, repo: Path, base: str, head: str, choice: Choice) -> Plan:
     """Compare two environments of the lab's Puppet server.
 
     Args:
@@ -36,8 +37,7 @@ def make(lab: Lab, base: str, head: str, choice: Choice) -> Plan:
     machines = {Machine(box.certname, box.role, box.tier) for box in (lab.server, *lab.nodes)}
     choice.check(machines)
     boxes = sorted(machine for machine in machines if choice(machine))
-    answers = deploying.answers(lab)
-    environments = [answers.environment(name) for name in (base, head)]
+    environments = deploying.environments(lab, repo, (base, head))
     found: dict[str, list[Item]] = {}
     for box in boxes:
         items = _compare(*(catalog(lab, box.certname, environment) for environment in environments))

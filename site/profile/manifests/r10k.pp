@@ -39,6 +39,7 @@ class profile::r10k (
     'r10k'         => '/usr/bin/r10k',
     'state'        => $state,
     'signed'       => '/etc/puppet/puppetserver/ca/signed',
+    'confdir'      => '/etc/puppet',
     'user'         => 'puppet',
   }
 

@@ -52,8 +52,17 @@ module LoadedAhead
 
     private
 
+    # Where its plugins can't be fetched a run takes the catalog that is kept: of a node that is moved, that of another commit.
+    def download_plugins(*)
+      super.tap do
+        moved = @last_environment && @environment != @last_environment
+        raise Puppet::Error, "the plugins of environment '#{@environment}' can't be fetched" if moved && @running_failure
+      end
+    end
+
     def last_server_specified_environment
       last, loaded = super
+      @last_environment = last
       return [last, loaded] unless loaded
 
       @environment = last if last # what it says of a move is about this one

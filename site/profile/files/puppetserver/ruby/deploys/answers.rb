@@ -33,8 +33,8 @@ module Deploys
       narrowest(certname, tier).tap { |environment| note(certname, environment, tier, run) if run }
     end
 
-    # Whether a node may have files of an environment: the one that it is given, that of its last run, or of one under way. With
-    # `plugins`, which a run fetches as it begins, not of those: they are code that nodes run before they get a catalog.
+    # Whether a node may have files of an environment: the one that it is given, that of its last run, or of one under way.
+    # Plugins are code that a node runs before it gets a catalog: of those under way it has them already.
     def may_read?(certname, tier, environment, plugins: false)
       return true if none_yet?(environment)
 
@@ -52,13 +52,13 @@ module Deploys
 
     private
 
-    # Before the first deploy, as on a server whose r10k has put branches where they are served: there is nothing to tell yet.
-    # Puppet Server itself makes an environment with nothing in it, which no node is ever to be in.
+    # Before the fleet is given anything, as on a server whose r10k has put branches where they are served: there is nothing
+    # to tell yet. Puppet Server itself makes an environment with nothing in it, which no node is ever to be in.
     def none_yet?(environment)
-      return false if File.exist?(@file) || environment.match?(SEALED)
+      return false if environment.match?(SEALED) || (File.exist?(@file) && read['fleet'])
 
       place = Puppet.lookup(:environments).get_conf(environment)&.path_to_env
-      place && File.exist?(File.join(place, 'environment.conf'))
+      !place.nil? && (Dir.children(place) - ['manifests']).any?
     end
 
     def read

@@ -112,13 +112,15 @@ class Answers:
         return {answer.environment for answer in self._all()}
 
     def kept(self) -> set[str]:
-        """The environments that are not to be removed: those in use, the ways back, the last deploys."""
-        return self.in_use() | {name for answer in self._all() for name in answer.before} | set(self.deploys)
+        """The environments that are not to be removed: those in use, the ways back, the last deploys, branches."""
+        ways_back = {name for answer in self._all() for name in answer.before}
+        return self.in_use() | ways_back | set(self.deploys) | set(self.branches.values())
 
     def drop_ended(self) -> None:
         """Forget the answers whose time is over."""
         now = time.time()
-        self.nodes = {name: answer for name, answer in self.nodes.items() if not answer.until or answer.until > now}
+        ended = [name for name, answer in self.nodes.items() if answer.until and answer.until <= now]
+        self.loaded += [self.nodes.pop(name).environment for name in ended]
 
     def _all(self) -> list[Answer]:
         return [*([self.fleet] if self.fleet else []), *self.tiers.values(), *self.nodes.values()]

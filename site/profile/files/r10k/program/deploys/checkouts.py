@@ -21,6 +21,10 @@ from deploys import files
 from deploys.errors import DeployError
 from deploys.layout import Layout
 
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
+RELEASE = re.compile(r"\d+\.\d+\.\d+")
+"""How a version of a module on a Forge begins."""
+
 LOCKED = "DEPLOY_ENVIRONMENT_LOCKED"
 """In the environment of an r10k whose caller holds the lock: the file to which its postrun hands what was deployed."""
 
@@ -63,18 +67,16 @@ def run(layout: Layout, lock: int, arguments: Sequence[str], *, capture: bool) -
     Raises:
         DeployError: r10k is not there, or was killed.
     """
-    if layout.running.exists():
-        print("the last r10k did not come to its end: its working copies are made anew", file=sys.stderr, flush=True)
-        files.clear(layout.checkouts)
-        files.clear(layout.r10k_cache)
+    _clear_up(layout)
     layout.checkouts.mkdir(parents=True, exist_ok=True)
-    _mark(layout.running)
+    files.replace(layout.running, "")
+    began = layout.running.stat().st_mtime
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as handed:
         output: list[str] = []
         try:
             process = subprocess.Popen(
                 [str(layout.r10k), *arguments],
-                env={**os.environ, LOCKED: handed.name},
+                env={**os.environ, **_git_in_the_foreground(), LOCKED: handed.name},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if capture else None,
                 stderr=subprocess.STDOUT if capture else None,
@@ -90,8 +92,68 @@ def run(layout: Layout, lock: int, arguments: Sequence[str], *, capture: bool) -
         status = process.wait()
         if status < 0:
             raise DeployError(f"r10k was ended by signal {-status}: nothing has changed; deploy again")
+        names = handed.read().split()
+        if status == 0:
+            # Else the mark could outlive what it is about in a power failure.
+            files.sync_tree(layout.checkouts)
+            layout.running.unlink()
+        else:
+            files.replace(layout.running, "\n".join(names))
+        return Finished(status, "".join(output), written_since(layout, names, began))
+
+
+def _clear_up(layout: Layout) -> None:
+    """Throw away what an r10k has left that failed, or was killed; of one that failed only what it has touched."""
+    try:
+        names = layout.running.read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return
+    if names:
+        for name in names:
+            files.remove_tree(layout.checkouts / name)
+    else:
+        print("the last r10k did not come to its end: its working copies are made anew", file=sys.stderr, flush=True)
+        files.clear(layout.checkouts)
+        files.clear(layout.r10k_cache)
+
+
+def refuse_leavings(layout: Layout) -> None:
+    """As the postrun of an r10k that nobody watches: refuse what it has made of the leavings of another one.
+
+    Raises:
+        DeployError: there were such; they are gone now.
+    """
+    if layout.running.exists():
+        _clear_up(layout)
         layout.running.unlink()
-        return Finished(status, "".join(output), handed.read().split())
+        raise DeployError("an r10k before this one failed or was killed: what it has left is gone; run r10k again")
+
+
+def written_since(layout: Layout, names: Sequence[str], began: float) -> list[str]:
+    """Return those working copies of which r10k has said something since then: one that fails early says nothing."""
+    said = {name: layout.checkouts / name / ".r10k-deploy.json" for name in names}
+    return [name for name, info in said.items() if info.exists() and info.stat().st_mtime >= began]
+
+
+def parents_start() -> float:
+    """Return when the process began that has called this one, in seconds since 1970; 0.0 if that can't be told."""
+    try:
+        boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
+        ticks = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[19]
+        return int(boot.split()[1]) + int(ticks) / os.sysconf("SC_CLK_TCK") - 1
+    except (OSError, ValueError, StopIteration, IndexError):
+        return 0.0
+
+
+def _git_in_the_foreground() -> dict[str, str]:
+    """Have git do its own tidying before it ends: in the background it would keep the lock."""
+    settings = {"gc.autoDetach": "false", "maintenance.autoDetach": "false"}
+    numbered = list(enumerate(settings.items()))
+    return {
+        "GIT_CONFIG_COUNT": str(len(settings)),
+        **{f"GIT_CONFIG_KEY_{number}": name for number, (name, _) in numbered},
+        **{f"GIT_CONFIG_VALUE_{number}": value for number, (_, value) in numbered},
+    }
 
 
 def name_of(branch: str) -> str:
@@ -108,26 +170,71 @@ def hand_over(names: Sequence[str]) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Deployed:
+    """What r10k says of a working copy.
+
+    Attributes:
+        commit: the commit of the control repository.
+        done: whether it came to its end without an error.
+        modules: by name, the version that the Puppetfile wants, and the commit that is there, if it is from git.
+    """
+
+    commit: str
+    done: bool
+    modules: dict[str, tuple[str | None, str | None]]
+
+
+def deployed(checkout: Path) -> Deployed:
+    """Read what r10k says of a working copy, or has said of one that was sealed.
+
+    Raises:
+        DeployError: it says nothing that can be read.
+    """
+    try:
+        info: dict[str, Any] = json.loads((checkout / ".r10k-deploy.json").read_text(encoding="utf-8"))
+        modules = {module["name"]: (module["version"], module["sha"]) for module in info["module_deploys"]}
+        return Deployed(str(info["signature"]), info["deploy_success"] is True, modules)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DeployError(f"{checkout.name}: r10k has not deployed it: see its messages") from error
+
+
 def deployed_commit(checkout: Path) -> str:
     """Return the commit that r10k has deployed, with all of its modules.
 
     Raises:
         DeployError: r10k failed for the branch or one of its modules, or has not come to its end.
     """
-    try:
-        info: dict[str, Any] = json.loads((checkout / ".r10k-deploy.json").read_text(encoding="utf-8"))
-        commit, done = str(info["signature"]), info["deploy_success"] is True
-    except (OSError, ValueError, KeyError) as error:
-        raise DeployError(f"{checkout.name}: r10k has not deployed it: see its messages") from error
-    head = subprocess.run(
-        ["git", "-C", str(checkout), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    found, head = deployed(checkout), _head(checkout)
     # What r10k could not even begin with has the file of the deploy before.
-    if not done or commit != head:
+    if not found.done or found.commit != head:
         raise DeployError(f"{checkout.name}: r10k failed at commit {head[:10]}: see its messages")
-    return commit
+    old = sorted(name for name, (version, sha) in found.modules.items() if not _is_there(checkout, name, version, sha))
+    if old:
+        raise DeployError(
+            f"{checkout.name}: r10k was not told to update modules, and {', '.join(old)} is not what the Puppetfile of"
+            f" commit {head[:10]} wants: call it with --modules; nothing has changed"
+        )
+    return found.commit
 
 
-def _mark(path: Path) -> None:
-    path.touch()
-    files.sync_directory(path.parent)
+def _is_there(checkout: Path, name: str, version: str | None, sha: str | None) -> bool:
+    """Whether a module is there in the version that is wanted, as far as that can be told."""
+    wanted = str(version)
+    if sha:
+        return not COMMIT.fullmatch(wanted) or sha.startswith(wanted)
+    there = [_version(metadata) for metadata in checkout.glob(f"*/{name}/metadata.json")]
+    return not RELEASE.match(wanted) or not there or wanted in there
+
+
+def _version(metadata: Path) -> str:
+    try:
+        return str(json.loads(metadata.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _head(repository: Path) -> str:
+    return subprocess.run(
+        ["git", "-C", str(repository), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()

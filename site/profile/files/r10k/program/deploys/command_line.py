@@ -34,6 +34,7 @@ examples:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run deploy-environment; return its exit status."""
+    os.umask(0o022)  # Puppet Server is to read what is made, whatever the caller's umask is
     parser = _parser()
     chosen = parser.parse_args(arguments)
     if chosen.postrun is not None:
@@ -48,13 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--end needs --tier or --node: the fleet always has an answer")
     if chosen.back and chosen.node:
         parser.error("--back is for the fleet or a tier; --end --node ends a trial")
-    if chosen.fleet and scope.narrow:
-        parser.error("--fleet is about the fleet: without --tier and --node")
+    if chosen.fleet and (scope.narrow or chosen.kept):
+        parser.error("--fleet has the fleet follow a branch that is deployed now: without --tier, --node and --kept")
     return _told(lambda: _do(chosen, scope))
 
 
 def main_r10k() -> int:
     """Run r10k; what it deploys is a deploy. Return its exit status, or 1 if the deploy was refused."""
+    os.umask(0o022)
     arguments = sys.argv[1:]
     return _told(lambda: _r10k(Layout.from_file(), arguments))
 
@@ -125,17 +127,20 @@ def _postrun(names: list[str]) -> int:
         return 0
     _require_root()
     layout = Layout.from_file()
+    began = checkouts.parents_start()
     with checkouts.only_one(layout), Reader(layout) as reader:
+        checkouts.refuse_leavings(layout)
+        names = checkouts.written_since(layout, names, began)
         return 0 if deploying.finish(layout, names, reader) else 1
 
 
 def _r10k(layout: Layout, arguments: list[str]) -> int:
-    if (
-        arguments[:1] != ["deploy"]
-        or not {"environment", "module"} & set(arguments)
-        or {"--help", "-h"} & set(arguments)
-    ):
+    what = {"environment", "module"} & set(arguments)
+    if "deploy" not in arguments or not what or {"--help", "-h"} & set(arguments):
         os.execv(layout.r10k, [str(layout.r10k), *arguments])
+    if "environment" in what and not {"--modules", "-m", "--puppetfile", "-p"} & set(arguments):
+        # An environment with the modules of another commit would be refused.
+        arguments = [*arguments, "--modules"]
     with checkouts.only_one(layout) as lock, Reader(layout) as reader:
         done = checkouts.run(layout, lock, arguments, capture=False)
         fine = deploying.finish(layout, done.checkouts, reader) if done.checkouts else True
@@ -190,7 +195,7 @@ def _told(work: Callable[[], int]) -> int:
         print(f"deploy-environment: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"deploy-environment: {error}: nothing has changed", file=sys.stderr)
+        print(f"deploy-environment: {error}; `deploy-environment --list` says what is given now", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploys import answers, checkouts, given, journal, puppet_server, sealing
+from deploys import answers, checkouts, files, given, journal, puppet_server, sealing
 from deploys.answers import Answer, Answers
 from deploys.errors import DeployError
 from deploys.layout import Layout
@@ -72,23 +72,30 @@ def deploy(layout: Layout, branch: str, scope: Scope, *, commit: str | None, fol
 def finish(layout: Layout, names: Sequence[str], reader: Reader) -> bool:
     """After an r10k that somebody else has called: seal and give what it has deployed; whether all of it could be.
 
-    To be called under the lock of r10k's working copies.
+    A branch that has no new commit is left alone: somebody may have gone back. To be called under the lock of r10k's
+    working copies.
     """
     fine = True
     for checkout in names:
         try:
             name = sealing.seal(layout, checkout, reader)
-            _give(layout, checkout, name, Scope(), followed=False)
+            state = answers.load(layout.answers)
+            if state.branches.get(checkout) == name and state.fleet:
+                print(f"{checkout}: its commit is deployed already, as {name}: nothing to do")
+            else:
+                _give(layout, checkout, name, Scope(), followed=False)
         except DeployError as error:
             print(f"deploy-environment: {error}", file=sys.stderr)
-            journal.note("refused", branch=checkout)
+            journal.note("refused", failure=True, branch=checkout, reason=str(error))
             fine = False
     tidy(layout)
     return fine
 
 
 def give_kept(layout: Layout, wanted: str, scope: Scope) -> None:
-    """Give a commit, or what a branch was deployed as last, to a scope: r10k is not asked.
+    """Give a commit to a scope, or what a branch was deployed as last: r10k is not asked.
+
+    A branch without a narrower scope goes to those who follow it.
 
     Raises:
         DeployError: it is not kept here.
@@ -97,13 +104,19 @@ def give_kept(layout: Layout, wanted: str, scope: Scope) -> None:
     with answers.changing(layout.answers) as state:
         branch, name = _kept(layout, state, wanted)
         commit = sealing.sealed_commit(layout, name)
-        if _set(state, scope, name, branch):
-            journal.note("given", environment=name, commit=commit, to=str(scope))
-            print(f"{scope}: given {name} (commit {commit[:10]}{_until(scope)})")
+        if branch and not scope.narrow:
+            moved = state.follow(branch, name, journal.who())
         else:
-            print(f"{scope}: is given {name} (commit {commit[:10]}) already: nothing to do")
-        if not scope.narrow and state.nodes | state.tiers:
-            print(f"note: not given it: {_others(state)}")
+            moved = [str(scope)] if _set(state, scope, name, branch) else []
+        others = "" if scope.narrow or not moved else _others(state, name)
+    what = f"{name} (commit {commit[:10]})"
+    if moved:
+        journal.note("given", environment=name, commit=commit, to=", ".join(moved))
+        print(f"{', '.join(moved)}: given {what}{_until(scope)}")
+    else:
+        print(f"{wanted}: is {what}; nobody was given anything else: nothing to do")
+    if others:
+        print(f"note: not given it: {others}")
 
 
 def back(layout: Layout, scope: Scope) -> None:
@@ -123,44 +136,49 @@ def back(layout: Layout, scope: Scope) -> None:
             state.tiers[scope.tier] = earlier
         else:
             state.fleet = earlier
-        journal.note("back", environment=earlier.environment, commit=commit, to=str(scope), was=present.environment)
-        print(f"{scope}: given {earlier.environment} (commit {commit[:10]}) again; it was {present.environment}")
-        if present.branch:
-            print(f"note: the next deploy of {present.branch} goes forward again: revert there what is wrong")
+    journal.note("back", environment=earlier.environment, commit=commit, to=str(scope), was=present.environment)
+    print(f"{scope}: given {earlier.environment} (commit {commit[:10]}) again; it was {present.environment}")
+    if present.branch:
+        print(f"note: the next deploy of {present.branch} goes forward again: revert there what is wrong")
 
 
 def end(layout: Layout, scope: Scope) -> None:
     """Take the answer of a tier, or of nodes, away: the next wider one counts again."""
+    names = scope.nodes or (scope.tier or "",)
     with answers.changing(layout.answers) as state:
         table = state.nodes if scope.nodes else state.tiers
-        for name in scope.nodes or (scope.tier or "",):
-            gone = table.pop(name, None)
-            if gone is None:
-                print(f"{name}: has no answer of its own")
-                continue
-            state.loaded.append(gone.environment)
-            journal.note("ended", environment=gone.environment, to=name)
-            print(f"{name}: is not given {gone.environment} any more")
+        gone = {name: table.pop(name) for name in names if name in table}
+        state.loaded += [answer.environment for answer in gone.values()]
+    for name in names:
+        if name in gone:
+            journal.note("ended", environment=gone[name].environment, to=name)
+            print(f"{name}: is not given {gone[name].environment} any more")
+        else:
+            print(f"{name}: has no answer of its own")
 
 
 def tidy(layout: Layout) -> None:
     """Remove the environments that are not kept, and have Puppet Server forget them.
 
-    To be called under the lock of r10k's working copies.
+    To be called under the lock of r10k's working copies. What goes wrong here is said, and no more: the deploy is done.
     """
-    state = answers.load(layout.answers)
-    kept = state.kept() | given.environments(layout)
-    gone = sealing.all_sealed(layout) - kept
-    if state.fleet:
-        gone |= sealing.old_checkouts(layout)
-    for name in sorted(gone):
-        sealing.remove(layout, name)
-    sealing.keep_default(layout)
-    if gone:
+    try:
+        # No answer may name one between the look and the removal.
         with answers.changing(layout.answers) as state:
+            there = {path.name for path in layout.checkouts.iterdir()}
+            state.branches = {branch: name for branch, name in state.branches.items() if branch in there}
+            gone = sealing.all_sealed(layout) - state.kept() - given.environments(layout)
+            if state.fleet:
+                gone |= sealing.old_checkouts(layout)
+            away = [sealing.put_away(layout, name) for name in sorted(gone)]
             state.loaded = sorted({*state.loaded, *gone})
-            state.branches = {branch: name for branch, name in state.branches.items() if name not in gone}
-    _forget(layout)
+            fleet = state.fleet
+        for path in away:
+            files.remove_tree(path)
+        sealing.keep_default(layout, always=fleet is not None)
+        _forget(layout)
+    except (DeployError, OSError) as error:
+        print(f"note: the deploy was done, but not the tidying after it: {error}", file=sys.stderr)
 
 
 def _forget(layout: Layout) -> None:
@@ -171,9 +189,9 @@ def _forget(layout: Layout) -> None:
     state = answers.load(layout.answers)
     waiting = set(state.loaded) - state.in_use()
     done = puppet_server.forget(sorted(waiting)) if waiting else set()
-    if set(state.loaded) != waiting - done:
+    if done or waiting != set(state.loaded):
         with answers.changing(layout.answers) as state:
-            state.loaded = [name for name in state.loaded if name in waiting and name not in done]
+            state.loaded = [name for name in state.loaded if name not in done and name not in state.in_use()]
 
 
 def _give(layout: Layout, branch: str, name: str, scope: Scope, *, followed: bool) -> None:
@@ -185,20 +203,23 @@ def _give(layout: Layout, branch: str, name: str, scope: Scope, *, followed: boo
         if scope.narrow:
             moved = [str(scope)] if _set(state, scope, name, branch) else []
         else:
+            moved = []
             if followed and state.fleet:
                 state.fleet.branch = branch
             elif followed:
                 state.fleet = Answer(name, branch, int(time.time()), journal.who())
-            moved = state.follow(branch, name, journal.who())
+                moved = ["the fleet"]
+            moved += state.follow(branch, name, journal.who())
         state.loaded = sorted({*state.loaded, *(before - state.in_use())})
-        if moved:
-            journal.note("deployed", environment=name, commit=commit, branch=branch, to=", ".join(moved))
-            print(f"{branch}: commit {commit[:10]} is {name}; given to {', '.join(moved)}{_until(scope)}")
-        elif again:
-            print(f"{branch}: commit {commit[:10]} is deployed already, as {name}: nothing to do")
-        else:
-            journal.note("deployed", environment=name, commit=commit, branch=branch, to="nobody")
-            print(f"{branch}: commit {commit[:10]} is {name}; no node is given it yet")
+    what = f"{branch}: commit {commit[:10]}"
+    if moved:
+        print(f"{what} is {name}; given to {', '.join(moved)}{_until(scope)}")
+    elif again:
+        print(f"{what} is deployed already, as {name}: nothing to do")
+        return
+    else:
+        print(f"{what} is {name}; no node is given it yet")
+    journal.note("deployed", environment=name, commit=commit, branch=branch, to=", ".join(moved) or "nobody")
 
 
 def _set(state: Answers, scope: Scope, name: str, branch: str | None) -> bool:
@@ -206,6 +227,8 @@ def _set(state: Answers, scope: Scope, name: str, branch: str | None) -> bool:
     now, who = int(time.time()), journal.who()
     if scope.nodes:
         for node in scope.nodes:
+            if node in state.nodes:
+                state.loaded.append(state.nodes[node].environment)
             state.nodes[node] = Answer(name, branch, now, who, now + scope.seconds)
         return True
     present = state.tiers.get(scope.tier) if scope.tier else state.fleet
@@ -256,10 +279,14 @@ def _until(scope: Scope) -> str:
     return f", until {time.strftime('%H:%M:%S %Z', time.localtime(time.time() + scope.seconds))}"
 
 
-def _others(state: Answers) -> str:
+def _others(state: Answers, name: str) -> str:
+    """Who is given something else, in words."""
     tables = (("tier", state.tiers), ("node", state.nodes))
     return ", ".join(
-        f"{kind} {name} ({answer.environment})" for kind, table in tables for name, answer in table.items()
+        f"{kind} {who} ({answer.environment})"
+        for kind, table in tables
+        for who, answer in table.items()
+        if answer.environment != name
     )
 
 

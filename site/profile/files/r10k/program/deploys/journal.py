@@ -13,17 +13,18 @@ def who() -> str:
     return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
 
 
-def note(action: str, **fields: str) -> None:
+def note(action: str, *, failure: bool = False, **fields: str) -> None:
     """Write an entry; fields become DEPLOY_NAME. Where there is no journal nothing is written."""
     fields = {"action": action, "by": who(), **fields}
+    fields = {name: " ".join(value.split()) for name, value in fields.items()}
     text = ", ".join(f"{name} {value}" for name, value in fields.items())
     entry = {
         "MESSAGE": text,
-        "PRIORITY": "5",
+        "PRIORITY": "3" if failure else "5",
         "SYSLOG_IDENTIFIER": "deploy-environment",
         **{f"DEPLOY_{name.upper()}": value for name, value in fields.items()},
     }
-    lines = "".join(f"{name}={value}\n" for name, value in entry.items() if "\n" not in value)
+    lines = "".join(f"{name}={value}\n" for name, value in entry.items())
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
             journal.sendto(lines.encode(), str(JOURNAL))

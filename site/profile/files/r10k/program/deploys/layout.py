@@ -21,6 +21,7 @@ class Layout:
         r10k: r10k's own program.
         state: holds the answers and what was given to whom (see deploys.answers).
         signed: the authority's signed certificates, a file for each node.
+        confdir: Puppet Server's directory of configuration.
         user: the account of Puppet Server; code of a branch that is not yet checked runs as it, never as root.
     """
 
@@ -31,6 +32,7 @@ class Layout:
     r10k: Path
     state: Path
     signed: Path
+    confdir: Path
     user: str
 
     @classmethod
@@ -44,7 +46,7 @@ class Layout:
         try:
             settings.read_string(path.read_text(encoding="utf-8"))
             section = settings["deploy"]
-            places = ("environments", "making", "checkouts", "r10k_cache", "r10k", "state", "signed")
+            places = ("environments", "making", "checkouts", "r10k_cache", "r10k", "state", "signed", "confdir")
             return cls(**{name: Path(section[name]) for name in places}, user=section["user"])
         except (OSError, configparser.Error, KeyError) as error:
             raise DeployError(f"{path}: {error}: profile::r10k writes it, run puppet agent") from error

@@ -41,5 +41,8 @@ def forget(names: Iterable[str]) -> set[str]:
 
 def _certname() -> str:
     settings = configparser.ConfigParser(strict=False, interpolation=None)
-    settings.read(PUPPET_CONF, encoding="utf-8")
-    return settings.get("main", "certname", fallback=socket.getfqdn())
+    try:
+        settings.read(PUPPET_CONF, encoding="utf-8")
+        return settings.get("main", "certname", fallback=socket.getfqdn())
+    except configparser.Error:
+        return socket.getfqdn()

@@ -1,12 +1,16 @@
 """Has Puppet itself read an environment before any node is given it: reader.rb, started beside r10k.
 
-It runs as the account of Puppet Server: it loads the resource types of the commit, to generate their metadata.
+It runs as the account of Puppet Server, since it loads the resource types of the commit, to generate their metadata.
+What it answers is not trusted either.
 """
 
 import json
 import os
 import pwd
+import re
+import select
 import shutil
+import signal
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -20,6 +24,9 @@ from deploys.layout import Layout
 
 PROGRAM = Path(__file__).with_name("reader.rb")
 TYPES = ".resource_types"
+TYPE_FILE = re.compile(r"[a-z][a-z0-9_]*\.pp")
+SECONDS = 300
+"""What reads longer hangs. A first deploy with many modules takes some seconds."""
 
 
 class Reader:
@@ -31,8 +38,9 @@ class Reader:
     def __enter__(self) -> Self:
         self._home = Path(tempfile.mkdtemp(prefix="deploy-"))
         shutil.chown(self._home, self._layout.user)
+        codedir = self._layout.environments.parent
         self._process = subprocess.Popen(
-            ["ruby", str(PROGRAM), str(self._home)],
+            ["ruby", str(PROGRAM), str(self._home), str(self._layout.confdir), str(codedir)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -41,13 +49,16 @@ class Reader:
             extra_groups=[],
             cwd="/",
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "HOME": str(self._home)},
+            start_new_session=True,
         )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
+        # With all that the commit's own code may have started.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
@@ -58,28 +69,51 @@ class Reader:
     def problems(self, environment: Path, commit: str) -> list[str]:
         """Read an environment; return what is wrong with it, a sentence each.
 
-        If nothing is wrong, the metadata of its resource types is put in it.
-
-        Files that were in order in a deploy before are not read again.
+        If nothing is wrong, the metadata of its resource types is put in it. Files that were in order in a deploy
+        before are not read again.
 
         Raises:
-            DeployError: Puppet could not be asked.
+            DeployError: Puppet could not be asked, or does not answer.
         """
-        known = self._known()
-        question = {"directory": str(environment), "commit": commit, "known": known}
+        answer = self._ask({
+            "directory": str(environment),
+            "served_in": str(self._layout.environments),
+            "commit": commit,
+            "known": self._known(),
+        })  # fmt: skip
         try:
-            assert self._process.stdin and self._process.stdout  # noqa: S101 - opened as pipes above
+            found = [str(problem) for problem in answer["problems"]]
+            types: dict[str, str] = {name: str(text) for name, text in answer["types"].items()}
+            version, digests = str(answer["version"]), [str(digest) for digest in answer["digests"]]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DeployError(f"{environment.name}: Puppet's answer makes no sense: nothing has changed") from error
+        if not found:
+            self._write_types(environment / TYPES, types)
+            self._remember(version, digests)
+        return found
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin and self._process.stdout  # noqa: S101 - opened as pipes above
+        name = Path(question["directory"]).name
+        try:
             print(json.dumps(question), file=self._process.stdin, flush=True)
+            if not select.select([self._process.stdout], [], [], SECONDS)[0]:
+                raise DeployError(
+                    f"{name}: Puppet has not read it in {SECONDS} s: does its config_version or a resource type hang?"
+                    " Nothing has changed"
+                )
             answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         except (OSError, ValueError) as error:
-            raise DeployError(f"Puppet could not read {environment.name}: see above; nothing has changed") from error
-        found = [str(problem) for problem in answer["problems"]]
-        if not found:
-            (environment / TYPES).mkdir(exist_ok=True)
-            for name, text in answer["types"].items():
-                (environment / TYPES / name).write_text(text, encoding="utf-8")
-            self._remember(answer["version"], answer["digests"])
-        return found
+            raise DeployError(f"{name}: Puppet could not read it, see above; nothing has changed") from error
+        return answer
+
+    def _write_types(self, directory: Path, types: dict[str, str]) -> None:
+        files.remove_tree(directory)
+        directory.mkdir()
+        for name, text in types.items():
+            if not TYPE_FILE.fullmatch(name):
+                raise DeployError(f"{name!r} is no name of a resource type: nothing has changed")
+            (directory / name).write_text(text, encoding="utf-8")
 
     def _known(self) -> dict[str, list[str]]:
         try:

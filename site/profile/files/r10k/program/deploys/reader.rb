@@ -3,13 +3,14 @@
 # Reads environments as Puppet Server will: everything that its autoloaders can load, hiera.yaml, every data file, the version
 # of the configuration. A line of JSON on standard input for each environment, and one on standard output in answer:
 #
-#   {"directory": PATH, "commit": SHA, "known": {VERSION: [DIGEST, …]}}
+#   {"directory": PATH, "served_in": DIRECTORY, "commit": SHA, "known": {VERSION: [DIGEST, …]}}
 #   {"problems": [TEXT, …], "types": {FILE: TEXT, …}, "version": VERSION, "digests": [DIGEST, …]}
 #
-# `known` has the digests of files that were in order. Nothing of the environment is run but its custom types, whose metadata is
-# generated, and its config_version. Its argument is a directory of its own, for Puppet's.
+# `served_in` is where the environment will be; `known` has the digests of files that were in order. Nothing of the environment
+# is run but its custom types, whose metadata is generated, and its config_version. Arguments: a directory of its own, and Puppet's confdir and codedir, as the server has them.
 require 'digest'
 require 'json'
+require 'pathname'
 require 'tmpdir'
 require 'puppet'
 require 'puppet/pops'
@@ -76,10 +77,7 @@ class Source
   end
 
   def hiera_configuration
-    data = Puppet::Util::Yaml.safe_load(text, [Symbol], @path)
-    return unless data.is_a?(Hash) && data['version'] == 5
-
-    Puppet::Pops::Types::TypeAsserter.assert_instance_of('it', Puppet::Pops::Lookup::HieraConfigV5.config_type, data)
+    Hiera.new(@path, @root).check(text)
   end
 
   def told(error)
@@ -90,14 +88,101 @@ class Source
   end
 end
 
+# A hiera.yaml, of the environment or of a module, and the data files that it leads to.
+class Hiera
+  # What Puppet makes of the data of a level, by the endings of its files.
+  KINDS = { '.yaml' => :yaml, '.yml' => :yaml, '.eyaml' => :yaml, '.json' => :json }.freeze
+  INTERPOLATION = /%\{[^}]*\}/
+  OF_ENVIRONMENT = /%\{(::|server_facts\.)?environment\}/
+
+  def initialize(path, root, served_at = nil)
+    @path = path
+    @root = root
+    @served_at = served_at
+  end
+
+  # By Puppet's own rules for it.
+  def check(text)
+    data = Puppet::Util::Yaml.safe_load(text, [Symbol], @path)
+    raise Puppet::Error, 'is no hash' unless data.is_a?(Hash)
+    raise Puppet::Error, "has version #{data['version'].inspect}: version 5 is needed" unless [4, 5].include?(data['version'])
+    return unless data['version'] == 5
+
+    Puppet::Pops::Lookup::HieraConfigV5.new(Pathname(@path).parent, Pathname(@path), data, owner)
+    twice = names(data).tally.select { |_, times| times > 1 }.keys
+    raise Puppet::Error, "has more than one level named '#{twice.first}'" if twice.any?
+  end
+
+  # The files that a level can lead to, with what is in each: interpolations may stand for anything.
+  def files
+    levels.flat_map { |level, datadir| of_level(level, datadir) }.uniq
+  end
+
+  private
+
+  def owner
+    directory = File.dirname(@path)
+    return Puppet::Pops::Lookup::EnvironmentDataProvider.new if directory == @root
+
+    Puppet::Pops::Lookup::ModuleDataProvider.new(File.basename(directory))
+  end
+
+  def names(data)
+    Array(data['hierarchy']).grep(Hash).map { |level| level['name'] }
+  end
+
+  def levels
+    data = Puppet::Util::Yaml.safe_load(File.read(@path), [Symbol], @path)
+    return [] unless data.is_a?(Hash)
+
+    usual = data['defaults'].is_a?(Hash) ? data['defaults']['datadir'] : nil
+    %w[hierarchy default_hierarchy].flat_map { |key| Array(data[key]).grep(Hash) }.filter_map do |level|
+      datadir = directory(level['datadir'] || usual || 'data')
+      [level, datadir] if datadir
+    end
+  rescue Puppet::Error
+    [] # it is told of by itself
+  end
+
+  # Where a level's data is; nil where that is not in the commit, or can't be known.
+  def directory(name)
+    name = name.to_s.gsub(OF_ENVIRONMENT, File.basename(@root))
+    path = File.expand_path(name, File.dirname(@path))
+    path = path.sub(@served_at, @root) if @served_at
+    path if !name.match?(INTERPOLATION) && (path == @root || path.start_with?("#{@root}/"))
+  end
+
+  def of_level(level, datadir)
+    places = [level['path'], level['glob'], *level['paths'], *level['globs'], Array(level['mapped_paths'])[2]].grep(String)
+    patterns = places.map { |place| pattern(place) }
+    found = Dir.glob('**/*', base: datadir).select { |name| patterns.any? { |pattern| name.match?(pattern) } }
+    found.map { |name| File.join(datadir, name) }.select { |file| File.file?(file) && KINDS.key?(File.extname(file)) }
+  end
+
+  # Puppet's globs are those of Ruby.
+  def pattern(place)
+    parts = place.split(/(#{INTERPOLATION}|\*\*\/?|\*|\?|\{[^}]*\})/)
+    Regexp.new("\\A#{parts.map { |part| meant(part) }.join}\\z")
+  end
+
+  def meant(part)
+    case part
+    when /\A%\{/, /\A\*\*/ then '.*'
+    when '*' then '[^/]*'
+    when '?' then '[^/]'
+    when /\A\{/ then "(#{part[1...-1].split(',', -1).map { |word| Regexp.escape(word) }.join('|')})"
+    else Regexp.escape(part)
+    end
+  end
+end
+
 # An environment in a directory, as Puppet's own loader of environments has it.
 class Environment
-  DATA = { '.yaml' => :yaml, '.yml' => :yaml, '.eyaml' => :yaml, '.json' => :json }.freeze
-
-  def initialize(directory)
+  def initialize(directory, served_in)
     @root = directory
-    Puppet[:environmentpath] = File.dirname(directory)
     @name = File.basename(directory)
+    @served_at = File.join(served_in, @name)
+    Puppet[:environmentpath] = File.dirname(directory)
     @loader = Puppet::Environments::Directories.new(File.dirname(directory), [])
     @environment = Puppet.override(environments: @loader) { @loader.get(@name) }
   end
@@ -173,30 +258,15 @@ class Environment
     ]
   end
 
-  # hiera.yaml of the environment and of its modules, and all data below their directories of data.
+  # hiera.yaml of the environment and of its modules, and the data that they lead to.
   def data
     [@root, *modules].flat_map do |directory|
       file = File.join(directory, 'hiera.yaml')
       next [] unless File.file?(file)
 
-      [source(file, :hiera_configuration), *datadirs(file, directory).flat_map { |place| data_files(place) }]
+      found = Hiera.new(file, @root, @served_at).files
+      [source(file, :hiera_configuration), *found.map { |path| source(path, Hiera::KINDS.fetch(File.extname(path))) }]
     end
-  end
-
-  def datadirs(file, directory)
-    config = Puppet::Util::Yaml.safe_load(File.read(file), [Symbol], file)
-    return [] unless config.is_a?(Hash)
-
-    entries = [config['defaults'], *Array(config['hierarchy'])].grep(Hash)
-    named = entries.filter_map { |entry| entry['datadir'] }.grep(String)
-    # What an interpolation stands for is not known here: the directory above it is.
-    ['data', *named].uniq.map { |name| File.expand_path(name[/\A[^%]*/], directory) }.select { |path| inside?(path) || path == @root }
-  rescue Puppet::Error
-    [] # it is told of by itself
-  end
-
-  def data_files(directory)
-    files('**/*', directory).filter_map { |file| DATA[File.extname(file)]&.then { |kind| source(file, kind) } }
   end
 
   # Modules whose metadata has another name than their directory: Puppet would find none of their code.
@@ -210,18 +280,19 @@ class Environment
 
       "#{directory.delete_prefix("#{@root}/")}/metadata.json: the module's name is '#{name}', but its directory's is " \
         "'#{File.basename(directory)}': correct its name in the Puppetfile"
-    rescue JSON::ParserError
-      "#{directory.delete_prefix("#{@root}/")}/metadata.json: is no JSON"
+    rescue JSON::ParserError, TypeError
+      "#{directory.delete_prefix("#{@root}/")}/metadata.json: is no JSON of a module"
     end
   end
 
   # The version that catalogs will bear, as Puppet asks for it. It must not be that of another commit.
   def wrong_version(commit)
-    command = @environment.config_version
-    return [] if command.nil? || command.empty?
+    command = @environment.config_version.to_s.gsub(@served_at, @root)
+    return [] if command.empty?
 
     version = Puppet::Util::Execution.execute([command], failonfail: true, combine: true).to_s.strip
-    commits = version.scan(/\b\h{7,40}\b/).grep(/\d/)
+    # A number of seconds is none, nor is a word.
+    commits = version.scan(/\b\h{7,40}\b/).grep(/\d/).grep(/\h*[a-f]/)
     right = !version.empty? && (commits.empty? || commits.any? { |found| commit.start_with?(found) })
     right ? [] : ["environment.conf: config_version says '#{version}', which is not the commit #{commit[0, 10]}"]
   rescue Puppet::ExecutionFailure => error
@@ -238,15 +309,19 @@ class Environment
 end
 
 def answer(question)
-  environment = Environment.new(question['directory'])
+  environment = Environment.new(question['directory'], question['served_in'])
   known = question['known'].fetch(Puppet.version, []).to_h { |digest| [digest, true] }
   problems = environment.problems(question['commit'], known)
   types = problems.empty? ? environment.types(problems) : {}
   { problems: problems, types: types, version: Puppet.version, digests: environment.sources.map(&:digest) }
+rescue StandardError, ScriptError => error
+  # What nobody foresaw is said of the environment, too.
+  { problems: ["Puppet can't read it: #{error.message.lines.first.to_s.strip}"], types: {}, version: Puppet.version, digests: [] }
 end
 
-home = ARGV.fetch(0)
-Puppet.initialize_settings(['--confdir', "#{home}/conf", '--vardir', "#{home}/var", '--codedir', "#{home}/code", '--disable_i18n'])
+home, confdir, codedir = ARGV
+Puppet.settings.preferred_run_mode = :server
+Puppet.initialize_settings(['--confdir', confdir, '--vardir', "#{home}/var", '--codedir', codedir, '--disable_i18n'])
 Puppet::Pops::Parser::EvaluatingParser.new.parse_string('$warm = 1')
 
 while (line = $stdin.gets)

@@ -32,13 +32,15 @@ def seal(layout: Layout, branch: str, reader: Reader) -> str:
     name = answers.environment_of(commit)
     sealed = layout.environments / name
     if sealed.exists():
-        _require_same(sealed, commit)
+        _require_same(sealed, checkout, branch)
         return name
     made = layout.making / name
     try:
         files.clear(layout.making)
-        _copy(checkout, made)
+        shutil.copytree(checkout, made, symlinks=True)
         _require_whole(made, commit)
+        _leave_cache(made, commit)
+        _make_read_only(made)
         problems = form.problems(made) or reader.problems(made, commit)
         if problems:
             told = "\n".join(f"  {problem}" for problem in problems)
@@ -48,7 +50,7 @@ def seal(layout: Layout, branch: str, reader: Reader) -> str:
         layout.environments.mkdir(parents=True, exist_ok=True)
         made.rename(sealed)
         files.sync_directory(layout.environments)
-    except (OSError, shutil.Error) as error:
+    except (OSError, shutil.Error, subprocess.SubprocessError) as error:
         raise DeployError(f"{branch}: {_reason(error, layout.making)}: nothing has changed") from error
     finally:
         files.remove_tree(made)
@@ -85,37 +87,44 @@ def old_checkouts(layout: Layout) -> set[str]:
     return {name for name in found if not answers.ENVIRONMENT.fullmatch(name)}
 
 
-def keep_default(layout: Layout) -> None:
+def keep_default(layout: Layout, *, always: bool) -> None:
     """Have an environment of the name that Puppet takes where it is told none; no node gets a catalog from it.
 
     Puppet Server does not start without one. It is to be seen where its node terminus is not asked: a catalog that
     fails, not an empty one.
+
+    Args:
+        always: whether one that is there is made such a one; not before nodes are given something else.
     """
-    manifest = layout.environments / DEFAULT / "manifests" / "site.pp"
-    if not manifest.exists():
+    place = layout.environments / DEFAULT
+    manifest = place / "manifests" / "site.pp"
+    if not manifest.exists() and (always or not place.exists()):
         manifest.parent.mkdir(parents=True, exist_ok=True)
         files.replace(manifest, NO_COMMIT)
 
 
-def remove(layout: Layout, name: str) -> None:
-    """Remove an environment: out of the servers' sight in one step, then from the disk."""
+def put_away(layout: Layout, name: str) -> Path:
+    """Take an environment out of the server's sight in one step; return the directory that is then to be removed."""
     layout.making.mkdir(parents=True, exist_ok=True)
     away = layout.making / f"{name}.removed"
     files.remove_tree(away)
     (layout.environments / name).rename(away)
-    files.remove_tree(away)
+    return away
 
 
-def _copy(checkout: Path, made: Path) -> None:
-    shutil.copytree(checkout, made, symlinks=True)
-
-
-def _require_same(sealed: Path, commit: str) -> None:
-    present = json.loads((sealed / ".r10k-deploy.json").read_text(encoding="utf-8"))["signature"]
-    if present != commit:
+def _require_same(sealed: Path, checkout: Path, branch: str) -> None:
+    """What is to be sealed is what was sealed under that name: a commit, and its modules."""
+    before, now = checkouts.deployed(sealed), checkouts.deployed(checkout)
+    if before.commit != now.commit:
         raise DeployError(
-            f"commits {present} and {commit} begin alike, and so their environments would have one name:"
+            f"commits {before.commit} and {now.commit} begin alike, and so their environments would have one name:"
             " add an empty commit (git commit --allow-empty), and deploy that"
+        )
+    moved = sorted(module for module, _ in before.modules.items() ^ now.modules.items())
+    if moved:
+        raise DeployError(
+            f"{branch}: commit {now.commit[:10]} is deployed already, and r10k now finds other modules for it"
+            f" ({', '.join(dict.fromkeys(moved))}). A commit's environment never changes: pin them in the Puppetfile"
         )
 
 
@@ -134,6 +143,15 @@ def _require_whole(made: Path, commit: str) -> None:
         )
 
 
+def _leave_cache(made: Path, commit: str) -> None:
+    """Free the copy's repository of r10k's cache; it keeps the commit, for a config_version that asks git."""
+    git = ["git", "-C", str(made)]
+    text = subprocess.run([*git, "cat-file", "commit", commit], capture_output=True, check=True).stdout
+    files.clear(made / ".git/objects")
+    (made / ".git/shallow").write_text(f"{commit}\n", encoding="utf-8")
+    subprocess.run([*git, "hash-object", "-w", "-t", "commit", "--stdin"], input=text, capture_output=True, check=True)
+
+
 def _make_read_only(made: Path) -> None:
     """Nobody may write; everybody may read: Puppet Server is not the owner."""
     for directory, names, others in os.walk(made):
@@ -146,7 +164,7 @@ def _make_read_only(made: Path) -> None:
     made.chmod(0o555)
 
 
-def _reason(error: OSError | shutil.Error, making: Path) -> str:
+def _reason(error: OSError | shutil.Error | subprocess.SubprocessError, making: Path) -> str:
     # copytree gathers what went wrong with each file in one error.
     texts = [str(item[2]) for item in error.args[0]] if isinstance(error, shutil.Error) else [str(error)]
     full = os.strerror(errno.ENOSPC)
