@@ -46,15 +46,15 @@ class profile::fleet_repository (
   $only_this = "-o Dir::Etc::sourcelist=${sources} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0"
   # apt does not wait for the lock of its lists, which anybody's `apt-get update` holds for a while.
   exec { 'fetch the index of the fleet repository':
-    command     => @("SHELL"/$L),
+    command     => @(SHELL/L),
       for second in $(seq 120); do \
-        said=$(apt-get update -qq ${only_this} -o APT::Update::Error-Mode=any 2>&1) && exit 0; \
+        said=$(apt-get update -qq $ONLY_THIS -o APT::Update::Error-Mode=any 2>&1) && exit 0; \
         case $said in *'Could not get lock'*) sleep 1 ;; *) break ;; esac; \
       done; \
       echo "$said"; exit 100
       |-SHELL
     provider    => shell,
-    environment => ['LC_ALL=C.UTF-8'],
+    environment => ['LC_ALL=C.UTF-8', "ONLY_THIS=${only_this}"],
     path        => ['/usr/sbin', '/usr/bin', '/sbin', '/bin'],
     refreshonly => true,
     subscribe   => File[$keyring, $sources],
