@@ -181,6 +181,9 @@ def test_an_unknown_branch_or_commit_is_named(deployed: Server, wanted: str) -> 
     assert result.returncode == 1
     assert wanted in result.stderr
     assert "Traceback" not in result.stderr
+    again = deployed("production")
+    assert again.returncode == 0
+    assert "made anew" not in again.stderr, "a typing error has cost all working copies"
 
 
 def test_the_way_back_goes_all_the_way_and_forward_again(server: Server) -> None:

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,12 +94,12 @@ def run(layout: Layout, lock: int, arguments: Sequence[str], *, capture: bool) -
         if status < 0:
             raise DeployError(f"r10k was ended by signal {-status}: nothing has changed; deploy again")
         names = handed.read().split()
-        if status == 0:
-            # Else the mark could outlive what it is about in a power failure.
+        if status != 0 and names:
+            files.replace(layout.running, "\n".join(names))
+        else:
+            # In a power failure the mark could go first, and what it is about be lost.
             files.sync_tree(layout.checkouts)
             layout.running.unlink()
-        else:
-            files.replace(layout.running, "\n".join(names))
         return Finished(status, "".join(output), written_since(layout, names, began))
 
 
@@ -140,9 +141,11 @@ def parents_start() -> float:
     try:
         boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
         ticks = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[19]
-        return int(boot.split()[1]) + int(ticks) / os.sysconf("SC_CLK_TCK") - 1
+        began = int(boot.split()[1]) + int(ticks) / os.sysconf("SC_CLK_TCK") - 1
     except (OSError, ValueError, StopIteration, IndexError):
         return 0.0
+    # Some containers have another time of boot than their processes count from.
+    return began if began <= time.time() else 0.0
 
 
 def _git_in_the_foreground() -> dict[str, str]:
