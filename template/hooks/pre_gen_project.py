@@ -70,82 +70,37 @@ TAKEN = frozenset(
     ]
 )
 
-# The service's account and package have its name. These accounts are Debian's (base-passwd) or of the packages that
-# nodes and servers of the fleet have; a package in the place of one of these would break the machine.
+# The service's account, units, directories and package have its name. Debian, and the packages that nodes and servers of the
+# fleet have, have these: the module flask_microservice refuses them too, by its data types System_*, which a test compares.
 SYSTEM = frozenset(
-    [
-        "apt",
-        "aptly",
-        "backup",
-        "base-files",
-        "base-passwd",
-        "bash",
-        "bin",
-        "ca-certificates",
-        "coreutils",
-        "cron",
-        "curl",
-        "daemon",
-        "dash",
-        "dbus",
-        "debconf",
-        "dpkg",
-        "facter",
-        "games",
-        "git",
-        "gnats",
-        "grep",
-        "gzip",
-        "haproxy",
-        "init",
-        "irc",
-        "libc-bin",
-        "list",
-        "login",
-        "logrotate",
-        "lp",
-        "mail",
-        "man",
-        "messagebus",
-        "mount",
-        "news",
-        "nftables",
-        "nginx",
-        "nobody",
-        "openssh-server",
-        "openssl",
-        "passwd",
-        "perl",
-        "postgres",
-        "postgresql",
-        "proxy",
-        "puppet",
-        "puppet-agent",
-        "puppetdb",
-        "puppetserver",
-        "python3",
-        "r10k",
-        "root",
-        "rsyslog",
-        "ruby",
-        "sed",
-        "ssh",
-        "sshd",
-        "staff",
-        "sudo",
-        "sync",
-        "sys",
-        "syslog",
-        "systemd",
-        "tar",
-        "tzdata",
-        "udev",
-        "users",
-        "util-linux",
-        "uucp",
-        "www-data",
-    ]
+    """
+    acpid adm admin alternatives apache2 apparmor apt apt-daily apt-daily-upgrade apt-listchanges apt-signing
+    aptly audio auditd autovt backup base-files base-passwd bash bin bind blk-availability btmp ca-certificates
+    ca-certificates-java capsule cdrom chrony clock cloud cloud-config cloud-final cloud-init cloud-init-local
+    console-getty console-setup container-getty containerd coreutils credstore cron crontab cryptdisks
+    cryptdisks-early curl daemon dash dbus dbus-1 debconf debian debianutils debug-shell default
+    deploy-environment dhcp dialout diffutils dip disk dm-event dnsmasq docker dovecot dovenull dpkg
+    dpkg-db-backup e2fsprogs e2scrub e2scrub-all e2scrub-reap emacs emergency environment ethertypes facter
+    faillog fax findutils floppy fonts fstab fstrim games gems getty getty-static git gnats gnupg gnutls grep
+    group grub grub-common gshadow gss gzip haproxy hiera-eyaml hostname hosts hwclock ifup ifupdown-pre init
+    initramfs-tools input inputrc installer iproute2 irc issue java-21-openjdk journal kernel kexec
+    keyboard-setup kmem kmod kmod-static-nodes kvm lastlog ldap ldconfig less libc-bin libc6 list localtime
+    logcheck login logrotate lp lvm2-lvmpolld lvm2-monitor lxd magic mail man man-db memcache messagebus mime
+    misc modprobe modules motd mount mtab multipathd mysql nano nanorc ncurses-base ncurses-bin netconfig netdev
+    network networking networks news nftables nginx nginx-light nobody nogroup ntpsec openssh-client
+    openssh-server openssl operator opt os-release pam passwd perl perl-base plugdev polkit polkit-1 polkitd
+    portables postdrop postfix postgres postgresql postgresql-common ppp private procps profile protocols proxy
+    publish-package puppet puppet-agent puppet-deploys puppet-refused-requests puppet-run puppet-run-periodic
+    puppet-terminus-puppetdb puppetdb puppetserver python python3 python3-cryptography python3-minimal quotaon
+    quotaon-root r10k rabbitmq rc-local redis render rescue resolvconf rmt root rpc rpcbind rsync rsyslog
+    rsyslog-openssl ruby runit sasl security sed selinux serial-getty services sgx shadow shells skel smartd
+    socat src ssh sshd sshd-keygen ssl ssl-cert staff subgid subuid sudo sudoers supercat sv sync sys syslog
+    system-update-cleanup systemd systemd-sysv sysvinit-utils tape tar tcpdump terminfo timezone tss tty tzdata
+    ucf udev ufw unattended-upgrades unbound user user-runtime-dir users util-linux utmp uucp uuidd vagrant
+    video vim voice wget wgetrc wheel wtmp wtmpdb www-data x11-common xdg xml xml-core
+    """.split()
 )
+SYSTEM_FORM = re.compile(r"systemd(-.*)?|initrd-.*|flask-microservice(-.*)?")
 
 
 def name_fault(name: str) -> str:
@@ -158,8 +113,8 @@ def name_fault(name: str) -> str:
         )
     if not package.isidentifier() or keyword.iskeyword(package):
         return f"gives the Python package {package!r}, which is a keyword of Python: choose another name"
-    if name in SYSTEM:
-        return "is that of an account or a package that Debian has: choose another name"
+    if name in SYSTEM or SYSTEM_FORM.fullmatch(name):
+        return "is that of an account or a package that Debian has, or of a unit or directory: choose another name"
     if package in sys.stdlib_module_names:
         return f"gives the Python package {package!r}, which would hide Python's own module: choose another name"
     if package in TAKEN:

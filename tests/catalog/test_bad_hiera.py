@@ -151,8 +151,89 @@ CASES = {
     ),
     "secret of the wrong shape": Case(
         "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
-        ("'secrets' expects a Sensitive[Hash[Flask_microservice::Name",),
+        (
+            "the secret secret_key of section app of service orders is neither text nor number: "
+            "encrypt one value in flask_microservice::secrets (orders) (file:",
+        ),
         secrets="{orders: {app: {secret_key: [hush]}}}",
+    ),
+    "secret with a line break inside": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        (
+            "Function Call, flask_microservice can't run the declared services: "
+            "the secret secret_key of section app of service orders has a line break in it: "
+            "encrypt it anew in one line in flask_microservice::secrets (orders) (file:",
+        ),
+        secrets='{orders: {app: {secret_key: "hush\\nx = hush"}}}',
+    ),
+    "secret with blanks at its ends": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        (
+            "the secret secret_key of section app of service orders has blanks or a line break at its ends: "
+            "encrypt it anew without in flask_microservice::secrets (orders) (file:",
+        ),
+        secrets="{orders: {app: {secret_key: ' hush'}}}",
+    ),
+    "secrets without sections": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        (
+            "the secrets of section secret_key of service orders are no hash of keys: "
+            "mend them in flask_microservice::secrets (orders) (file:",
+        ),
+        secrets="{orders: {secret_key: hush}}",
+    ),
+    "secrets that are no hash": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        ("the secrets of service orders are no hash of sections: mend them in flask_microservice::secrets (orders)",),
+        secrets="{orders: hush}",
+    ),
+    "secret in capitals": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        ("service orders has the secret 'Secret_Key' in section app: write it in lower case",),
+        secrets="{orders: {app: {Secret_Key: hush}}}",
+    ),
+    "variable that is none": Case(
+        "{orders: {port: 7001, config: {app: {name: 'a%{foo}b'}}}}",
+        (
+            "flask_microservice::services (orders: config: app: name) has '%{foo}', which Hiera can't interpolate: ",
+            "if the text itself is meant, write %{literal('%')} in the place of its % (hieradata/services/orders.yaml)",
+        ),
+    ),
+    "function that is none": Case(
+        "{orders: {port: 7001, config: {app: {name: \"%{env('HOME')}\"}}}}",
+        ("flask_microservice::services (orders: config: app: name) has '%{env('HOME')}', which Hiera can't",),
+    ),
+    "alias inside of a text": Case(
+        "{orders: {port: 7001, config: {app: {name: \"a%{alias('fleet::network')}\"}}}}",
+        ("flask_microservice::services (orders: config: app: name) has 'a%{alias('fleet::network')}', which Hiera",),
+    ),
+    "name of an account": Case(
+        "{news: {port: 7001, version: '1.0-1'}}",
+        (
+            "flask_microservice can't run the declared services: service news can't have that name: "
+            "an account or group of the system has it, which would become the service's, and go with it; "
+            "choose another one (file:",
+        ),
+    ),
+    "name of an account, of a service that goes": Case(
+        "{www-data: {ensure: absent, purge: true}}",
+        ("service www-data can't have that name: an account or group",),
+    ),
+    "name of a unit of this module": Case(
+        "{flask-microservice-drain: {port: 7001, version: '1.0-1'}}",
+        ("service flask-microservice-drain can't have that name: a unit of the system has it",),
+    ),
+    "name of a file in /etc": Case(
+        "{services: {port: 7001, version: '1.0-1'}}",
+        ("service services can't have that name: something in /etc, /var/lib or /var/log has it that is not the",),
+    ),
+    "package of the system": Case(
+        "{orders: {port: 7001, version: '1.0-1', package: python3}}",
+        ("service orders can't run from the package python3: the system needs that, and it would go with the service",),
+    ),
+    "name that is in the way of another one's trials": Case(
+        "{orders: {port: 7001}, orders-check: {port: 7002, version: '1.0-1'}}",
+        ("service orders-check can't have that name beside orders, whose releases are tried as orders-check@RELEASE",),
     ),
 }
 
@@ -181,3 +262,10 @@ def test_mistake_is_explained_and_no_secret_told(name: str, catalogs: dict[str, 
     for part in CASES[name].message:
         assert part in error
     assert "hush" not in error
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith(("secret", "name", "package of"))])
+def test_the_message_is_short_and_holds_no_page_of_types(name: str, catalogs: dict[str, Catalog]) -> None:
+    error = catalogs[name].error
+    assert len(error) < 400, error
+    assert "Struct" not in error and "Hash[" not in error

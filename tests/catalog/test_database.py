@@ -10,7 +10,7 @@ import pytest
 from .catalogs import Catalog, Node
 from .conftest import Compile
 
-PASSWORD = string.printable.strip() + " ü"
+PASSWORD = string.printable.strip() + " ü%{}%{foo}%{lookup('x')}"
 SERVICES = """
 flask_microservice::services:
   order-items:

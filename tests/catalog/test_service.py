@@ -12,7 +12,7 @@ from fleet_cli import rootfs
 from .catalogs import Catalog, Node
 from .conftest import Compile
 
-SECRET = "geheim=%(x)s;#1"  # noqa: S105 - made up for these tests
+SECRET = "geheim=%(x)s;#1%{}%{foo}%{lookup('x')}%{literal('y')}"  # noqa: S105 - made up for these tests
 SERVICES = """
 flask_microservice::services:
   order-items:
@@ -108,8 +108,8 @@ def test_config_file_says_all_that_hiera_does_in_an_order_that_never_changes(cat
     head, _, body = content.partition("\n\n")
     assert head.startswith("# Written by Puppet")
     assert body == (
-        "[app]\nname = x y\nsecret_key = geheim=%(x)s;#1\n\n"
-        "[db]\npassword = geheim=%(x)s;#1\n\n"
+        f"[app]\nname = x y\nsecret_key = {SECRET}\n\n"
+        f"[db]\npassword = {SECRET}\n\n"
         "[http]\ntimeout = 2.0\n\n"
         "[upstreams]\nelsewhere = http://192.0.2.9\nfar = http://[2001:db8::1]:7003\ninventory = http://127.0.0.1:7002\n\n"
         "[zeta]\na = true\nb = 1\nc = 0.5\n"

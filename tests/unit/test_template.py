@@ -203,6 +203,11 @@ def test_a_new_service_passes_its_own_linter(render: Render, answers: dict[str, 
         ("root", "an account or a package that Debian has"),
         ("www-data", "an account or a package that Debian has"),
         ("systemd", "an account or a package that Debian has"),
+        ("news", "an account or a package that Debian has"),
+        ("redis", "an account or a package that Debian has"),
+        ("flask-microservice-drain", "or of a unit or directory"),
+        ("systemd-networkd", "or of a unit or directory"),
+        ("services", "or of a unit or directory"),
         ("python3", "an account or a package that Debian has"),
     ],
 )
@@ -210,6 +215,29 @@ def test_a_name_that_would_not_build_is_refused(
     render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, said: str
 ) -> None:
     assert f"name {name!r}" in refusal(render, tmp_path, capfd, name=name, said=said)
+
+
+def test_the_template_refuses_the_names_that_the_module_does() -> None:
+    kinds = ("account", "unit", "directory", "package")
+    types = "".join(
+        (TEMPLATE.parent / f"modules/flask_microservice/types/system_{kind}.pp").read_text("utf-8") for kind in kinds
+    )
+    names, forms = set(re.findall(r"'([a-z0-9-]+)',", types)), re.findall(r"/\\A(.+?)/", types)
+    hook = (TEMPLATE / "hooks/pre_gen_project.py").read_text("utf-8")
+    [words] = re.findall(r'^SYSTEM = frozenset\(\n    """(.+?)"""', hook, re.DOTALL | re.MULTILINE)
+    [form] = re.findall(r'^SYSTEM_FORM = re.compile\(r"(.+)"\)$', hook, re.MULTILINE)
+    assert set(words.split()) == names
+    for name in (
+        "systemd",
+        "systemd-x",
+        "systemdx",
+        "initrd-x",
+        "initrd",
+        "flask-microservice-x",
+        "flask-microservices",
+    ):
+        refused = any(re.match(each.replace(r"\z", "$"), name) for each in forms)
+        assert bool(re.fullmatch(form, name)) == refused, name
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@
 #   The exact version of each service's package: name => version. A pin for a service that the node lacks is no error, so
 #   that a tier's file can pin all services of the fleet.
 # @param secrets
-#   The values of the secret keys that services declare: name => section => key => value. Encrypt them in Hiera; lookup
-#   makes them Sensitive.
+#   The values of the secret keys that services declare: name => section => key => value, as `Flask_microservice::Secrets`
+#   has it. Encrypt them in Hiera; lookup makes them Sensitive. So that a `%{` in one of them is not taken for Hiera's, name
+#   `flask_microservice::eyaml_lookup_key` in hiera.yaml.
 # @param database
 #   The PostgreSQL server of the services that declare `database: postgresql`. Each has a database and a login of its own
 #   name there, with the password of its secret `database` => `password`; making them is not this module's matter.
@@ -35,13 +36,18 @@
 class flask_microservice (
   Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services = {},
   Hash[Flask_microservice::Name, Flask_microservice::Version] $versions = {},
-  Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets = Sensitive({}),
+  Sensitive[Hash] $secrets = Sensitive({}),
   Optional[Flask_microservice::Database_server] $database = undef,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
   Integer[0] $drain_seconds = 0,
 ) {
   $present = $services.filter |$name, $declared| { $declared['ensure'] != 'absent' }
-  $problems = flask_microservice::problems($present, $versions, $secrets, $database)
+  $malformed = flask_microservice::malformed_secrets($secrets)
+  $of_all = $malformed ? {
+    []      => flask_microservice::problems($present, $versions, $secrets, $database),
+    default => $malformed, # no other check could read them
+  }
+  $problems = flask_microservice::name_problems($services) + $of_all
   unless $problems.empty {
     fail("flask_microservice can't run the declared services: ${problems.join('; ')}")
   }

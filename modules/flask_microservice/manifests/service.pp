@@ -26,7 +26,7 @@
 # @param config
 #   What its config file says: section => key => value.
 # @param secrets
-#   More of the same that nobody but the service may read.
+#   More of the same that nobody but the service may read: a `Flask_microservice::Config`.
 # @param application
 #   The WSGI application that its package brings, as `MODULE:NAME`; without it, that of a service made from the template.
 # @param health_path
@@ -86,7 +86,7 @@ define flask_microservice::service (
   Optional[Flask_microservice::Name] $package = undef,
   Stdlib::IP::Address::Nosubnet $address = '0.0.0.0',
   Flask_microservice::Config $config = {},
-  Sensitive[Flask_microservice::Config] $secrets = Sensitive({}),
+  Sensitive[Hash] $secrets = Sensitive({}),
   Optional[Flask_microservice::Application] $application = undef,
   Flask_microservice::Http_path $health_path = '/health/ready',
   Boolean $migrations = $application =~ Undef,
@@ -105,6 +105,11 @@ define flask_microservice::service (
 ) {
   assert_type(Flask_microservice::Name, $name) |$expected, $actual| {
     fail("'${name}' can't be a service's name: lower-case words joined by single dashes, 2 to 32 characters in all")
+  }
+  $unfit = flask_microservice::name_problems({ $name => { 'package' => $package } })
+  + flask_microservice::malformed_secrets(Sensitive({ $name => $secrets.unwrap }))
+  unless $unfit.empty {
+    fail("Flask_microservice::Service['${name}']: ${unfit.join('; ')}")
   }
 
   include flask_microservice::program

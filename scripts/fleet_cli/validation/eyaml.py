@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from fleet_cli.validation import interpolation
 from fleet_cli.validation.data_types import Problem
 from fleet_cli.validation.documents import Node, leaves
 
@@ -35,7 +36,7 @@ def plain_values(node: Node) -> Iterator[Problem]:
     """Values below a node that stand in plain text, where each should be encrypted."""
     for leaf in leaves(node):
         value = leaf.value
-        if isinstance(value, str) and (value == "" or "ENC[" in value or "%{" in value):
+        if isinstance(value, str) and (value == "" or "ENC[" in value or interpolation.is_reference(value)):
             continue
         if value is not None:
             yield Problem(leaf.line, leaf.column, "plain-secret", "a secret in plain text", ENCRYPT)

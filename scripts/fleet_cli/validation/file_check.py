@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fleet_cli.validation import eyaml
+from fleet_cli.validation import eyaml, interpolation, services, system_names
 from fleet_cli.validation.data_types import Checker, Problem
 from fleet_cli.validation.documents import Document, Node, leaves, mapping
 from fleet_cli.validation.finding import Finding, did_you_mean
@@ -64,6 +64,8 @@ def check(name: str, document: Document, code: PuppetCode, merges: Merges) -> Ch
                     result.names.append(Name(node.line, node.column, node.value, (key, *path)))
 
             problems += Checker(code.aliases, note).check(parameter.type, pair.node, merges.levels(key))
+            if key == services.SERVICES:
+                problems += system_names.problems(pair.node, code.aliases)
             if parameter.type["kind"] == "Sensitive":
                 problems += eyaml.plain_values(pair.node)
         for leaf in leaves(pair.node):
@@ -71,6 +73,8 @@ def check(name: str, document: Document, code: PuppetCode, merges: Merges) -> Ch
                 problems += eyaml.damage(leaf)
                 if "%{" in leaf.value:
                     result.lookups.extend(_lookups(leaf))
+                    if key == services.SERVICES:
+                        problems += interpolation.problems(leaf)
         result.findings.extend(Finding(name, *problem) for problem in problems)
     return result
 

@@ -14,7 +14,7 @@ NAME = "hiera.yaml"
 CERTNAME, ROLE, TIER = "trusted.certname", "trusted.extensions.pp_role", "trusted.extensions.pp_environment"
 _VARIABLE = re.compile(r"%\{\s*(?:::)?([^}]*?)\s*\}")
 _WORDS = {CERTNAME: "certname", "clientcert": "certname", ROLE: "role", TIER: "tier"}
-_READ_AS_YAML = ("yaml_data", "eyaml_lookup_key")
+_READ_AS_YAML = ("yaml_data", "eyaml_lookup_key", "flask_microservice::eyaml_lookup_key")
 
 
 @dataclass(frozen=True)

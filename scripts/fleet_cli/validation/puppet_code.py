@@ -7,7 +7,7 @@ code changes.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,17 @@ from fleet_cli.validation.type_words import Type
 PROGRAM = Path(__file__).with_name("puppet_code.rb")
 KEPT = paths.STATE / "validate" / "code"
 MAX_KEPT = 50
+_TOLD_BY_THE_MODULE: Mapping[str, Type] = {
+    "flask_microservice::secrets": {
+        "kind": "Sensitive",
+        "of": {
+            "kind": "Hash", "from": None, "to": None,
+            "key": {"kind": "Alias", "name": "Flask_microservice::Name"},
+            "of": {"kind": "Alias", "name": "Flask_microservice::Config"},
+        },
+    },
+}  # fmt: skip
+"""Types that a module checks in its own words, so that its parameters have wider ones: Flask_microservice::Secrets."""
 ROLE_PREFIX = "role::"
 """manifests/site.pp includes the class of this prefix and the role's name."""
 _INSIDE = "/control"
@@ -94,7 +105,9 @@ class PuppetCode:
     def parameters(self) -> Mapping[str, Parameter]:
         """What Hiera may set by key: the parameters of classes."""
         return {
-            f"{unit.name}::{name}": parameter
+            f"{unit.name}::{name}": replace(
+                parameter, type=_TOLD_BY_THE_MODULE.get(f"{unit.name}::{name}", parameter.type)
+            )
             for unit in self.classes.values()
             for name, parameter in unit.parameters.items()
         }

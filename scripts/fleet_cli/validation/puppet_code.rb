@@ -80,6 +80,8 @@ class Description
   KINDS = {
     M::HostClassDefinition => 'class', M::ResourceTypeDefinition => 'define', M::FunctionDefinition => 'function'
   }.freeze
+  # Data types that checks go by, although no parameter has them.
+  ASKED_FOR = %w[Flask_microservice::System_name Flask_microservice::System_package].freeze
   LOOKUPS = %w[lookup hiera hiera_array hiera_hash hiera_include].freeze
 
   def initialize(environment)
@@ -93,6 +95,7 @@ class Description
   def to_h
     Dir.glob(File.join(@environment.manifest, '**/*.pp')).each { |file| main(file) }
     @environment.modules.sort_by(&:name).each { |mod| read(mod) }
+    ASKED_FOR.each { |name| ask_for(name) }
     names = @units.to_h { |unit| [unit['name'], true] }
     @units.each { |unit| unit['mentions'].select! { |name| names.key?(name) } }
     { 'units' => @units, 'aliases' => @types.aliases, 'modules' => @environment.modules.map { |mod| metadata(mod) },
@@ -104,6 +107,16 @@ class Description
   def main(file)
     program = parse(file)
     @units << { 'kind' => 'main', 'name' => '', 'parameters' => {}, **said_in(program) } if program
+  end
+
+  def ask_for(name)
+    mod = name.partition('::').first.downcase
+    return unless @environment.module(mod)
+
+    type = Puppet::Pops::Types::TypeParser.singleton.parse(name, Puppet.lookup(:loaders).private_loader_for_module(mod))
+    @types.tree(type)
+  rescue Puppet::Error
+    nil # the module's of before has no such type
   end
 
   def read(mod)

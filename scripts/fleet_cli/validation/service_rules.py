@@ -72,6 +72,7 @@ class Running:
             yield from self._upstreams(service)
             yield from self._secrets(service)
             yield from self._database(service)
+        yield from self._trial_units()
         yield from self._shared("port", "shared-port")
         yield from self._shared("socket", "shared-socket")
         yield from self._packages()
@@ -164,6 +165,14 @@ class Running:
             yield _at(
                 spot, "no-secret", message, "add it, encrypted, to flask_microservice::secrets (database: password)"
             )
+
+    def _trial_units(self) -> Iterator[Finding]:
+        """A service may have the units in which releases of another one are tried: NAME-check@RELEASE.service."""
+        for base in sorted({service.name.removesuffix("-check") for service in self.present(self.touched)}):
+            if {base, f"{base}-check"} <= self.running.keys():
+                spot, related = self.running[f"{base}-check"].home, [self.running[base].home]
+                message = f"service '{base}-check' has the units in which releases of '{base}' are tried"
+                yield _at(spot, "system-name", message, "choose another name for it", related=related)
 
     def _shared(self, part: str, code: str) -> Iterator[Finding]:
         for value, sharing in self._sharing(part).items():

@@ -10,7 +10,7 @@
 # @see https://www.postgresql.org/docs/17/catalog-pg-authid.html
 function profile::password_verifier(
   Flask_microservice::Name $service,
-  Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]] $secrets,
+  Sensitive[Hash] $secrets,
 ) >> Sensitive[String[1]] {
   $password = $secrets.unwrap.dig($service, 'database', 'password')
   unless $password =~ String[1] {

@@ -26,7 +26,11 @@ class profile::database (
   Stdlib::Fqdn $certname = $trusted['certname'],
 ) {
   $declared = lookup('flask_microservice::services', Hash[Flask_microservice::Name, Flask_microservice::Declaration])
-  $secrets = lookup('flask_microservice::secrets', Sensitive[Hash[Flask_microservice::Name, Flask_microservice::Config]])
+  $secrets = lookup('flask_microservice::secrets', Sensitive[Hash])
+  $malformed = flask_microservice::malformed_secrets($secrets)
+  unless $malformed.empty {
+    fail("profile::database can't make logins of the declared secrets: ${malformed.join('; ')}")
+  }
   $server = lookup('flask_microservice::database', Flask_microservice::Database_server)
   $services = $declared.filter |$_, $its| { $its['database'] == 'postgresql' and $its['ensure'] != 'absent' }.keys
 

@@ -235,6 +235,65 @@ MISTAKES = {
          "  inventory: {app: {secret_key: '%{facts.x}'}}\n")},
         (ORDERS, "secret_key"), "no-secret", ("'orders' has no value in the tier staging",),
     ),
+    "a secret in plain text with a percent sign, which no reference is": Mistake(
+        {"hieradata/secrets/staging.yaml": ("", "---\nflask_microservice::secrets:\n"
+         "  orders: {app: {secret_key: 'pa%{}ss'}}\n  inventory: {app: {secret_key: '%{facts.x}'}}\n")},
+        ("hieradata/secrets/staging.yaml", "'pa%{}ss'"), "plain-secret", ("eyaml encrypt",),
+    ),
+    # What Hiera interpolates
+    "a variable in config that is none": Mistake(
+        {ORDERS: ("log: {level: info}", "log: {file: '/var/log/orders/%{foo}.log'}")},
+        (ORDERS, "'/var/log/orders/%{foo}.log'"), "unknown-interpolation",
+        ("'%{foo}' is no variable, fact or function", "write %{literal('%')}{foo} if", "%{facts.foo} if a fact"),
+    ),
+    "a percent sign in config that vanishes": Mistake(
+        {ORDERS: ("log: {level: info}", "log: {file: '/var/log/orders/%{}.log'}")},
+        (ORDERS, "'/var/log/orders/%{}.log'"), "unknown-interpolation", ("write %{literal('%')}{} if the text itself",),
+    ),
+    "a function in config that is none": Mistake(
+        {ORDERS: ("log: {level: info}", "log: {file: \"%{env('HOME')}\"}")},
+        (ORDERS, "\"%{env('HOME')}\""), "unknown-interpolation",
+        ("calls 'env'", "alias, hiera, literal, lookup, scope"),
+    ),
+    "an alias that is not the whole value": Mistake(
+        {ORDERS: ("log: {level: info}", "log: {file: \"/%{alias('fleet::network')}\"}")},
+        (ORDERS, "\"/%{alias('fleet::network')}\""), "unknown-interpolation", ("has to be the whole value",),
+    ),
+    "a variable in another part of a declaration": Mistake(
+        {ORDERS: ("    config:", "    environment: {ZONE: '%{zone}'}\n    config:")},
+        (ORDERS, "'%{zone}'"), "unknown-interpolation", ("%{facts.zone} if a fact is",),
+    ),
+    # Names that the system has
+    **{
+        f"a service with the name of {what}": Mistake(
+            {"hieradata/services/new.yaml": ("", "---\nflask_microservice::services:\n"
+             f"  {name}: {{port: 7003, version: '1.0.0-1', package: inventory}}\n")},
+            ("hieradata/services/new.yaml", f"{name}:"), "system-name",
+            (f"no service can have the name '{name}': {reason}", "choose another one"),
+        )
+        for what, name, reason in (
+            ("Debian's account", "news", "an account or group of the system has it"),
+            ("a web server's account", "www-data", "an account or group of the system has it"),
+            ("this module's unit", "flask-microservice-drain", "a unit of the system has it"),
+            ("systemd's unit", "systemd-networkd", "an account or group of the system has it"),
+            ("a file in etc", "services", "something in /etc, /var/lib or /var/log has it"),
+        )
+    },
+    "a service with the name of a package that the system needs": Mistake(
+        {"hieradata/services/new.yaml": ("", "---\nflask_microservice::services:\n"
+         "  curl: {port: 7003, version: '1.0.0-1', application: 'a:b'}\n")},
+        ("hieradata/services/new.yaml", "curl:"), "system-name", ("a package that the system needs has it",),
+    ),
+    "a package that the system needs": Mistake(
+        {"hieradata/services/new.yaml": ("", "---\nflask_microservice::services:\n"
+         "  billing: {port: 7003, version: '1.0.0-1', package: python3, application: 'a:b'}\n")},
+        ("hieradata/services/new.yaml", "python3"), "system-name", ("the system needs the package 'python3'",),
+    ),
+    "a service in whose units another one is tried": Mistake(
+        {"hieradata/services/new.yaml": ("", "---\nflask_microservice::services:\n"
+         "  orders-check: {port: 7003, version: '1.0.0-1', package: inventory}\n")},
+        ("hieradata/services/new.yaml", "orders-check:"), "system-name", ("in which releases of 'orders' are tried",),
+    ),
     # Config, against the versions that are pinned
     "a setting, misspelt": Mistake(
         {ORDERS: ("log: {level: info}", "log: {levle: info}")},

@@ -1,0 +1,91 @@
+# frozen_string_literal: true
+
+# @summary `eyaml_lookup_key` for hiera.yaml, with which secrets arrive as they were encrypted
+#
+# Puppet's own function decrypts a value and then takes each `%{...}` in it for Hiera's: the password `pa%{}ss` becomes
+# `pass`, and `%{foo}` fails the catalog. With this one, what stands in `flask_microservice::secrets` arrives verbatim. Only
+# an unencrypted value that is nothing but a reference, such as `%{lookup('KEY')}` or `%{facts.NAME}`, is still Hiera's. All
+# other keys are looked up by Puppet's function; where that fails over a `%{...}`, the message says over which, and where.
+#
+# It takes the options of `eyaml_lookup_key`, and needs hiera-eyaml as that does.
+#
+# @see https://www.puppet.com/docs/puppet/8/hiera_config_yaml_5
+#
+# @example In hiera.yaml
+#   defaults:
+#     lookup_key: flask_microservice::eyaml_lookup_key
+#     options:
+#       pkcs7_private_key: /etc/puppet/eyaml/private_key.pkcs7.pem
+#       pkcs7_public_key: /etc/puppet/eyaml/public_key.pkcs7.pem
+Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
+  # @param key the key of Hiera that is looked up
+  # @param options those of the layer in hiera.yaml, and the path of its file
+  # @param context how Hiera keeps values, interpolates them, and is told that there is none
+  # @return the value
+  dispatch :look_up do
+    param 'String[1]', :key
+    param 'Hash[String[1], Any]', :options
+    param 'Puppet::LookupContext', :context
+    return_type 'Puppet::LookupValue'
+  end
+
+  def look_up(key, options, context)
+    file = context.cached_value(nil) # where eyaml_lookup_key keeps what it has read
+    context.not_found unless file.nil? || file.include?(key)
+    return verbatim(key, options, context) if key == 'flask_microservice::secrets'
+
+    begin
+      call_function('eyaml_lookup_key', key, options, context)
+    rescue StandardError
+      explain(context.cached_value(nil)&.fetch(key, nil), [key], options['path'], context)
+      raise
+    end
+  end
+
+  # Puppet's function does all but interpolate: it asks the context for that, and this one leaves texts as they are.
+  def verbatim(key, options, context)
+    silent = context.dup
+    silent.define_singleton_method(:interpolate) { |value| value }
+    value = call_function('eyaml_lookup_key', key, options, silent)
+    refer(context.cached_value(nil)[key], value, [key], options['path'], context)
+  end
+
+  # The value, with what its references stand for; `written` is the same as it stands in the file, still encrypted.
+  def refer(written, value, place, path, context)
+    case written
+    when Hash then value.to_h { |name, each| [name, refer(written[name], each, [*place, name], path, context)] }
+    when Array then value.each_with_index.map { |each, at| refer(written[at], each, [*place, at], path, context) }
+    when /\A%\{\s*((lookup|hiera|alias)\(("[^"]+"|'[^']+')\)|(::)?(facts|trusted|server_facts)\.[^{}]+)\s*\}\z/
+      begin
+        context.interpolate(written)
+      rescue StandardError
+        explain(written, place, path, context)
+        raise
+      end
+    else value
+    end
+  end
+
+  # Fails with the place of the text that Hiera can't interpolate; comes back if there is none, or the fault is another one.
+  def explain(written, place, path, context)
+    case written
+    when Hash then written.each { |name, each| explain(each, [*place, name], path, context) }
+    when Array then written.each_with_index { |each, at| explain(each, [*place, at], path, context) }
+    when String
+      [*written.scan(/%\{[^}]*\}/), written].each do |text|
+        context.interpolate(text)
+      rescue StandardError => e
+        fail_over(text, e, place, path)
+      end
+    end
+  end
+
+  def fail_over(text, error, place, path)
+    key, *below = place
+    where = below.empty? ? key : "#{key} (#{below.join(': ')})"
+    reason = error.is_a?(UncaughtThrowError) ? 'there is no such variable' : error.message.sub(/[;\s]+\z/, '')
+    raise Puppet::DataBinding::LookupError,
+          "#{where} has '#{text}', which Hiera can't interpolate: #{reason}; " \
+          "if the text itself is meant, write %{literal('%')} in the place of its % (#{path})"
+  end
+end

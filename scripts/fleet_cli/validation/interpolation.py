@@ -1,0 +1,61 @@
+"""Texts of Hiera with `%{...}` in them: what Hiera knows, what it does not, and what arrives as it is written."""
+
+import re
+from collections.abc import Iterator
+
+from fleet_cli.validation.data_types import Problem
+from fleet_cli.validation.documents import Node
+
+_EXPRESSION = re.compile(r"(?P<before>%?)%\{(?P<inside>[^}]*)\}")
+_CALL = re.compile(r"(?P<function>\w+)\((?:\"[^\"]+\"|'[^']+')\)")
+_FUNCTIONS = ("alias", "hiera", "literal", "lookup", "scope")
+_EMPTY = ("", "::", '""', "''", '"::"', "'::'")
+_WORD = re.compile(r"[a-z]\w*(?:\.\w+)*")
+_REFERENCE = re.compile(
+    r"%\{\s*(?:(?:lookup|hiera|alias)\((?:\"[^\"]+\"|'[^']+')\)|(?:::)?(?:facts|trusted|server_facts)\.[^{}]+)\s*\}"
+)
+
+_VARIABLES = frozenset(
+    ("facts", "trusted", "server_facts", "environment", "module_name", "clientcert", "clientversion", "clientnoop",
+     "agent_specified_environment", "servername", "serverip", "serverip6", "serverversion",
+     "augeas", "cloud", "disks", "dmi", "ec2_metadata", "ec2_userdata", "facterversion", "filesystems", "fips_enabled",
+     "gce", "hypervisors", "identity", "is_virtual", "kernel", "kernelmajversion", "kernelrelease", "kernelversion",
+     "load_averages", "memory", "mountpoints", "networking", "os", "partitions", "path", "processors", "ruby", "ssh",
+     "system_uptime", "timezone", "virtual")
+)  # fmt: skip
+"""What every node has by this name: what the server sets, and Facter's own facts (Puppet 8 has no legacy ones)."""
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text is nothing but a reference: among secrets, flask_microservice::eyaml_lookup_key takes no other."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
+def problems(node: Node) -> Iterator[Problem]:
+    """What Hiera can't interpolate in a text, or takes out of it without a word."""
+    text = str(node.value)
+    for found in _EXPRESSION.finditer(text):
+        inside = found["inside"].strip()
+        if inside in _EMPTY:
+            # `%%{}{x}` is an old way to write a literal %{x}.
+            reason = "" if found["before"] and text[found.end() : found.end() + 1] == "{" else "is nothing to Hiera"
+        else:
+            reason = _unknown(inside, alone=text == found[0])
+        if reason:
+            written = f"%{{{found['inside']}}}"
+            message = f"'{written}' {reason}"
+            literal = f"write %{{literal('%')}}{{{found['inside']}}} if the text itself is meant"
+            fact = f", %{{facts.{inside}}} if a fact is" if _WORD.fullmatch(inside) else ""
+            yield Problem(node.line, node.column, "unknown-interpolation", message, literal + fact)
+
+
+def _unknown(inside: str, *, alone: bool) -> str:
+    """Why Hiera can't interpolate an expression; empty if it can, or if only a node's run will tell."""
+    if call := _CALL.fullmatch(inside):
+        if call["function"] not in _FUNCTIONS:
+            return f"calls '{call['function']}', which Hiera does not know: it has " + ", ".join(_FUNCTIONS)
+        return "has to be the whole value" if call["function"] == "alias" and not alone else ""
+    quoted = inside[:1] in ("'", '"')
+    name = inside[1:].split(inside[0], 1)[0] if quoted else inside.removeprefix("::").partition(".")[0]
+    # A variable of a class, CLASS::NAME, is there or not by what the machine's role includes.
+    return "" if name in _VARIABLES or "::" in name else "is no variable, fact or function that Hiera knows"
