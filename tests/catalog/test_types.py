@@ -9,6 +9,13 @@ from .conftest import Compile
 
 VALID: dict[str, list[Any]] = {
     "Name": ["orders", "order-items", "a1", "x" * 32, "s3-proxy-2"],
+    "Secrets": [{}, {"orders": {"app": {"secret_key": "pa%{}ss"}}}],
+    "System_account": ["root", "www-data", "news", "postgres", "redis", "backup", "systemd-network"],
+    "System_unit": ["ssh", "cron", "dbus", "nginx", "systemd", "systemd-logind", "initrd-cleanup", "flask-microservice",
+                    "flask-microservice-drain", "puppet-run"],
+    "System_directory": ["services", "group", "network", "journal", "ssl", "apt", "private"],
+    "System_package": ["python3", "git", "curl", "puppet-agent", "libc-bin"],
+    "System_name": ["root", "ssh", "services", "git", "haproxy", "aptly", "puppet"],
     "Version": ["1", "1.0", "1.0.0-1", "2:1.0-1", "1.0~rc1-1", "1.0+git5-0.1", "1.0-rc1-1"],
     "Port": [1, 80, 7001, 65535],
     "Key": ["app", "secret_key", "log.level", "a", "rate-limit", "x2"],
@@ -47,6 +54,12 @@ VALID: dict[str, list[Any]] = {
 INVALID: dict[str, list[Any]] = {
     "Name": ["", "a", "Orders", "order_items", "1orders", "-a", "a-", "a--b", "a.b", "a+b", "a b", "x" * 33, "a/b",
              "orders\n", "orders;id"],
+    "Secrets": [{"Orders": {}}, {"orders": {"app": "x"}}, {"orders": {"app": {"secret_key": "x\n"}}}, []],
+    "System_account": ["orders", "roots", "redis-cache", "systemd"],
+    "System_unit": ["orders", "sshx", "systemdx", "initrd", "flask-microservices", "my-flask-microservice", "flask"],
+    "System_directory": ["orders", "service", "groups"],
+    "System_package": ["orders", "python", "gitea", "redis-cache"],
+    "System_name": ["orders", "inventory", "billing", "httpbin", "service-a", "bench-p001", "bench-t050", "x" * 32],
     "Version": ["", "latest", "present", ">= 1.0", "1.*", "1.0 ", " 1.0", "v1.0", "1.0-", "1.0_1", "1.0'", 1.0, 1],
     "Port": [0, -1, 65536, "7001", 1.5],
     "Key": ["", "App", "1a", "a b", "a=b", "a:b", "[a]", "a]", "#a", "a\n", "_a"],

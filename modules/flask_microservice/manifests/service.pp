@@ -106,10 +106,16 @@ define flask_microservice::service (
   assert_type(Flask_microservice::Name, $name) |$expected, $actual| {
     fail("'${name}' can't be a service's name: lower-case words joined by single dashes, 2 to 32 characters in all")
   }
-  $unfit = flask_microservice::name_problems({ $name => { 'package' => $package } })
-  + flask_microservice::malformed_secrets(Sensitive({ $name => $secrets.unwrap }))
-  unless $unfit.empty {
-    fail("Flask_microservice::Service['${name}']: ${unfit.join('; ')}")
+  if $name =~ Flask_microservice::System_name or $package =~ Flask_microservice::System_package {
+    $in_the_way = flask_microservice::name_problems({ $name => { 'package' => $package } })
+    unless $in_the_way.empty {
+      fail("Flask_microservice::Service['${name}']: ${in_the_way.join('; ')}")
+    }
+  }
+  # The type of the parameter would say this of a service too, but not of which key.
+  unless $secrets.unwrap =~ Flask_microservice::Config {
+    $malformed = flask_microservice::malformed_secrets(Sensitive({ $name => $secrets.unwrap }))
+    fail("Flask_microservice::Service['${name}']: ${malformed.join('; ')}")
   }
 
   include flask_microservice::program

@@ -15,6 +15,8 @@ from fleet_cli.validation.scalars import Scalar
 
 SERVICE_NAME = "Flask_microservice::Name"
 """A value of this type names a service."""
+_INTERPOLATED = (services.SERVICES, services.VERSIONS, services.DATABASE)
+"""Keys in which only what Hiera knows everywhere may be interpolated; profiles may have variables of their own."""
 _LOOKUP = re.compile(r"%\{\s*(?:lookup|hiera|alias)\(\s*(['\"])(?P<key>[^'\"]+)\1\s*\)\s*\}")
 
 
@@ -73,7 +75,7 @@ def check(name: str, document: Document, code: PuppetCode, merges: Merges) -> Ch
                 problems += eyaml.damage(leaf)
                 if "%{" in leaf.value:
                     result.lookups.extend(_lookups(leaf))
-                    if key == services.SERVICES:
+                    if key in _INTERPOLATED:
                         problems += interpolation.problems(leaf)
         result.findings.extend(Finding(name, *problem) for problem in problems)
     return result

@@ -81,7 +81,7 @@ class Description
     M::HostClassDefinition => 'class', M::ResourceTypeDefinition => 'define', M::FunctionDefinition => 'function'
   }.freeze
   # Data types that checks go by, although no parameter has them.
-  ASKED_FOR = %w[Flask_microservice::System_name Flask_microservice::System_package].freeze
+  ASKED_FOR = %w[Flask_microservice::System_name].freeze
   LOOKUPS = %w[lookup hiera hiera_array hiera_hash hiera_include].freeze
 
   def initialize(environment)
@@ -116,7 +116,7 @@ class Description
     type = Puppet::Pops::Types::TypeParser.singleton.parse(name, Puppet.lookup(:loaders).private_loader_for_module(mod))
     @types.tree(type)
   rescue Puppet::Error
-    nil # the module's of before has no such type
+    nil # an older one has no such type
   end
 
   def read(mod)
