@@ -1,11 +1,13 @@
 """A secret arrives as it was encrypted, wherever in Hiera it stands; what is not one is interpolated as ever."""
 
 import configparser
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from .catalogs import Node
+from .catalogs import Node, compile_nodes
 from .conftest import Compile
 
 SERVICES = """
@@ -52,6 +54,24 @@ def test_an_encrypted_secret_arrives_verbatim_from_every_layer(config: configpar
 
 def test_one_that_nobody_encrypted_arrives_verbatim_too(config: configparser.SectionProxy) -> None:
     assert config["plain"] == "pa%{}ss%{foo}"
+
+
+def test_a_hiera_yaml_with_puppets_own_function_goes_on_working(
+    deployed: Path, eyaml_keys: Path, encrypt: Callable[[str], str], tmp_path: Path
+) -> None:
+    """As on a server that had hiera-eyaml before it had this module."""
+    repo = shutil.copytree(deployed, tmp_path / "control")
+    hiera = repo / "hiera.yaml"
+    text = hiera.read_text(encoding="utf-8")
+    assert "lookup_key: flask_microservice::eyaml_lookup_key\n" in text
+    hiera.write_text(text.replace("flask_microservice::eyaml_lookup_key", "eyaml_lookup_key"), encoding="utf-8")
+    services = "flask_microservice::services: {orders: {port: 7001, version: '1', secrets: {app: [of_tier]}}}\n"
+    files = {
+        "services/orders.yaml": services, "services/inventory.yaml": "---\n{}\n",
+        "secrets/test.yaml": secrets(of_tier=encrypt("50 %(x)s")),
+    }  # fmt: skip
+    [catalog] = compile_nodes([Node(role="app", tier="test", hiera=files)], repo, eyaml_keys)
+    assert "of_tier = 50 %(x)s\n" in catalog["File[/etc/orders/default_config.ini]"]["content"]
 
 
 def test_two_secrets_can_be_one_by_a_reference(config: configparser.SectionProxy) -> None:

@@ -7,7 +7,7 @@ from fleet_cli.validation.data_types import Problem
 from fleet_cli.validation.documents import Node
 
 _EXPRESSION = re.compile(r"(?P<before>%?)%\{(?P<inside>[^}]*)\}")
-_CALL = re.compile(r"(?P<function>\w+)\((?:\"[^\"]+\"|'[^']+')\)")
+_CALL = re.compile(r"(?P<function>\w+)\((?P<argument>\"[^\"]+\"|'[^']+')\)")
 _FUNCTIONS = ("alias", "hiera", "literal", "lookup", "scope")
 _EMPTY = ("", "::", '""', "''", '"::"', "'::'")
 _WORD = re.compile(r"[a-z]\w*(?:\.\w+)*")
@@ -51,9 +51,12 @@ def problems(node: Node) -> Iterator[Problem]:
 
 def _unknown(inside: str, *, alone: bool) -> str:
     """Why Hiera can't interpolate an expression; empty if it can, or if only a node's run will tell."""
-    if call := _CALL.fullmatch(inside):
-        if call["function"] not in _FUNCTIONS:
-            return f"calls '{call['function']}', which Hiera does not know: it has " + ", ".join(_FUNCTIONS)
+    call = _CALL.fullmatch(inside)
+    if call and call["function"] not in _FUNCTIONS:
+        return f"calls '{call['function']}', which Hiera does not know: it has " + ", ".join(_FUNCTIONS)
+    if call and call["function"] == "scope":
+        inside = call["argument"][1:-1]
+    elif call:
         return "has to be the whole value" if call["function"] == "alias" and not alone else ""
     quoted = inside[:1] in ("'", '"')
     name = inside[1:].split(inside[0], 1)[0] if quoted else inside.removeprefix("::").partition(".")[0]

@@ -1,0 +1,38 @@
+"""What Hiera interpolates passes, and what it can't, or would take out without a word, does not."""
+
+import pytest
+from fleet_cli.validation import interpolation
+from fleet_cli.validation.documents import Node
+
+KNOWN = [
+    "plain", "50%", "%(x)s", "%{not closed", "%{facts.os.family}", "%{::facts.networking.ip}", "%{trusted.certname}",
+    "%{ environment }", "%{networking.ip}", "%{lookup('a::b.c')}", '%{hiera("a")}', "%{alias('a')}",
+    "%{literal('%')}{foo}", "%{scope('facts.x')}", "%{profile::base::zone}", "%{facts.'a.b'}", "%{server_facts.serverip}", "%%{}{foo}",
+]  # fmt: skip
+UNKNOWN = [
+    "%{foo}", "a %{facts.x} b%{foo}", "%{}", "pa%{}ss", "%{::}", "%{lookup(a)}", "%{lokup('a')}", "x%{alias('a')}",
+    "%{scope('foo')}", "%{hostname}", "%{secret('x')}", "%{'foo'}", "%{1}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", KNOWN)
+def test_what_hiera_knows_passes(text: str) -> None:
+    assert list(interpolation.problems(Node(3, 7, text))) == []
+
+
+@pytest.mark.parametrize("text", UNKNOWN)
+def test_what_it_does_not_is_told_with_its_place_and_the_way_to_write_it(text: str) -> None:
+    [problem] = interpolation.problems(Node(3, 7, text))
+    assert (problem.line, problem.column, problem.code) == (3, 7, "unknown-interpolation")
+    assert "write %{literal('%')}{" in problem.suggestion
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("%{lookup('a')}", True), ("%{facts.x}", True), ("%{foo}", False), ("pa%{}ss", False),
+        ("%{literal('x')}", False), ("x%{lookup('a')}", False), ("%{lookup('a')}\n", False), ("hush", False),
+    ],
+)  # fmt: skip
+def test_a_secret_is_a_reference_only_as_a_whole(text: str, expected: bool) -> None:
+    assert interpolation.is_reference(text) is expected
