@@ -7,7 +7,8 @@ from fleet_cli.validation.documents import Node
 KNOWN = [
     "plain", "50%", "%(x)s", "%{not closed", "%{facts.os.family}", "%{::facts.networking.ip}", "%{trusted.certname}",
     "%{ environment }", "%{networking.ip}", "%{lookup('a::b.c')}", '%{hiera("a")}', "%{alias('a')}",
-    "%{literal('%')}{foo}", "%{scope('facts.x')}", "%{profile::base::zone}", "%{facts.'a.b'}", "%{server_facts.serverip}", "%%{}{foo}",
+    "%{literal('%')}{foo}", "%{scope('facts.x')}", "%{profile::base::zone}",
+    "%{facts.'a.b'}", "%{server_facts.serverip}", "%%{}{foo}",
 ]  # fmt: skip
 UNKNOWN = [
     "%{foo}", "a %{facts.x} b%{foo}", "%{}", "pa%{}ss", "%{::}", "%{lookup(a)}", "%{lokup('a')}", "x%{alias('a')}",
