@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fleet_cli import cli, deploying, host, labfile, laboratory, suite
+from fleet_cli import cli, deploying, forge, host, labfile, laboratory, rootfs, suite
+from fleet_cli.errors import FleetError
 
 REPO = Path(__file__).resolve().parents[2]
 HEAD, OTHER = "a" * 40, "b" * 40
@@ -103,6 +104,26 @@ def test_where_there_is_no_lab_one_is_brought_up(boxes: Boxes) -> None:
     boxes.deployed = ""
     assert boxes.told("node") == 0
     assert (boxes.brought_up, len(boxes.tested)) == (1, 1)
+
+
+def test_a_lab_that_does_not_come_up_beside_the_catalogs_fails_the_node_tests_alone(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lab comes up while catalogs are compiled; what goes wrong there must not be lost."""
+    monkeypatch.setattr(rootfs, "ensure_layer", lambda _name: None)
+    monkeypatch.setattr(forge, "ensure", lambda: None)
+    lab, parts = labfile.load(REPO / "lab.yaml"), ["catalog", "node"]
+    assert suite.run(lab, REPO, parts, [], deploy=True) == 0
+    assert (boxes.brought_up, ["FLEET_TEST_DEPLOYED" in env for env in boxes.tested]) == (1, [False, True])
+
+    def broken(*_: object) -> None:
+        raise FleetError("box app1 did not boot")
+
+    boxes.deployed, boxes.tested = "", []
+    monkeypatch.setattr(laboratory, "up", broken)
+    assert suite.run(lab, REPO, parts, [], deploy=True) == 1
+    assert len(boxes.tested) == 1
+    assert "box app1 did not boot" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["box app1 is not running", "box app1 is not enrolled"])
