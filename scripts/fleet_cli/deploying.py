@@ -229,12 +229,12 @@ def head(repo: Path, wanted: str | None = None) -> str:
     """
     if wanted is None:
         name = "HEAD"
+    elif not re.fullmatch(r"[a-z0-9_]+", wanted):
+        raise FleetError(
+            f"{wanted!r} can't be an environment: Puppet allows lower-case letters, digits and underscores;"
+            " rename the branch"
+        )
     elif _is_branch(repo, wanted):
-        if not re.fullmatch(r"[a-z0-9_]+", wanted):
-            raise FleetError(
-                f"{wanted!r} can't be an environment: Puppet allows lower-case letters, digits and underscores;"
-                " rename the branch"
-            )
         name = f"refs/heads/{wanted}"
     elif _COMMIT.fullmatch(wanted):
         name = wanted

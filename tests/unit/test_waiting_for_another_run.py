@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def test_a_first_run_begins_when_another_ends_and_tells_once_that_it_waits(
 ) -> None:
     put(tmp_path, "puppet", PUPPET)
     function = (
-        f"source <(sed -n '/^run_agent()/,/^}}/p' {REPO}/scripts/{script}); set -euo pipefail; BRANCH=b; run_agent"
+        f"source <(sed -n '/^run_agent()/,/^}}/p' {shlex.quote(str(REPO / 'scripts' / script))});"
+        " set -euo pipefail; run_agent"
     )
     done = subprocess.run(
         ["bash", "-c", function], env={**os.environ, "STATUS": str(status)}, capture_output=True, text=True, check=True
