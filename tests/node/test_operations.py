@@ -63,13 +63,6 @@ def start_count(node: Host, service: str) -> int:
     return int(node.run(command).stdout.strip() or 0)
 
 
-@pytest.fixture(scope="module")
-def staging_restored(fleet: Fleet, staging: Box) -> Iterator[None]:
-    """After tests that run its agent on a branch, the staging node is as production declares."""
-    yield
-    fleet.ok("run", staging.name)
-
-
 @pytest.fixture
 def trial_ended(fleet: Fleet, staging: Box) -> Iterator[None]:
     """Whatever a test tries on the staging node: afterwards it is given what the fleet is given."""
@@ -133,7 +126,7 @@ def test_a_version_is_promoted_and_taken_back(workspace: Workspace, lab: Lab, in
 
 
 @pytest.mark.deploys
-@pytest.mark.usefixtures("staging_restored")
+@pytest.mark.usefixtures("trial_ended")
 def test_a_version_that_nobody_published_fails_the_run_and_the_old_one_serves(
     workspace: Workspace, staging: Box
 ) -> None:
@@ -151,7 +144,7 @@ def test_a_version_that_nobody_published_fails_the_run_and_the_old_one_serves(
 
 
 @pytest.mark.deploys
-@pytest.mark.usefixtures("staging_restored")
+@pytest.mark.usefixtures("trial_ended")
 def test_a_port_declared_twice_fails_the_catalog_and_touches_nothing(workspace: Workspace, staging: Box) -> None:
     workspace.branch("twice")
     port = ports(workspace)["orders"]
@@ -165,7 +158,7 @@ def test_a_port_declared_twice_fails_the_catalog_and_touches_nothing(workspace: 
 
 
 @pytest.mark.deploys
-@pytest.mark.usefixtures("staging_restored")
+@pytest.mark.usefixtures("trial_ended")
 def test_a_failed_resource_is_shown_with_its_place(workspace: Workspace, staging: Box) -> None:
     workspace.branch("failing")
     path = "site/role/manifests/app.pp"
