@@ -134,7 +134,7 @@ def test_the_last_ten_deploys_are_kept_and_what_a_node_uses(tmp_path: Path, monk
         name: tmp_path / name
         for name in ("environments", "making", "checkouts", "r10k_cache", "r10k", "state", "signed")
     }
-    layout = Layout(**places, user="root")
+    layout = Layout(**places, confdir=tmp_path, user="root")
     state = [f"c_{n:010}" for n in range(16)]
     for name in state[2:15]:
         with changing(layout.answers) as found:
