@@ -108,6 +108,18 @@ def production_restored(lab: Lab, tmp_path: Path) -> Iterator[None]:
     assert laboratory.deployed_from(lab) == deployed
 
 
+@pytest.fixture
+def server_unreachable(staging: Box) -> Iterator[None]:
+    """The Puppet server refuses connections of the staging node, as one that is not running does."""
+    node = connect(staging)
+    node.check_output(
+        "nft add table inet blocked && nft add chain inet blocked out '{ type filter hook output priority 0; }'"
+        " && nft add rule inet blocked out tcp dport 8140 reject with tcp reset"
+    )
+    yield
+    node.check_output("nft delete table inet blocked")
+
+
 @pytest.fixture(scope="session")
 def second_run(lab: Lab) -> dict[str, agents.AgentRun]:
     """A further agent run on every box that has one, the Puppet server too, by box name."""

@@ -100,24 +100,12 @@ def test_a_server_that_can_not_tell_fails_the_run_and_the_node_stays_as_it_is(fl
     assert node.check_output("flask-microservice status --json")
 
 
-@pytest.fixture
-def no_server(staging: Box) -> Iterator[None]:
-    """The Puppet server refuses connections of the staging node, as one that is not running does."""
-    node = connect(staging)
-    node.check_output(
-        "nft add table inet away && nft add chain inet away out '{ type filter hook output priority 0; }'"
-        " && nft add rule inet away out tcp dport 8140 reject with tcp reset"
-    )
-    yield
-    node.check_output("nft delete table inet away")
-
-
 def test_without_the_server_the_timer_applies_the_catalog_of_the_last_commit(
     staging: Box, fleet: Fleet, request: pytest.FixtureRequest
 ) -> None:
     """While the server is down, nothing would put right what breaks on a node."""
     fleet.ok("run", staging.name)
-    request.getfixturevalue("no_server")
+    request.getfixturevalue("server_unreachable")
     node = connect(staging)
     node.check_output("systemctl stop logrotate.timer")
     run = node.run("puppet-run --onetime --no-daemonize --detailed-exitcodes --color=false --verbose")

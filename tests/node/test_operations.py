@@ -200,18 +200,6 @@ def test_r10k_says_which_module_it_could_not_get(workspace: Workspace) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.fixture
-def server_unreachable(staging: Box) -> Iterator[None]:
-    """The Puppet server refuses connections of the staging node, as one that is not running does."""
-    node = connect(staging)
-    node.check_output(
-        "nft add table inet blocked && nft add chain inet blocked out '{ type filter hook output priority 0; }'"
-        " && nft add rule inet blocked out tcp dport 8140 reject with tcp reset"
-    )
-    yield
-    node.check_output("nft delete table inet blocked")
-
-
 @pytest.mark.usefixtures("server_unreachable")
 def test_a_run_without_the_puppet_server_says_so_and_services_stay(
     fleet: Fleet, staging: Box, workspace: Workspace
