@@ -201,6 +201,10 @@ def test_the_way_back_goes_all_the_way_and_forward_again(server: Server) -> None
     assert "no way back" in result.stderr
     server.ok(names[1].removeprefix("c_"))
     assert server.given == names[1]
+    server.ok("--back")
+    git(server.control, "push", "-q", "--force", str(server.directory / "control.git"), f"{names[0][2:]}:production")
+    assert "is deployed already" in server.ok("production"), "of what the fleet is given it was said that nobody is"
+    server.ok(names[1].removeprefix("c_"))
     newest = server.change(83)
     server.ok("production")
     assert server.given == newest, "after going back the fleet did not follow its branch any more"

@@ -211,6 +211,7 @@ def _give(layout: Layout, branch: str, name: str, scope: Scope, *, followed: boo
                 moved = ["the fleet"]
             moved += state.follow(branch, name, journal.who())
         state.loaded = sorted({*state.loaded, *(before - state.in_use())})
+        again = again or name in before
     what = f"{branch}: commit {commit[:10]}"
     if moved:
         print(f"{what} is {name}; given to {', '.join(moved)}{_until(scope)}")
