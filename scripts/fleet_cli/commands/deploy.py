@@ -9,7 +9,7 @@ from fleet_cli.errors import FleetError
 
 @click.command()
 @click.argument("wanted", metavar="[BRANCH|COMMIT]", required=False)
-@click.option("--back", is_flag=True, help="Give the fleet what it was given before the last deploy. Takes no time.")
+@click.option("--back", is_flag=True, help="Give the fleet what it was given before the last deploy, at once.")
 @click.option("--tier", metavar="TIER", help="Only for this tier: the fleet stays as it is.")
 @click.option("--end", is_flag=True, help="With --tier: the tier is given what the fleet is given again.")
 @click.pass_obj
