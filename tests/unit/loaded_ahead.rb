@@ -122,26 +122,59 @@ def plugins(how, permissions, change)
   { written: written, there: there, catalogs: catalogs }
 end
 
-# What services are asked for, where Puppet asks one for a directory in one environment, and then another one, or the same, for
-# all that is in it in another, or the same; the server may be unable to list all.
-def questions(first, second, host, able)
-  asked = []
-  service = Struct.new(:url) do
+# A file server that says what it was asked, and answers with a file of that environment.
+def file_server(asked, able)
+  Struct.new(:url) do
     define_method(:get_file_metadatas) do |**question|
       asked << question[:recurse]
       response = Struct.new(:code, :reason, :body, :url).new(500, 'Server Error', '', nil)
       raise Puppet::HTTP::ResponseError, response if able == 'unable' && question[:recurse] == true
 
-      [:response, question]
+      [:response, [metadata_of(question)]]
+    end
+    define_method(:get_file_metadata) do |**question|
+      asked << question[:path]
+      [:response, metadata_of(question)]
+    end
+    define_method(:metadata_of) do |question|
+      told = { 'relative_path' => question[:environment].to_s, 'type' => 'file', 'checksum' => { 'type' => 'md5', 'value' => '{md5}f' } }
+      Puppet::FileServing::Metadata.from_data_hash({ 'path' => '/', **told })
     end
     prepend LoadedAhead::AskedOnce
   end
+end
+
+# What services are asked for, where Puppet asks one for a directory in one environment, and then another one, or the same, for
+# all that is in it in another, or the same; the server may be unable to list all.
+def questions(first, second, host, able)
+  service = file_server(asked = [], able)
   all = LoadedAhead::PluginsInPlace.question(Puppet[:pluginsignore], :ignore)
   service.new('primary').get_file_metadatas(path: '/plugins', environment: first, recurse: :false)
   _, answer = service.new(host).get_file_metadatas(path: '/plugins', environment: second, **all)
-  { asked: asked, answer: answer[:environment] }
+  { asked: asked, answer: answer.first.relative_path }
 rescue Puppet::HTTP::ResponseError => e
   { asked: asked, answer: e.message }
+end
+
+# What two runs ask for, one after the other, of files below a mount: in environments of which the server has given the second.
+# Between them something is done to what is kept.
+def runs(mount, first, second, given, between)
+  file = LoadedAhead::FilesOfCommit::FILE
+  FileUtils.mkdir_p(File.dirname(file))
+  [first, second].map do |environment|
+    service = file_server(asked = [], 'able').new('primary')
+    LoadedAhead::FilesOfCommit.instance_variables.each { |name| LoadedAhead::FilesOfCommit.remove_instance_variable(name) }
+    LoadedAhead::FilesOfCommit.given = environment if given == 'given'
+    all = LoadedAhead::PluginsInPlace.question(Puppet[:pluginsignore], :ignore)
+    answers = [
+      service.get_file_metadatas(path: "/#{mount}", environment: environment, **all).last.first,
+      service.get_file_metadata(path: "/#{mount}/one", environment: environment.to_sym).last,
+    ]
+    LoadedAhead::FilesOfCommit.write
+    mode = File.stat(file).mode.to_s(8) if File.exist?(file)
+    File.write(file, between) if mode && !between.empty?
+    { asked: asked.length, answers: answers.map { |told| [told.relative_path, told.checksum] }.uniq, mode: mode }
+  end
 end
 
 # Whether the copy of a report is there before a server has taken the report, and after it has not; and what was logged.

@@ -157,6 +157,47 @@ def test_a_server_that_cannot_list_its_plugins_fails_the_download_of_them() -> N
     assert "Server Error" in said_so["answer"]
 
 
+def runs(mount: str, first: str, second: str, given: str = "given", between: str = "") -> list[Any]:
+    """How many questions each of two runs asks; both are answered with files of their own environment."""
+    answered = said("runs", mount, first, second, given, between)
+    assert [run["answers"] for run in answered] == [[[first, "{md5}f"]], [[second, "{md5}f"]]]
+    return [run["asked"] for run in answered]
+
+
+COMMIT, OTHER = "c_0123456789", "c_9876543210"
+
+
+@pytest.mark.parametrize("mount", ["plugins", "pluginfacts", "locales", "modules"])
+def test_files_of_a_commit_are_asked_for_once(mount: str) -> None:
+    """They never change: each run would have the server go through them all again."""
+    assert runs(mount, COMMIT, COMMIT) == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("mount", "first", "second", "given"),
+    [
+        ("plugins", COMMIT, OTHER, "given"),
+        ("plugins", "production", "production", "given"),
+        ("plugins", COMMIT, COMMIT, "not given"),
+        ("files", COMMIT, COMMIT, "given"),
+    ],
+)
+def test_files_that_may_have_changed_are_asked_for_in_each_run(mount: str, first: str, second: str, given: str) -> None:
+    """A node would stay on files of before: of another commit, of a branch, of a directory of the server's."""
+    assert runs(mount, first, second, given) == [2, 2]
+
+
+@pytest.mark.parametrize("between", ["{", "[]", "7", '{"environment":"c_0123456789","answers":[]}'])
+def test_a_broken_file_of_what_was_asked_is_made_anew(between: str) -> None:
+    """A disk that was full would leave a node without runs."""
+    assert runs("plugins", COMMIT, COMMIT, between=between) == [2, 2]
+
+
+def test_what_was_asked_is_for_root_alone() -> None:
+    """Whoever may write there has root's plugins left as they are."""
+    assert said("runs", "plugins", COMMIT, COMMIT, "given", "")[0]["mode"] == "100600"
+
+
 @pytest.mark.parametrize(("server", "logged"), [("up", []), ("down", ["the server is down"])])
 def test_the_copy_of_a_report_waits_for_no_server(server: str, logged: list[str]) -> None:
     assert said("report", server) == {"early": True, "kept": True, "logged": logged}

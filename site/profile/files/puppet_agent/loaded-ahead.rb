@@ -2,6 +2,7 @@
 
 # What a run of the agent does otherwise in a process that was loaded long before it: it looks anew for what the plugins
 # bring, and leaves out what it would only do once more.
+require 'json'
 require 'puppet'
 require 'puppet/configurer'
 require_relative 'fewer-forks'
@@ -48,6 +49,8 @@ module LoadedAhead
     def run(options = {})
       @options = options
       super
+    ensure
+      FilesOfCommit.write
     end
 
     private
@@ -68,6 +71,10 @@ module LoadedAhead
       @environment = last if last # what it says of a move is about this one
       configured = Puppet[:environment] if Puppet.settings.set_by_config?(:environment)
       [current_server_specified_environment(@environment, configured, @options) || last, loaded]
+    end
+
+    def current_server_specified_environment(*)
+      super.tap { |given| FilesOfCommit.given = given }
     end
   end
 
@@ -124,6 +131,66 @@ module LoadedAhead
     end
   end
 
+  # What files a commit has never changes. Of an environment that the server has given in this run, and whose name is that of a
+  # commit, each question is asked once, and the answer kept for the runs that follow.
+  module FilesOfCommit
+    FILE = '/var/lib/puppet-run/files_of_commit.json' # in a directory where root alone may write
+    COMMIT = /\Ac_\h{10}\z/
+    MOUNTS = %w[plugins pluginfacts locales modules].freeze # other mounts are directories of the server
+
+    class << self
+      # The environment that the server has said in this run.
+      attr_writer :given
+
+      # What the server has answered to a question of this run or of one before; nothing if it was not asked.
+      def answer(url, question)
+        told = kept['answers'][key(url, question)] if of_commit?(question)
+        told.is_a?(Array) ? told.map { |one| metadata(one) } : told && metadata(told)
+      end
+
+      def keep(url, question, told)
+        return unless of_commit?(question)
+
+        kept['answers'][key(url, question)] = told.is_a?(Array) ? told.map(&:to_data_hash) : told.to_data_hash
+        @changed = true
+      end
+
+      def write
+        Puppet::FileSystem.replace_file(FILE, 0o600) { |file| file.print(JSON.generate(kept)) } if @changed
+      rescue SystemCallError, JSON::GeneratorError
+        nil # the next run asks the server
+      end
+
+      private
+
+      def of_commit?(question)
+        question[:environment].to_s == @given && COMMIT.match?(@given) && MOUNTS.include?(question[:path].to_s.split('/')[1])
+      end
+
+      def key(url, question)
+        JSON.generate([url.to_s, question.sort])
+      end
+
+      def kept
+        return @kept if @kept && @kept['environment'] == @given
+
+        @kept = read
+        @kept = { 'environment' => @given, 'answers' => {} } unless @kept['environment'] == @given && @kept['answers'].is_a?(Hash)
+        @kept
+      end
+
+      def read
+        JSON.parse(File.read(FILE)).to_h
+      rescue SystemCallError, JSON::ParserError, NoMethodError, TypeError
+        {}
+      end
+
+      def metadata(data)
+        Puppet::FileServing::Metadata.from_data_hash(data.dup) # it takes the path out
+      end
+    end
+  end
+
   # Whether the server has the environment Puppet sees by asking for the directory of the plugins: here for what is in it
   # besides, which it would ask for next.
   module AskedOnce
@@ -132,17 +199,32 @@ module LoadedAhead
     end
 
     def get_file_metadatas(**asked)
-      if asked[:recurse] == :false # Puppet's word
-        question = { **asked, **PluginsInPlace.question(Puppet[:pluginsignore], :ignore) }
-        return super(**question).tap { |answer| AskedOnce.known = [url, question, answer] }
-      end
-      *question, answer = AskedOnce.known
-      return super unless question == [url, asked]
+      whole = asked[:recurse] == :false # Puppet's word
+      question = whole ? { **asked, **PluginsInPlace.question(Puppet[:pluginsignore], :ignore) } : asked
+      told = FilesOfCommit.answer(url, question)
+      return [nil, told] if told
+      return remembered if AskedOnce.known&.first(2) == [url, question]
 
-      AskedOnce.known = nil
+      answer = super(**question)
+      FilesOfCommit.keep(url, question, answer.last)
+      AskedOnce.known = [url, question, answer] if whole
       answer
     rescue Puppet::HTTP::ResponseError
-      asked[:recurse] == :false ? super : raise # what is wrong with the files is for the download to say
+      whole ? super : raise # what is wrong with the files is for the download to say
+    end
+
+    def get_file_metadata(**question)
+      told = FilesOfCommit.answer(url, question)
+      return [nil, told] if told
+
+      super.tap { |_, answer| FilesOfCommit.keep(url, question, answer) }
+    end
+
+    private
+
+    # Asked again, it may be another one.
+    def remembered
+      AskedOnce.known.last.tap { AskedOnce.known = nil }
     end
   end
 
