@@ -28,6 +28,12 @@ RUN_NOTHING = {
 }  # fmt: skip
 """pytest's options with which it runs no test, and so needs nothing."""
 
+ON_ALL_PROCESSORS = ("unit", "catalog")
+"""The parts whose tests don't meet: those on the boxes do."""
+
+ONE_BY_ONE = {"-n", "--numprocesses", "-s", "--capture=no", "--pdb", "--trace"}
+"""pytest's options that want the tests one after the other, or say themselves how many there are at a time."""
+
 DEPLOYED = "FLEET_TEST_DEPLOYED"
 """The variable that lets node tests deploy: the commit of this repository to leave deployed after them."""
 
@@ -59,8 +65,8 @@ def run(
                     allowed = ahead.result()
                 elif not RUN_NOTHING.intersection(options):
                     allowed = _prepare(part, lab, repo, require_lab=require_lab, deploy=deploy)
-                    if deploy and part == "catalog" and "node" in parts:
-                        # It waits more than it works: the catalogs are compiled meanwhile.
+                    if deploy and not ahead and "node" in parts[parts.index(part) + 1 :]:
+                        # It waits more than it works: the other tests run meanwhile.
                         ahead = beside.submit(_prepare, "node", lab, repo, require_lab=require_lab, deploy=deploy)
                 status = _pytest(repo, part, options, allowed)
                 outcome = OUTCOMES.get(status, "FAILED")
@@ -142,7 +148,10 @@ def _pytest(repo: Path, part: str, options: list[str], allowed: dict[str, str]) 
     sys.stdout.flush()
     folder = "tests/node" if part == DRILL else f"tests/{part}"
     named = any(option.startswith(f"{folder}/") for option in options)
-    command = [sys.executable, "-m", "pytest", *([] if named else [folder]), *options]
+    together = part in ON_ALL_PROCESSORS and not named and not (RUN_NOTHING | ONE_BY_ONE).intersection(options)
+    # Those of a file share what is dear to make.
+    at_once = ["--numprocesses", "auto", "--dist", "loadfile"] if together else []
+    command = [sys.executable, "-m", "pytest", *([] if named else [folder]), *at_once, *options]
     inherited = {name: value for name, value in os.environ.items() if name != DEPLOYED}
     environment = {**inherited, "PYTHONPATH": str(repo / "scripts"), **allowed}
     return subprocess.run(command, cwd=repo, env=environment, check=False).returncode

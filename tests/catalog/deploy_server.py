@@ -159,6 +159,10 @@ class Server:
     def copied_to(self, directory: Path) -> "Server":
         """Return a server of its own that is like this one."""
         shutil.copytree(self.directory, directory, symlinks=True)
+        return self.at(directory)
+
+    def at(self, directory: Path) -> "Server":
+        """Return the server whose places are in another directory, where they are already."""
         copy = object.__new__(Server)
         copy.files = None
         copy.directory, copy.forge, copy.control = directory, self.forge, directory / "control"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fleet_cli import forge
+from fleet_cli import forge, process
 
 from .deploy_server import Server, git
 
@@ -251,6 +251,44 @@ def test_a_module_that_was_half_unpacked_is_not_taken_for_whole(deployed: Server
     )
 
 
+@pytest.fixture
+def disks(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
+    """Mount an image of a disk; return where."""
+    mounted: list[Path] = []
+
+    def mount(image: Path) -> Path:
+        place = tmp_path / f"mounted-{image.name}"
+        place.mkdir()
+        process.run(["mount", "-o", "loop", image, place])
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        process.run(["umount", place])
+
+
+def test_a_deploy_is_on_the_disk_before_it_is_given(
+    first_deploy: Server, tmp_path: Path, disks: Callable[[Path], Path]
+) -> None:
+    """After a power failure nodes would be given an environment with empty files."""
+    image, cut = tmp_path / "disk", tmp_path / "cut"
+    with image.open("wb") as disk:
+        disk.truncate(256 * 2**20)
+    process.run(["mkfs.ext4", "-q", image])
+    server = first_deploy.copied_to(disks(image) / "server")
+    new = server.change(91)
+    server.ok("production")
+    # What the disk has at this moment, without what the kernel has not written to it yet.
+    process.run(["cp", "--sparse=always", image, cut])
+    after = server.at(disks(cut) / "server")
+    assert after.given == new
+    process.run(["diff", "--recursive", "--no-dereference", server.sealed(new), after.sealed(new)])
+    again = after.change(92)
+    after.ok("production")
+    assert after.given == again
+
+
 KILL = """
     deploy-environment production >/dev/null 2>&1 &
     for try in $(seq 200); do if {reached}; then break; fi; sleep 0.02; done
@@ -360,16 +398,43 @@ def test_of_two_deploys_at_once_one_waits(deployed: Server) -> None:
     assert deployed.given == new
 
 
-def test_a_full_disk_is_said_and_nothing_changes(deployed: Server) -> None:
-    before, environments = deployed.answers, deployed.environments
-    deployed.change(89)
+FULL = "mount -t tmpfs -o size={size},mode=755 small /server/{place}"
+FILLED = (
+    "mkdir /kept && cp -a /server/state/. /kept && mount -t tmpfs -o size=1m,mode=755 small /server/state"
+    " && cp -a /kept/. /server/state && { dd if=/dev/zero of=/server/state/filler bs=4k 2>/dev/null || true; }"
+)
+"""The state's own disk, with all that was there, and no room for more."""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(FULL.format(size="64k", place="code/making"), id="where the commit is made"),
+        pytest.param(FULL.format(size="64k", place="cache"), id="where r10k keeps what it has fetched"),
+        pytest.param(FULL.format(size="16k", place="state/checkouts"), id="where r10k checks out"),
+        pytest.param(FILLED, id="where the answers are"),
+    ],
+)
+def test_a_full_disk_is_said_and_nothing_changes(deployed: Server, before: str) -> None:
+    """Nodes would be told of a commit that is not whole, or of none."""
+    given, environments = deployed.answers, deployed.environments
+    new = deployed.change(89)
     (deployed.directory / "code/making").mkdir(exist_ok=True)
-    small = "mount -t tmpfs -o size=64k,mode=755 small /server/code/making"
-    result = deployed.run(["/usr/local/sbin/deploy-environment", "production"], before=small)
+    checkouts = "/server/checkouts" if before == FILLED else "/server/state/checkouts"
+    for name in ("deploy-environment.ini", "r10k.yaml"):
+        text = (deployed.directory / name).read_text(encoding="utf-8")
+        deployed.put(name, text.replace("/server/state/checkouts", checkouts))
+    result = deployed.run(["/usr/local/sbin/deploy-environment", "production"], before=before)
+    deployed.configure()
     assert result.returncode == 1
-    assert "no space left" in result.stderr
+    assert "no space left" in (result.stdout + result.stderr).lower()
     assert "Traceback" not in result.stderr
-    assert (deployed.answers, deployed.environments) == (before, environments)
+    assert "nothing has changed" in result.stderr.lower()
+    assert deployed.answers == given
+    # One that is whole may be there: nobody is given it.
+    assert deployed.environments - ({new} if before == FILLED else set()) == environments
+    assert deployed.ok("production")
+    assert deployed.answers["fleet"]["environment"] == new
 
 
 def test_without_the_forge_nothing_changes(deployed: Server) -> None:

@@ -12,7 +12,7 @@ from .conftest import Compile
 SERVICES = """
 flask_microservice::services:
   orders: {port: 7001, health_path: /status/200}
-  order-items: {port: 7002}
+  order-items: {port: 7002, workers: 3, threads: 1}
   hidden: {port: 7003, address: 127.0.0.1}
   gone: {port: 7004, ensure: absent}
   internal: {port: 7005}
@@ -95,16 +95,16 @@ def servers(catalog: Catalog, service: str) -> list[str]:
 
 def test_every_machine_of_the_tier_is_behind_it_and_no_other(catalogs: dict[str, Catalog]) -> None:
     assert servers(catalogs["balancer"], "orders") == [
-        "server app1.example.test 192.0.2.31:7001",
-        "server far.example.test [2001:db8::1]:7001",
-        "server leaving.example.test 192.0.2.33:7001",
+        "server app1.example.test 192.0.2.31:7001 maxconn 16",
+        "server far.example.test [2001:db8::1]:7001 maxconn 16",
+        "server leaving.example.test 192.0.2.33:7001 maxconn 16",
     ]
 
 
 def test_a_machine_whose_service_is_absent_is_taken_out(catalogs: dict[str, Catalog]) -> None:
     assert servers(catalogs["balancer"], "order-items") == [
-        "server app1.example.test 192.0.2.31:7002",
-        "server far.example.test 192.0.2.32:7002",
+        "server app1.example.test 192.0.2.31:7002 maxconn 3",
+        "server far.example.test 192.0.2.32:7002 maxconn 3",
     ]
 
 
@@ -120,6 +120,51 @@ def test_each_machine_is_asked_for_its_health_where_the_service_says(catalogs: d
     assert "http-check send meth GET uri /status/200" in found["backend orders"]
     assert "http-check send meth GET uri /health/ready" in found["backend order-items"]
     assert "http-check expect status 200" in found["backend orders"]
+
+
+def test_a_machine_gets_as_many_requests_at_a_time_as_it_has_threads_for(catalogs: dict[str, Catalog]) -> None:
+    """Others would wait in a worker that is busy while another one is free, and before its health check."""
+    units = {
+        name: catalogs["app1"][f"File[/etc/systemd/system/{name}@.service]"]["content"]
+        for name in ("orders", "order-items")
+    }
+    for name, unit in units.items():
+        threads = re.search(r"^Environment=FLASK_MICROSERVICE_THREADS=(\d+)$", unit, re.MULTILINE)
+        workers = re.search(r" --workers (\d+) ", unit)
+        assert threads
+        assert workers
+        assert servers(catalogs["balancer"], name)[0].endswith(f" maxconn {int(threads[1]) * int(workers[1])}")
+
+
+def test_uploads_never_have_all_threads_of_a_machine(catalogs: dict[str, Catalog]) -> None:
+    """Clients that send a byte a second would keep all others from a service."""
+    assert servers(catalogs["balancer"], "orders:uploads")[0] == (
+        "server app1.example.test 192.0.2.31:7001 maxconn 4 no-check track orders/app1.example.test"
+    )
+    assert " maxconn 1 " in servers(catalogs["balancer"], "order-items:uploads")[0]
+    frontend = sections(catalogs["balancer"])["frontend orders"]
+    assert "use_backend orders:uploads if longer or chunked fills_a_buffer" in frontend
+    assert [line for line in frontend if "429" in line and line.endswith("{ sc0_conn_cur(clients:uploads) gt 8 }")]
+
+
+def test_requests_wait_in_a_queue_that_ends(catalogs: dict[str, Catalog]) -> None:
+    """A client that has given up long ago would be answered before one that waits, and all memory be taken."""
+    found = sections(catalogs["balancer"])
+    assert "timeout queue 10s" in found["defaults"]
+    for backend in ("backend orders", "backend orders:uploads"):
+        assert [line for line in found[backend] if "503" in line and line.endswith("Retry-After 5 if { queue ge 500 }")]
+
+
+def test_a_machine_of_an_older_commit_is_balanced_without_a_limit(compile: Compile) -> None:
+    """What it has exported does not say how many threads it has: the balancer's catalog would fail until it runs."""
+    code = """
+      class { 'profile::load_balancer': }
+      profile::load_balancer::member { 'orders on old.example.test':
+        service => 'orders', tier => 'test', certname => 'old.example.test', address => '192.0.2.39', port => 7001,
+      }
+    """
+    (catalog,) = compile([Node(**{**vars(NODES["balancer"]), "code": code})])
+    assert servers(catalog, "orders") == ["server old.example.test 192.0.2.39:7001"]
 
 
 def test_a_client_can_not_say_where_it_comes_from(catalogs: dict[str, Catalog]) -> None:

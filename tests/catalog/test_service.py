@@ -181,7 +181,9 @@ def test_socket_listens_where_the_declaration_says(catalog: Catalog) -> None:
 def test_service_runs_what_the_package_brought(catalog: Catalog) -> None:
     (command,) = unit(catalog, "order-items")["ExecStart"]
     assert command.startswith("/opt/venvs/order-items/bin/gunicorn --config ")
-    assert " --preload --workers 3 --threads 5 " in command
+    assert " --preload --workers 3 --graceful-timeout " in command
+    assert "FLASK_MICROSERVICE_THREADS=5" in unit(catalog, "order-items")["Environment"]
+    assert "FLASK_MICROSERVICE_HANG_SECONDS=10" in unit(catalog, "order-items")["Environment"]
     assert command.endswith(' --no-control-socket "order_items.application:create_app()"')
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from flask_microservice import commands, health, lock, places
+from flask_microservice import commands, lock, places
 from flask_microservice.commands import COMMANDS, main
 from flask_microservice.errors import SwitchError
 from flask_microservice.service import Service
@@ -164,7 +164,7 @@ def test_the_installed_program_starts_without_anything_of_its_caller(tmp_path: P
 
 
 def test_nothing_but_the_standard_library_is_needed_on_a_node() -> None:
-    modules = [*FILES.glob("program/flask_microservice/*.py"), FILES / "gunicorn.conf.py"]
+    modules = list(FILES.glob("program/flask_microservice/*.py"))
     assert len(modules) > 10
     for path in modules:
         for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -175,12 +175,3 @@ def test_nothing_but_the_standard_library_is_needed_on_a_node() -> None:
             else:
                 continue
             assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names, path.name
-
-
-def test_checks_of_the_program_are_told_apart_from_those_of_balancers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLASK_MICROSERVICE_NAME", "orders")
-    monkeypatch.setenv("FLASK_MICROSERVICE_HEALTH_PATH", "/health/ready")
-    settings: dict[str, object] = {}
-    exec((FILES / "gunicorn.conf.py").read_text(encoding="utf-8"), settings)  # noqa: S102
-    assert settings["USER_AGENT"] == health.USER_AGENT
-    assert settings["DRAINING"] == Service("orders").draining

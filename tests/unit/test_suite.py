@@ -31,13 +31,17 @@ class Boxes:
     missing: list[str] = field(default_factory=list)
     brought_up: int = 0
     tested: list[Mapping[str, str]] = field(default_factory=list)
+    commands: list[list[str]] = field(default_factory=list)
 
     def up(self, *_: object) -> None:
         self.brought_up += 1
         self.deployed, self.missing = HEAD, []
 
-    def run_pytest(self, _command: object, *, env: Mapping[str, str], **_: object) -> subprocess.CompletedProcess[str]:
+    def run_pytest(
+        self, command: list[str], *, env: Mapping[str, str], **_: object
+    ) -> subprocess.CompletedProcess[str]:
         self.tested.append(env)
+        self.commands.append(command)
         return subprocess.CompletedProcess([], 0)
 
     def told(self, *arguments: str) -> int:
@@ -104,6 +108,26 @@ def test_where_there_is_no_lab_one_is_brought_up(boxes: Boxes) -> None:
     boxes.deployed = ""
     assert boxes.told("node") == 0
     assert (boxes.brought_up, len(boxes.tested)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "at_once"),
+    [
+        (["unit"], True),
+        (["unit", "-k", "suite"], True),
+        (["unit", "tests/unit/test_suite.py"], False),
+        (["unit", "-s"], False),
+        (["node"], False),
+    ],
+)
+def test_tests_that_may_meet_run_one_after_the_other(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch, arguments: list[str], *, at_once: bool
+) -> None:
+    """Two tests that deploy at once would each fail by what the other does."""
+    monkeypatch.setattr(rootfs, "ensure_layer", lambda _name: None)
+    monkeypatch.setattr(forge, "ensure", lambda: None)
+    assert boxes.told(*arguments) == 0
+    assert ["--numprocesses" in command for command in boxes.commands] == [at_once]
 
 
 def test_a_lab_that_does_not_come_up_beside_the_catalogs_fails_the_node_tests_alone(

@@ -26,7 +26,7 @@ function flask_microservice::unit_text(
   $stop_seconds = $deadlines['stop'] + 5
   $command = [
     "${paths['virtualenv']}/bin/gunicorn --config ${release}/gunicorn.conf.py --preload",
-    "--workers ${runs['workers']} --threads ${runs['threads']} --graceful-timeout ${deadlines['stop']}",
+    "--workers ${runs['workers']} --graceful-timeout ${deadlines['stop']}",
     "--no-control-socket \"${runs['application']}\"",
   ].join(' ')
   $allowed = (['localhost'] + $runs['peers']).join(' ')
@@ -93,6 +93,8 @@ function flask_microservice::unit_text(
     Environment=${variable}_RELEASE=%i
     Environment=FLASK_MICROSERVICE_NAME=${service}
     Environment=FLASK_MICROSERVICE_HEALTH_PATH=${runs['health_path']}
+    Environment=FLASK_MICROSERVICE_THREADS=${runs['threads']}
+    Environment=FLASK_MICROSERVICE_HANG_SECONDS=${deadlines['hang']}
     ${variables}
     User=${service}
     Group=${service}

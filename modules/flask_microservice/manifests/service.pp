@@ -38,9 +38,10 @@
 # @param workers
 #   How many processes answer requests.
 # @param threads
-#   How many threads each of them has.
+#   How many requests each of them serves at a time. It has one thread more, for its health check. With 1, nothing of the
+#   application runs beside a request.
 # @param backlog
-#   How many connections wait, at most, while all threads are busy.
+#   How many connections wait, at most, while all threads are busy; a balancer in front of it sends fewer.
 # @param peers
 #   Addresses and networks, besides the loopback ones, that it may connect to: a database, upstreams on other nodes. Who
 #   may connect to it is not limited here.
@@ -51,7 +52,7 @@
 # @param unit
 #   Further directives of its unit, such as those that open something which is closed to other services.
 # @param deadlines
-#   How long the steps of a switch may take, in seconds; those that are not given are as in the example.
+#   How long it, and the steps of a switch, may take, in seconds; those that are not given are as in the example.
 # @param keep
 #   How many releases stay on the node: the one that serves, and those to go back to.
 # @param log
@@ -67,7 +68,7 @@
 #     port      => 7002,
 #     version   => '1.0.0-1',
 #     config    => { 'log' => { 'level' => 'info' } },
-#     deadlines => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25 },
+#     deadlines => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10 },
 #   }
 #
 # @example An application from PyPI that knows nothing of this module
@@ -213,7 +214,7 @@ define flask_microservice::service (
           environment => $environment,
           limits      => $limits,
           directives  => $unit,
-          deadlines   => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25 } + $deadlines,
+          deadlines   => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10 } + $deadlines,
           keep        => $keep,
       }),
     }

@@ -4,6 +4,9 @@
 # PuppetDB: each exports itself (profile::load_balancer::members). A machine is asked for its health every second and gets no
 # new request after two answers other than 200; a request that it did not take goes to another one.
 #
+# A machine gets as many requests at a time as its service has threads. Others wait here, and are answered 503 with
+# `Retry-After` if none was free in time, or too many wait already.
+#
 # @param clients
 #   Addresses and networks that may connect to the services' ports.
 # @param tls
@@ -14,6 +17,15 @@
 #   The certificate, and what signed it up to the root: a file on this machine.
 # @param private_key
 #   Its key: a file on this machine.
+# @param queue
+#   How many requests to one service wait, at most, while all its machines are busy.
+# @param queue_seconds
+#   For how long each of them waits, at most.
+# @param uploads
+#   How many requests of one client (an IPv4 address, or an IPv6 network of 64 bits) may be under way at a time whose bodies
+#   are longer than what HAProxy keeps of one, 16 KB less the headers; further ones are answered 429. Such a request keeps a
+#   thread until its client has sent it: all of them together get a quarter of the threads of each machine. A shorter body has
+#   ten seconds to arrive.
 # @param except
 #   Services of the tier that are not to be reached through here.
 #
@@ -29,6 +41,9 @@ class profile::load_balancer (
   Hash[Flask_microservice::Name, Stdlib::Port] $plain_ports = {},
   Stdlib::Absolutepath $certificate = "/var/lib/puppet/ssl/certs/${trusted['certname']}.pem",
   Stdlib::Absolutepath $private_key = "/var/lib/puppet/ssl/private_keys/${trusted['certname']}.pem",
+  Integer[1] $queue = 500,
+  Integer[1] $queue_seconds = 10,
+  Integer[1] $uploads = 8,
   Array[Flask_microservice::Name] $except = [],
 ) {
   $config = '/etc/haproxy/haproxy.cfg'
@@ -71,7 +86,7 @@ class profile::load_balancer (
   }
   concat::fragment { 'haproxy: what holds for all services':
     target  => $config,
-    content => epp('profile/load_balancer/haproxy.cfg.epp'),
+    content => epp('profile/load_balancer/haproxy.cfg.epp', { 'queue_seconds' => $queue_seconds }),
     order   => '0',
   }
 
@@ -91,6 +106,8 @@ class profile::load_balancer (
       certificate => $served_with,
       clients     => $clients,
       config      => $config,
+      queue       => $queue,
+      uploads     => $uploads,
     }
   }
 

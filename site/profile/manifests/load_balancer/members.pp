@@ -23,6 +23,7 @@ class profile::load_balancer::members (
       certname => $trusted['certname'],
       address  => $listens,
       port     => $declared['port'],
+      threads  => flask_microservice::threads($declared),
     }
   }
 }

@@ -6,6 +6,10 @@
 #   Addresses and networks that may connect to it.
 # @param config
 #   HAProxy's configuration, which this is a part of.
+# @param queue
+#   How many requests wait, at most.
+# @param uploads
+#   How many uploads of one client may be under way at a time.
 # @param plain_port
 #   A port for plain HTTP besides.
 # @param health_path
@@ -20,6 +24,8 @@ define profile::load_balancer::service (
   Stdlib::Port $port,
   Array[Stdlib::IP::Address, 1] $clients,
   Stdlib::Absolutepath $config,
+  Integer[1] $queue,
+  Integer[1] $uploads,
   Optional[Stdlib::Port] $plain_port = undef,
   Optional[Flask_microservice::Http_path] $health_path = undef,
   Optional[Stdlib::Absolutepath] $certificate = undef,
@@ -33,8 +39,15 @@ define profile::load_balancer::service (
         plain_port  => $plain_port,
         health_path => $health_path.lest || { '/health/ready' },
         certificate => $certificate,
+        queue       => $queue,
+        uploads     => $uploads,
     }),
     order   => "1 ${name}",
+  }
+  concat::fragment { "haproxy: uploads to ${name}":
+    target  => $config,
+    content => epp('profile/load_balancer/uploads.cfg.epp', { 'service' => $name, 'queue' => $queue }),
+    order   => "2 ${name}",
   }
 
   profile::firewall::allow { $name:

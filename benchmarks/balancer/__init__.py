@@ -1,0 +1,1 @@
+"""The balancer under overload and slow uploads, beside the configuration of another commit."""
