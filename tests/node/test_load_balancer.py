@@ -1,10 +1,13 @@
 """Clients of the load balancer reach every service of its tier, and notice nothing of what happens to one machine."""
 
 import csv
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -247,6 +250,47 @@ def test_a_machine_that_says_it_can_not_serve_is_asked_no_more(shared: tuple[Bal
             sent.more(100)
         assert sent.lost == []
     wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it can serve again")
+
+
+UPLOAD = b"POST /api/v1/items HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+
+
+@contextmanager
+def uploading(url: str, clients: int, trust: Trust | None = None) -> Iterator[None]:
+    """Clients that have sent the beginning of a body, and send no more of it."""
+    parts = urlsplit(url)
+    with ExitStack() as stack:
+        for _ in range(clients):
+            connection: socket.socket = stack.enter_context(
+                socket.create_connection((str(parts.hostname), parts.port or 0), timeout=10)
+            )
+            if trust:
+                connection = stack.enter_context(trust.context.wrap_socket(connection, server_hostname=trust.name))
+            connection.sendall(UPLOAD)
+        yield
+
+
+def test_a_busy_machine_is_not_taken_for_one_that_is_down_before_it_hangs(
+    shared: tuple[Balanced, list[Box]],
+) -> None:
+    """Under load one machine after the other would be taken out, until the answer to all is 503."""
+    service, (machine, *_) = shared
+    with uploading(f"http://{machine.address}:{service.parameters['port']}", 24):
+        began = time.monotonic()
+        while time.monotonic() - began < 6:
+            assert service.servers()[machine.certname] == "UP"
+        wait_for(lambda: service.servers()[machine.certname] == "DOWN", "nothing has ended there for ten seconds")
+    wait_for(lambda: service.servers()[machine.certname] == "UP", "it serves again")
+
+
+def test_clients_that_upload_slowly_hold_up_nobody_else(shared: tuple[Balanced, list[Box]]) -> None:
+    """Forty of them kept all threads of all machines."""
+    service, _ = shared
+    tls = Trust(authority.context(LAB), service.box.certname)
+    with uploading(service.url, 40, tls), load(service) as sent:
+        sent.more(200)
+        assert set(service.servers().values()) == {"UP"}
+    assert sent.lost == []
 
 
 @pytest.mark.deploys
