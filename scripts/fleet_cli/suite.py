@@ -61,11 +61,11 @@ def run(
             start = time.monotonic()
             try:
                 allowed = {}
-                if ahead and part == "node":
-                    allowed = ahead.result()
+                if ahead:  # what the parts before the boxes need is there already
+                    allowed = ahead.result() if part == "node" else {}
                 elif not RUN_NOTHING.intersection(options):
                     allowed = _prepare(part, lab, repo, require_lab=require_lab, deploy=deploy)
-                    if deploy and not ahead and "node" in parts[parts.index(part) + 1 :]:
+                    if deploy and "node" in parts[parts.index(part) + 1 :]:
                         # It waits more than it works: the other tests run meanwhile.
                         ahead = beside.submit(_prepare, "node", lab, repo, require_lab=require_lab, deploy=deploy)
                 status = _pytest(repo, part, options, allowed)

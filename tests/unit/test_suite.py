@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def boxes(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     ):
         monkeypatch.setattr(laboratory, name, answer, raising=False)
     monkeypatch.setattr(subprocess, "run", made.run_pytest)
+    monkeypatch.setattr(host, "lock", nullcontext)  # these tests may run while a lab comes up
     return made
 
 
@@ -136,9 +138,9 @@ def test_a_lab_that_does_not_come_up_beside_the_catalogs_fails_the_node_tests_al
     """The lab comes up while catalogs are compiled; what goes wrong there must not be lost."""
     monkeypatch.setattr(rootfs, "ensure_layer", lambda _name: None)
     monkeypatch.setattr(forge, "ensure", lambda: None)
-    lab, parts = labfile.load(REPO / "lab.yaml"), ["catalog", "node"]
+    lab, parts = labfile.load(REPO / "lab.yaml"), ["unit", "catalog", "node"]
     assert suite.run(lab, REPO, parts, [], deploy=True) == 0
-    assert (boxes.brought_up, ["FLEET_TEST_DEPLOYED" in env for env in boxes.tested]) == (1, [False, True])
+    assert (boxes.brought_up, ["FLEET_TEST_DEPLOYED" in env for env in boxes.tested]) == (1, [False, False, True])
 
     def broken(*_: object) -> None:
         raise FleetError("box app1 did not boot")
@@ -146,7 +148,7 @@ def test_a_lab_that_does_not_come_up_beside_the_catalogs_fails_the_node_tests_al
     boxes.deployed, boxes.tested = "", []
     monkeypatch.setattr(laboratory, "up", broken)
     assert suite.run(lab, REPO, parts, [], deploy=True) == 1
-    assert len(boxes.tested) == 1
+    assert len(boxes.tested) == 2
     assert "box app1 did not boot" in capsys.readouterr().err
 
 
