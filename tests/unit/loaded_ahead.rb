@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
-# ruby loaded_ahead.rb NAME [ARGUMENT]...: what the preloaded agent makes of what it is given, has kept, or gets of the server; JSON.
+# ruby loaded_ahead.rb: what the preloaded agent makes of what it is given, has kept, or gets of the server. Each line of the
+# standard input is a JSON list of a name and arguments; the answer is a line of JSON. Each is answered by a process of its own,
+# on a machine where no run has been.
 require 'json'
 require 'puppet'
 require 'puppet/application/agent'
@@ -268,4 +270,18 @@ def hanging
   { answer: answer, kept: File.exist?(commands::FILE), running: `pgrep -f 'slee[p] 97'` }
 end
 
-puts JSON.generate(send(ARGV.first, *ARGV.drop(1)))
+OF_RUNS = [*%w[/plugins /source /kept /var/lib/puppet-run], *%i[vardir publicdir rundir].map { |name| Puppet[name] }].freeze
+
+$stdin.each_line do |line|
+  FileUtils.rm_rf(OF_RUNS)
+  here, there = IO.pipe
+  fork do
+    here.close
+    $stdout.reopen($stderr)
+    there.puts JSON.generate(send(*JSON.parse(line)))
+  end
+  there.close
+  $stdout.puts here.gets || 'null'
+  $stdout.flush
+  Process.wait
+end

@@ -1,6 +1,9 @@
 """The preloaded agent leaves out what it would do once more: what comes of a run is what comes of it otherwise."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,32 @@ REPO = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("loaded_ahead.rb")
 
 
+RUBY: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ruby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Ruby that has loaded Puppet."""
+    binds = {REPO / "site/profile/files/puppet_agent": "/puppet_agent", SCRIPT: "/loaded_ahead.rb"}
+    log = tmp_path_factory.mktemp("ruby") / "log"
+    with (
+        log.open("w") as stderr,
+        rootfs.started("toolbox", ["ruby", "/loaded_ahead.rb"], stderr=stderr, binds=binds) as child,
+    ):
+        RUBY.append(child)
+        yield
+        RUBY.clear()
+    sys.stderr.write(log.read_text(encoding="utf-8"))
+
+
 def said(*arguments: str) -> Any:
     """What loaded_ahead.rb makes of its arguments."""
-    binds = {REPO / "site/profile/files/puppet_agent": "/puppet_agent", SCRIPT: "/loaded_ahead.rb"}
-    return json.loads(
-        rootfs.run("toolbox", ["ruby", "/loaded_ahead.rb", *arguments], binds=binds).stdout.splitlines()[-1]
-    )
+    (child,) = RUBY
+    assert child.stdin
+    assert child.stdout
+    child.stdin.write(json.dumps(arguments) + "\n")
+    child.stdin.flush()
+    return json.loads(child.stdout.readline())
 
 
 @pytest.mark.parametrize(
