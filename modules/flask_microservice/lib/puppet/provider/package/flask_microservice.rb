@@ -115,8 +115,31 @@ Puppet::Type.type(:package).provide(:flask_microservice, parent: :apt, source: :
         return "it is held at its version: 'apt-mark showhold' lists it, 'apt-mark unhold' lets go of it"
       end
 
-      errors = output.lines.map(&:strip).grep(/\A(E|W|dpkg): /)
-      (errors.empty? ? output.lines.last(3).map(&:strip) : errors.last(3)).join(' ')
+      lines = output.lines.map(&:rstrip)
+      unmet(lines) || lines.grep(/No space left on device|enough free space/).first&.strip || failures(lines)
+    end
+
+    # The dependencies that no repository has, which apt says before its errors.
+    def unmet(lines)
+      heading = lines.index('The following packages have unmet dependencies:')
+      heading && "unmet dependencies: #{lines.drop(heading + 1).take_while { |line| line.start_with?(' ') }.map(&:strip).join(', ')}"
+    end
+
+    # The errors of apt and dpkg, each with the lines that belong to it; where there are none, warnings or the end.
+    def failures(lines)
+      told = lines.each_index.select { |at| lines[at].match?(/\A(E|dpkg): /) }.map { |at| whole(lines, at) }
+      why = told.grep_v(/\AE: (Sub-process|Can not write log)/) # what apt says besides when dpkg has failed
+      told = why unless why.empty?
+      told = lines.grep(/\AW: /) if told.empty?
+      (told.empty? ? lines : told).last(3).map(&:strip).join(' ')[0, 600]
+    end
+
+    # An error with its further lines and, where a script of a package failed, what that said last.
+    def whole(lines, at)
+      progress = /\A(Setting up|Unpacking|Preparing|Selecting|Processing|\(Reading) /
+      script = lines[at].start_with?('dpkg: error processing package') && at.positive? && !lines[at - 1].match?(progress)
+      further = lines.drop(at + 1).take_while { |line| line.start_with?(' ') }
+      [*(lines[at - 1] if script), lines[at], *further].map(&:strip).join(' ')
     end
   end
 
