@@ -56,9 +56,9 @@ def test_a_config_that_puppet_changed_makes_it_outdated(node: Node, systemd: Sys
 
 def test_a_release_that_an_operator_went_back_from_is_told_apart(node: Node, systemd: Systemd) -> None:
     service, release = serving(node, systemd)
-    service.state_unit.write_text(Serving(KEPT, [], release).unit("orders"))
+    service.state_unit.write_text(Serving(KEPT, [], [release]).unit("orders"))
     (places.UNITS / service.instance(release)).unlink()
-    service.state_unit.write_text(Serving(KEPT, [release], release).unit("orders"))
+    service.state_unit.write_text(Serving(KEPT, [release], [release]).unit("orders"))
     systemd.active.discard(service.instance(release))
     assert state() == "rolled-back"
 

@@ -71,7 +71,9 @@ def test_what_is_no_name_of_a_service_never_becomes_a_path(name: str) -> None:
         Service(name)
 
 
-@pytest.mark.parametrize("serving", [Serving(), Serving(RELEASE), Serving("c", ["b", "a"], "d"), Serving("c", [], "d")])
+@pytest.mark.parametrize(
+    "serving", [Serving(), Serving(RELEASE), Serving("c", ["b", "a"], ["d"]), Serving("c", [], ["d", "e"])]
+)
 def test_which_release_serves_is_read_as_it_was_written(serving: Serving, tmp_path: Path) -> None:
     path = tmp_path / "orders.service"
     path.write_text(serving.unit("orders"))
@@ -106,7 +108,7 @@ def test_a_line_that_somebody_added_to_the_state_does_not_stop_the_program(tmp_p
 def test_the_last_releases_stay_to_go_back_to(
     before: Serving, release: str, keep: int, kept: list[str], gone: list[str]
 ) -> None:
-    assert before.then(release, keep, "x") == (Serving(release, kept, "x"), gone)
+    assert before.then(release, keep) == (Serving(release, kept), gone)
 
 
 def test_a_trial_never_gets_the_port() -> None:

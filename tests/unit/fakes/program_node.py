@@ -68,7 +68,11 @@ class Systemd:
 
     Attributes:
         active, enabled: units.
+        busy: those of them that have requests under way: told to stop, they go on until `end`.
+        ending: those that were told to stop and go on.
+        queued: commands that systemd runs later, each with the units whose end it waits for.
         failing: units that do not start, and what their journal says.
+        journal: what the journal has besides, by the match that asks for it.
         executed: what is shown of ExecStartPre= of a unit.
         restarts: how often a unit was restarted.
         installed: what dpkg says of every package.
@@ -78,7 +82,11 @@ class Systemd:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.active: set[str] = set()
         self.enabled: set[str] = set()
+        self.busy: set[str] = set()
+        self.ending: set[str] = set()
+        self.queued: list[tuple[set[str], list[str]]] = []
         self.failing: dict[str, str] = {}
+        self.journal: dict[str, list[str]] = {}
         self.executed: dict[str, str] = {}
         self.restarts: dict[str, int] = {}
         self.installed = "installed 1.4.2-1"
@@ -86,7 +94,10 @@ class Systemd:
         monkeypatch.setattr(subprocess, "run", self.run)
 
     def run(self, command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        answers = {"systemctl": self._systemctl, "journalctl": self._journal, "dpkg-query": self._installed}
+        answers = {
+            "systemctl": self._systemctl, "systemd-run": self._queue, "journalctl": self._journal,
+            "dpkg-query": self._installed,
+        }  # fmt: skip
         status, printed, errors = answers[command[0]](command[1:])
         return subprocess.CompletedProcess(command, status, printed, errors)
 
@@ -105,11 +116,24 @@ class Systemd:
                 if "--no-block" not in options:
                     return 1, "", f"Job for {unit} failed.\n"
             elif verb == "start":
+                assert unit not in self.ending, f"{unit} is started while it ends"
                 self.active.add(unit)
+            elif verb == "stop" and unit in self.busy & self.active and "--no-block" in options:
+                self.ending.add(unit)
             elif verb == "stop":
-                self.active.discard(unit)
+                self.end(unit)
             elif verb in ("enable", "disable"):
                 (self.enabled.add if verb == "enable" else self.enabled.discard)(unit)
+        return 0, "", ""
+
+    def end(self, unit: str) -> None:
+        """All requests of a unit that was told to stop have ended."""
+        for units in (self.active, self.busy, self.ending):
+            units.discard(unit)
+
+    def _queue(self, arguments: list[str]) -> tuple[int, str, str]:
+        after = {one.partition("=After=")[2] for one in arguments if one.startswith("--property=After=")}
+        self.queued.append((after, [one for one in arguments if not one.startswith("--")]))
         return 0, "", ""
 
     def _property(self, unit: str, name: str) -> str:
@@ -117,7 +141,9 @@ class Systemd:
         failed = unit in self.failing and not active
         return {
             "Id": unit,
-            "ActiveState": "active" if active else "failed" if failed else "inactive",
+            "ActiveState": (
+                "deactivating" if unit in self.ending else "active" if active else "failed" if failed else "inactive"
+            ),
             "SubState": "running" if active else "failed" if failed else "dead",
             "UnitFileState": "enabled" if unit in self.enabled else "disabled",
             "Result": "exit-code" if failed else "success",
@@ -131,6 +157,7 @@ class Systemd:
     def _journal(self, arguments: list[str]) -> tuple[int, str, str]:
         said = "".join(f"{text}\n" for unit, text in self.failing.items() if f"_SYSTEMD_UNIT={unit}" in arguments)
         said += "".join(f"{text}\n" for unit, text in self.failing.items() if f"UNIT={unit}" in arguments)
+        said += "".join(f"{line}\n" for match, lines in self.journal.items() if match in arguments for line in lines)
         return 0, said, ""
 
     def _installed(self, _: list[str]) -> tuple[int, str, str]:

@@ -34,9 +34,9 @@ def command_line() -> argparse.ArgumentParser:
     status.add_argument("--no-health", action="store_true", help="do not ask for their health")
     switch = add("switch", "serve the declared release, if it proves that it can; many services at once", names="+")
     switch.add_argument(
-        "--unless-rolled-back", action="store_true", help="fail if the declared release was rolled back by an operator"
+        "--unless-rolled-back", action="store_true", help="fail if an operator went back from the declared release"
     )
-    back = add("rollback", "serve a kept release again, with its config, until another one is declared")
+    back = add("rollback", "serve a kept release again, with its config; the one of before is refused from then on")
     back.add_argument("release", nargs="?", default="", metavar="RELEASE", help="which; the last one if not given")
     away = add("drain", "answer health checks with 503 so that balancers send nothing new; go on serving", names="*")
     away.add_argument("--all", action="store_true", help="every service of this node")
@@ -44,6 +44,7 @@ def command_line() -> argparse.ArgumentParser:
     add("undrain", "answer health checks as the service does")
     remove = add("remove", "stop a service and remove its releases and units; data, log and config stay")
     remove.add_argument("--drain", type=seconds, default=0.0, metavar="SECONDS", help="answer 503 so long before")
+    add("tidy", "remove releases that are no longer kept and have finished; a switch has this done by itself")
     for command in (status, switch, back):
         command.add_argument("--json", action="store_true", help="print JSON, for a machine")
     return parser

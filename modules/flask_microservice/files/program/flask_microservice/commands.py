@@ -92,6 +92,14 @@ def remove(arguments: argparse.Namespace) -> None:
         remove_service(service)
 
 
+def tidy(arguments: argparse.Namespace) -> None:
+    """Remove releases that have finished."""
+    service = Service(arguments.name)
+    if service.releases.exists():  # else it was removed meanwhile, with all of them
+        with locked(service):
+            Switch(service).recover()
+
+
 def _tell(service: Service, changed: bool) -> None:
     print(f"{service.name}: {service.serving().release} {'serves now' if changed else 'serves already'}")
 
@@ -103,4 +111,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "drain": turn_away,
     "undrain": take_back,
     "remove": remove,
+    "tidy": tidy,
 }

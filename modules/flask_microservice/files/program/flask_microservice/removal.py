@@ -18,7 +18,8 @@ def remove_service(service: Service) -> None:
     for release in service.trials():
         end_trial(service, release)
     systemctl("disable", "--quiet", *names, check=False)
-    systemctl("stop", *names, check=False)
+    # All of them at once: each may take as long as its requests under way do, and what they use goes after this.
+    systemctl("stop", *names, *(service.instance(release) for release in sorted(service.instances())), check=False)
     for release in service.instances():
         remove_release(service, release)
     for unit in units:

@@ -6,6 +6,19 @@ from pathlib import Path
 from .unit import SECTION, section
 
 
+def refused_until(name: str) -> str:
+    """Return what becomes of a release that an operator went back from; both READMEs say it in these words."""
+    return (
+        "is refused there until Puppet declares another version or config and that takes over, or until somebody runs"
+        f" `flask-microservice switch {name}` there"
+    )
+
+
+def rolled_back(release: str, name: str) -> str:
+    """Return why a release is refused that an operator went back from."""
+    return f"{release} was rolled back on this node, and {refused_until(name)}"
+
+
 @dataclass
 class Serving:
     """Which release serves, as NAME.service says it.
@@ -13,12 +26,12 @@ class Serving:
     Attributes:
         release: the one that serves; empty before the first.
         kept: those that served before and are still there, the latest first.
-        rolled_back: the one that an operator went back from; it does not come back by itself.
+        rolled_back: those that an operator went back from; see `refused_until()`.
     """
 
     release: str = ""
     kept: list[str] = field(default_factory=list)
-    rolled_back: str = ""
+    rolled_back: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: Path) -> "Serving":
@@ -28,24 +41,25 @@ class Serving:
         except FileNotFoundError:
             return cls()
         found = {key: value for key, _, value in (line.partition("=") for line in lines)}
-        return cls(found.get("Release", ""), found.get("Kept", "").split(), found.get("RolledBack", ""))
+        return cls(found.get("Release", ""), found.get("Kept", "").split(), found.get("RolledBack", "").split())
 
     @property
     def known(self) -> set[str]:
         """Every release that has a place on the node."""
         return {release for release in (self.release, *self.kept) if release}
 
-    def then(self, release: str, keep: int, rolled_back: str = "") -> tuple["Serving", list[str]]:
+    def then(self, release: str, keep: int, *, back: bool = False) -> tuple["Serving", list[str]]:
         """Return what is so once another release serves, and the releases that go.
 
         Args:
             release: the one that serves from then on.
             keep: how many stay, with the one that serves.
-            rolled_back: the one that an operator went back from.
+            back: whether an operator goes back to it, from this one and those that were gone back from before.
         """
         before = [one for one in (self.release, *self.kept) if one and one != release]
         stay = max(keep - 1, 0)
-        return Serving(release, before[:stay], rolled_back), before[stay:]
+        left = [one for one in (self.release, *self.rolled_back) if one and one != release] if back else []
+        return Serving(release, before[:stay], left), before[stay:]
 
     def unit(self, name: str) -> str:
         """Return the text of NAME.service."""
@@ -58,5 +72,6 @@ class Serving:
             # Always active: with the port's socket bound to an instance, traffic would start one that was stopped.
             "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n\n"
             "[Install]\nWantedBy=multi-user.target\n\n"
-            f"[{SECTION}]\nRelease={self.release}\nKept={' '.join(self.kept)}\nRolledBack={self.rolled_back}\n"
+            f"[{SECTION}]\nRelease={self.release}\nKept={' '.join(self.kept)}\n"
+            f"RolledBack={' '.join(self.rolled_back)}\n"
         )

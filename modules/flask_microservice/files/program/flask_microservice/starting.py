@@ -6,7 +6,7 @@ from pathlib import Path
 from .errors import SwitchError
 from .health import unready
 from .journal import last_words
-from .systemd import failed_before_start, show, systemctl
+from .systemd import failed_before_start, has_job, show, systemctl
 from .unit import Unit
 
 POLL_SECONDS = 0.05
@@ -71,7 +71,7 @@ def require_running(name: str, what: str = "", restarts: str = "0") -> dict[str,
         restarts: how often systemd had started it again before.
     """
     state = show([name], *PROPERTIES)[name]
-    if state["ActiveState"] == "inactive" and state.get("Job", "0") != "0":
+    if state["ActiveState"] == "inactive" and has_job(state):
         return state  # its start waits for its sockets
     running = state["ActiveState"] in ("active", "activating", "reloading")
     if running and state["NRestarts"] == restarts and not state["SubState"].startswith("auto-restart"):

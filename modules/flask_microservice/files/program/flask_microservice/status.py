@@ -1,7 +1,7 @@
 """What services of this node do, compared with what Puppet declares."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import places, threads
 from .errors import SwitchError
@@ -9,8 +9,8 @@ from .files import same
 from .health import unready
 from .naming import version_of
 from .service import Declared, Service, declared_names
-from .serving import Serving
-from .systemd import show
+from .serving import Serving, rolled_back
+from .systemd import is_finishing, show
 from .unit_texts import socket_text
 
 HEALTH_AT_ONCE = 16
@@ -29,6 +29,8 @@ class Status:
         declared: the one that Puppet declares.
         kept: releases to go back to.
         ready: what the health check of the running release says; None where it was not asked.
+        finishing: releases that were told to stop, and have requests under way.
+        note: what is to be known besides; empty if there is nothing.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Status:
     kept: list[str]
     draining: bool
     ready: bool | None = None
+    finishing: list[str] = field(default_factory=list)
+    note: str = ""
 
 
 def observe(names: Iterable[str] = (), *, health: bool = False) -> list[Status]:
@@ -54,8 +58,9 @@ def observe(names: Iterable[str] = (), *, health: bool = False) -> list[Status]:
     units: list[str] = []
     for service in services:
         units += [service.socket_unit.name, service.state_unit.name]
-        units += [service.instance(release) for release in sorted(serving[service.name].known)]
-    states = show(units, "ActiveState", "UnitFileState")
+        releases = serving[service.name].known | service.instances()
+        units += [service.instance(release) for release in sorted(releases)]
+    states = show(units, "ActiveState", "UnitFileState", "Job")
     statuses = [_status(service, serving[service.name], states) for service in services]
     answered()
     for status in statuses:
@@ -64,36 +69,49 @@ def observe(names: Iterable[str] = (), *, health: bool = False) -> list[Status]:
 
 
 def _status(service: Service, serving: Serving, states: States) -> Status:
+    finishing = _finishing(service, serving, states)
+    note = ""
     try:
         declared = service.declared()
     except SwitchError:
         state, release = "undeclared", ""
     else:
-        state, release = _state(service, serving, declared, states), declared.release
+        state, release = _state(service, serving, declared, states, finishing), declared.release
+        if state == "rolled-back":
+            note = rolled_back(release, service.name)
     version = version_of(serving.release)
     draining = service.draining.exists()
-    return Status(service.name, state, version, serving.release, release, serving.kept, draining)
+    return Status(
+        service.name, state, version, serving.release, release, serving.kept, draining, finishing=finishing, note=note
+    )
 
 
-def _state(service: Service, serving: Serving, declared: Declared, states: States) -> str:
+def _state(service: Service, serving: Serving, declared: Declared, states: States, finishing: list[str]) -> str:
     if not serving.release:
         return "new"
-    if _is_interrupted(service, serving, states):
+    if _is_interrupted(service, serving, states, finishing):
         return "interrupted"
-    if declared.release == serving.rolled_back:
+    if declared.release in serving.rolled_back:
         return "rolled-back"
     if declared.release != serving.release:
         return "outdated"
     return "serving" if _is_up(service, declared, states) else "stopped"
 
 
-def _is_interrupted(service: Service, serving: Serving, states: States) -> bool:
+def _finishing(service: Service, serving: Serving, states: States) -> list[str]:
+    """Return the releases besides the one that serves that have requests under way."""
+    others = sorted((serving.known | service.instances()) - {serving.release})
+    return [release for release in others if is_finishing(states.get(service.instance(release), {"ActiveState": ""}))]
+
+
+def _is_interrupted(service: Service, serving: Serving, states: States, finishing: list[str]) -> bool:
     """Whether there is what only a switch that is under way, or was killed, has on a node."""
+    ended = [release for release in serving.kept if release not in finishing]
     return bool(
-        (service.instances() | service.prepared()) - serving.known
+        (service.instances() | service.prepared()) - serving.known - set(finishing)
         or service.trials()
         or service.half_prepared()
-        or any(_active(service.instance(release), states) for release in serving.kept)
+        or any(_active(service.instance(release), states) for release in ended)
     )
 
 

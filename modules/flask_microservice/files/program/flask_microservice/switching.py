@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from .errors import SwitchError, reason
 from .files import remove_tree, write
-from .instances import end_trial, remove_release, stop_release, write_instance, write_trial
+from .instances import end_trial, remove_releases, stop_release, write_instance, write_trial
 from .port import is_open, listen, restore
 from .releases import mark_migrated, prepare, require_package
 from .service import Service
-from .serving import Serving
+from .serving import Serving, rolled_back
 from .starting import start_until_ready, watch
 from .status import observe
-from .systemd import is_active, reload, show, systemctl
+from .systemd import finishing, is_active, is_finishing, reload, show, systemctl
 from .unit import Unit
 from .unit_texts import socket_text
 
@@ -28,11 +28,8 @@ class Switch:
         """Serve what Puppet declares; return whether anything had to be done."""
         service = self.service
         declared = service.declared()
-        if declared.release == self.before.rolled_back and not even_if_rolled_back:
-            raise SwitchError(
-                f"{declared.release} was rolled back on this node: declare another version or config, or take it back"
-                f" with `flask-microservice switch {service.name}`; {self._what_serves()}"
-            )
+        if declared.release in self.before.rolled_back and not even_if_rolled_back:
+            raise SwitchError(f"{rolled_back(declared.release, service.name)}; {self._what_serves()}")
         self.recover()
         (status,) = observe([service.name])
         if status.state == "serving":
@@ -55,14 +52,37 @@ class Switch:
         target = release or kept[0]
         if target not in kept:
             raise SwitchError(f"{target} is not kept; there are: {' '.join(kept)}; {self._what_serves()}")
+        self._require_same_place(target)
         self.recover()
-        self._serve(target, rolled_back=self.before.release)
+        self._serve(target, back=True)
+
+    def _require_same_place(self, target: str) -> None:
+        """SwitchError if a release listens elsewhere than the one that serves: only Puppet can tell others of that."""
+        service, now = self.service, self.before.release
+        try:
+            here, there = service.unit(now).listens, service.unit(target).listens
+            same = [one for one in self.before.kept if service.unit(one).listens == here]
+        except SwitchError as error:
+            raise SwitchError(f"{error}; {self._what_serves()}") from None
+        if here == there:
+            return
+        instead = f", or go back to {same[0]}, which listens where clients ask" if same else ""
+        raise SwitchError(
+            f"{target} listens on {there}, and clients, firewall and balancer know {here} of {now}: declare"
+            f" {_declares(there)} and version {service.unit(target).version} in Hiera, and run the agent{instead};"
+            f" {self._what_serves()}"
+        )
 
     def recover(self) -> None:
-        """Clear what a switch that was killed has left: a trial, half of a release, one beside the one that serves."""
+        """Clear what a switch that was killed has left: a trial, half of a release, one beside the one that serves.
+
+        What has been told to stop, and has requests under way, is left alone until these have ended.
+        """
         service, serving = self.service, self.before
-        trials = service.trials()
-        stray = service.instances() - serving.known
+        trials, instances = service.trials(), service.instances()
+        states = show([service.instance(one) for one in sorted(instances | serving.known)], "ActiveState", "Job")
+        ending = {one for one in instances if is_finishing(states[service.instance(one)])}
+        stray = instances - serving.known - ending
         for release in trials:
             self.say(f"ending the trial of {release}, which was interrupted")
             end_trial(service, release)
@@ -73,14 +93,15 @@ class Switch:
                 restore(service, serving)  # it may have moved the port
             except SwitchError as error:
                 self.say(str(error))
-        for release in stray | (service.prepared() - serving.known):
-            self.say(f"removing {release}, whose start was interrupted")
-            remove_release(service, release)
-        kept = [service.instance(release) for release in serving.kept]
-        for unit, state in show(kept, "ActiveState").items():
-            if state["ActiveState"] not in ("inactive", "failed"):
-                self.say(f"stopping {unit}, which no longer serves")
-                systemctl("stop", unit)
+        gone = stray | (service.prepared() - serving.known - ending)
+        for release in gone:
+            self.say(f"removing {release}, which neither serves nor is kept")
+        remove_releases(service, gone)
+        for release in serving.kept:
+            state = states[service.instance(release)]["ActiveState"]
+            if release not in ending and state not in ("inactive", "failed"):
+                self.say(f"stopping {release}, which no longer serves")
+                stop_release(service, release)
         if trials or stray:
             reload()
 
@@ -88,12 +109,12 @@ class Switch:
         """Tell what is done now."""
         print(f"{self.service.name}: {text}", file=sys.stderr, flush=True)
 
-    def _serve(self, release: str, rolled_back: str = "") -> None:
+    def _serve(self, release: str, *, back: bool = False) -> None:
         """Start a prepared release, and only when it has proved itself stop the one before."""
         service, before = self.service, self.before
         try:
             unit = service.unit(release)
-            after, gone = before.then(release, unit.keep, rolled_back)
+            after, gone = before.then(release, unit.keep, back=back)
             if before.release and before.release != release:
                 self._try(unit, release)
             self._start(unit, release)
@@ -129,13 +150,21 @@ class Switch:
         reload()
         holds_port = release == self.before.release and not is_open(service, unit)
         if holds_port or not is_active(name):
+            if finishing([name]):
+                self.say(
+                    f"waiting for {release}, which finishes requests that it had begun when it was stopped;"
+                    f" `systemctl kill --signal=KILL {name}` cuts them off"
+                )
             systemctl("stop", name)  # one that is not active may wait to be restarted after a failure
         listen(service, unit)
         start_until_ready(name, service.check_socket(release), unit)
         mark_migrated(service, release)
 
     def _settle(self, release: str, gone: list[str]) -> None:
-        """Once a release serves: have it come up after a reboot, stop the one before and remove the oldest."""
+        """Once a release serves: have it come up after a reboot, stop the one before and remove the oldest.
+
+        Nobody waits for the one before: it finishes what it has begun, for as long as its deadlines.stop says.
+        """
         service, before = self.service, self.before
         port, state = service.socket_unit.name, service.state_unit.name
         systemctl("enable", "--quiet", "--no-reload", port, state)
@@ -143,9 +172,8 @@ class Switch:
         systemctl("start", state)
         if before.release and before.release != release:
             self.say(f"stopping {before.release}")
-            systemctl("stop", service.instance(before.release))
-        for old in gone:
-            remove_release(service, old)
+            stop_release(service, before.release)
+        remove_releases(service, gone)
         if gone:
             reload()
 
@@ -155,8 +183,9 @@ class Switch:
         steps: list[Callable[[], object]] = [lambda: end_trial(service, release)]
         if release != before.release:
             # One that has served before stays kept: it may be the config of now that it can't live with.
-            undo = stop_release if release in before.kept else remove_release
-            steps += [lambda: undo(service, release), lambda: restore(service, before)]
+            kept = release in before.kept
+            undo = (lambda: stop_release(service, release)) if kept else (lambda: remove_releases(service, [release]))
+            steps += [undo, lambda: restore(service, before)]
         steps.append(reload)
         left = []
         for step in steps:
@@ -171,3 +200,11 @@ class Switch:
 
     def _what_serves(self) -> str:
         return f"{self.before.release} still serves" if self.before.release else "nothing served before"
+
+
+def _declares(listens: str) -> str:
+    """Return the parameters with which a service listens there."""
+    if listens.startswith("/"):
+        return f"socket {listens}"
+    address, _, port = listens.rpartition(":")
+    return f"port {port}" if address == "0.0.0.0" else f"port {port} and address {address.strip('[]')}"  # noqa: S104

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .errors import SwitchError
 
@@ -65,6 +65,40 @@ def show(units: Sequence[str], *properties: str) -> dict[str, dict[str, str]]:
 def is_active(unit: str) -> bool:
     """Whether a unit is active."""
     return show([unit], "ActiveState")[unit]["ActiveState"] == "active"
+
+
+def is_finishing(state: Mapping[str, str]) -> bool:
+    """Whether a unit has been told to stop and has not ended: requests that it has begun are still under way.
+
+    Args:
+        state: its ActiveState and Job.
+    """
+    waits_to_stop = state["ActiveState"] == "active" and has_job(state)
+    return waits_to_stop or state["ActiveState"] == "deactivating"
+
+
+def has_job(state: Mapping[str, str]) -> bool:
+    """Whether something that a unit was told to do waits for its turn, or is under way."""
+    return state.get("Job", "") not in ("", "0")
+
+
+def finishing(units: Sequence[str]) -> set[str]:
+    """Return those of some units that have been told to stop and have not ended."""
+    return {unit for unit, state in show(units, "ActiveState", "Job").items() if is_finishing(state)}
+
+
+def run_after(units: Sequence[str], *command: str) -> None:
+    """Have systemd run a command once units have ended that were told to stop; SwitchError if it does not take it.
+
+    Nobody waits for it: its start is in systemd's queue until then.
+    """
+    after = [f"--property=After={unit}" for unit in units]
+    result = subprocess.run(
+        ["systemd-run", "--no-ask-password", "--quiet", "--collect", "--no-block", *after, *command],
+        capture_output=True, encoding="utf-8", errors="replace", check=False,
+    )  # fmt: skip
+    if result.returncode != 0:
+        raise SwitchError(f"systemd-run {' '.join(command)}: {' '.join(result.stderr.split())}")
 
 
 def failed_before_start(unit: str) -> str:

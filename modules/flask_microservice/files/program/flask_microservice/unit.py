@@ -35,6 +35,33 @@ class Unit:
                 return value
         raise SwitchError(f"the unit has no {key}= in [{SECTION}]: run puppet agent, which writes it")
 
+    def values(self, name: str, key: str) -> list[str]:
+        """Return what a section says of a key, each time that it does; an empty value takes back those before it."""
+        found: list[str] = []
+        for line in section(self.text, name):
+            one, equals, value = line.partition("=")
+            if equals and one == key:
+                found = [*found, value] if value else []
+        return found
+
+    def words(self, key: str) -> list[str]:
+        """Return what [Service] says of a key that takes several values."""
+        return " ".join(self.values("Service", key)).split()
+
+    def last(self, name: str, key: str) -> str:
+        """Return what a section says of a key that has one value; the empty string if it says nothing."""
+        return (self.values(name, key) or [""])[-1]
+
+    @property
+    def listens(self) -> str:
+        """Where it listens: ADDRESS:PORT, or the path of a socket."""
+        return self.last(SOCKET_SECTION, "ListenStream")
+
+    @property
+    def account(self) -> str:
+        """The account that it runs as."""
+        return self.last("Service", "User")
+
     @property
     def version(self) -> str:
         """The package's version."""
