@@ -106,7 +106,9 @@ def test_a_release_that_is_never_ready_never_serves(
     old = service.serving().release
     touch(node, "never ready")
     monkeypatch.setattr(health, "answer", lambda *_: (503, "not yet"))
-    with pytest.raises(SwitchError, match=r"not ready within 1 s: GET /health/ready answered 503: not yet"):
+    with pytest.raises(
+        SwitchError, match=r"not ready within 1 s \(deadlines\.ready\): GET /health/ready answered 503: not yet"
+    ):
         switch(service)
     assert (service.serving().release, traces(service)) == (old, set())
 
@@ -331,7 +333,7 @@ def test_a_start_that_never_begins_does_not_hold_the_lock_for_ever(
     queued = {"ActiveState": "inactive", "SubState": "dead", "Job": "7"}
     ask = systemd._property
     monkeypatch.setattr(systemd, "_property", lambda unit, name: queued.get(name) or ask(unit, name))
-    with pytest.raises(SwitchError, match=r"not ready within 1 s: it did not start"):
+    with pytest.raises(SwitchError, match=r"not ready within 1 s \(deadlines\.ready\): it did not start"):
         starting.start_until_ready("orders@1.service", Path("/nowhere"), service.declared().unit)
 
 

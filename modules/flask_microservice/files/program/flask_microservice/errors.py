@@ -8,5 +8,6 @@ class SwitchError(Exception):
 def reason(error: Exception) -> str:
     """Return an error as one line: of the system's errors what is wrong, and with which file."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+        file = error.filename2 or error.filename  # of a copy it is the target that has no room
+        return f"{error.strerror} ({file})" if file else error.strerror
     return str(error) or type(error).__name__

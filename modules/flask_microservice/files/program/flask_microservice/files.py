@@ -19,8 +19,9 @@ def write(path: Path, content: str | bytes, mode: int = 0o644, group: int = 0) -
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         part.rename(path)
-    except OSError:
+    except OSError as error:
         part.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)  # the errors of a write name no file
         raise
 
 

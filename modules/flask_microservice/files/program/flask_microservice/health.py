@@ -1,5 +1,6 @@
 """The health of a service, asked on a unix socket."""
 
+import re
 import socket
 import time
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 ANSWER_SECONDS = 5.0
 MOST = 64 * 1024
 """How many bytes of an answer are read: headers, and the start of what it says."""
+TAGS = re.compile(r"<[^>]*>")
 USER_AGENT = "flask-microservice"
 """How the checks of this program name themselves: they are answered by what a service can do, draining or not."""
 
 
 def answer(path: Path, url_path: str) -> tuple[int, str]:
-    """Ask for the health of a service; return status and the start of what it said.
+    """Ask for the health of a service; return status and the start of what it said, of a page its text.
 
     Not by http.client: to load it takes longer than all else that each agent run waits for here. HTTP/1.0, since then
     the end of the connection is the end of the answer.
@@ -34,7 +36,8 @@ def answer(path: Path, url_path: str) -> tuple[int, str]:
     protocol, _, status = head.partition(b" ")
     if not protocol.startswith(b"HTTP/") or not status[:3].isdigit():
         raise OSError(f"not HTTP: {said[:80]!r}" if said else "the connection was closed without an answer")
-    return int(status[:3]), " ".join(body[:500].decode(errors="replace").split())
+    text = TAGS.sub(" ", body.decode(errors="replace"))
+    return int(status[:3]), " ".join(text.split())[:500]
 
 
 def unready(path: Path, url_path: str) -> str:

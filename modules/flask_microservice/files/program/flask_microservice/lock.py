@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from . import places
-from .errors import SwitchError
+from .errors import SwitchError, reason
 from .service import Service
 
 LOCK_SECONDS = 300.0
@@ -35,7 +35,10 @@ def locked(service: Service) -> Iterator[None]:
                 print(f"{service.name}: waiting for another switch (process {other})", file=sys.stderr, flush=True)
                 told = True
             time.sleep(POLL_SECONDS)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+        except OSError as error:
+            raise SwitchError(f"{reason(error)} ({file.name})") from None
         yield

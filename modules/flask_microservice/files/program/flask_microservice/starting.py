@@ -5,7 +5,8 @@ from pathlib import Path
 
 from .errors import SwitchError
 from .health import unready
-from .journal import last_words
+from .journal import complaints, last_words
+from .reach import unanswered
 from .systemd import failed_before_start, has_job, show, systemctl
 from .unit import Unit
 
@@ -35,17 +36,20 @@ def start_until_ready(name: str, check_socket: Path, unit: Unit) -> None:
     systemctl("start", "--no-block", name)
     deadline, reason, pause = 0.0, "it did not start", POLL_SECONDS
     while True:
-        state = require_running(name, restarts=restarts)
+        state = require_running(name, unit, restarts=restarts)
         if state["SubState"] == "start-pre":
             deadline = 0.0  # migrations have a deadline of their own, which systemd keeps (TimeoutStartSec=)
         elif not deadline:
             deadline = time.monotonic() + unit.seconds("ReadyDeadlineSec")
+        if deadline and state["ActiveState"] == "activating":
+            reason = "its application is still loading"
         if state["ActiveState"] == "active":
             reason = unready(check_socket, unit.setting("HealthPath"))
             if not reason:
                 return
         if deadline and time.monotonic() > deadline:
-            raise SwitchError(f"not ready within {unit.setting('ReadyDeadlineSec')} s: {reason}")
+            within = f"not ready within {unit.setting('ReadyDeadlineSec')} s (deadlines.ready)"
+            raise SwitchError(f"{within}: {'; '.join([reason, *_evidence(name, unit)])}")
         time.sleep(pause)  # longer each time: what starts slowly, beside others, is not to be slowed down
         pause = min(1.3 * pause, LONGEST_POLL_SECONDS)
 
@@ -55,18 +59,25 @@ def watch(name: str, check_socket: Path, unit: Unit) -> None:
     deadline = time.monotonic() + unit.seconds("WatchSec")
     while time.monotonic() < deadline:
         time.sleep(WATCH_POLL_SECONDS)
-        require_running(name, STOPPED)
+        require_running(name, unit, STOPPED)
         reason = unready(check_socket, unit.setting("HealthPath"))
         if reason:
-            require_running(name, STOPPED)
-            raise SwitchError(f"it was ready, but then it no longer was: {reason}")
+            require_running(name, unit, STOPPED)
+            raise SwitchError(f"it was ready, but then it no longer was: {'; '.join([reason, *_evidence(name, unit)])}")
 
 
-def require_running(name: str, what: str = "", restarts: str = "0") -> dict[str, str]:
+def _evidence(name: str, unit: Unit) -> list[str]:
+    """Return what is to be seen of a release that runs and is not ready: an error in its journal, whom it waits for."""
+    said, asked = complaints(name), ", ".join(unanswered(unit))
+    return [*([f"its journal says {said}"] if said else []), *([f"it waits for {asked} to answer"] if asked else [])]
+
+
+def require_running(name: str, unit: Unit, what: str = "", restarts: str = "0") -> dict[str, str]:
     """Return the state of a unit; SwitchError with the reason if it failed or was started again.
 
     Args:
         name: the unit.
+        unit: what it was made from.
         what: what it means if it does not run; found out where it is not given.
         restarts: how often systemd had started it again before.
     """
@@ -76,8 +87,18 @@ def require_running(name: str, what: str = "", restarts: str = "0") -> dict[str,
     running = state["ActiveState"] in ("active", "activating", "reloading")
     if running and state["NRestarts"] == restarts and not state["SubState"].startswith("auto-restart"):
         return state
+    if state["Result"] == "timeout" and not what:
+        raise SwitchError(f"{_what_took_too_long(name, unit)}: {last_words(name)}")
     result = "" if state["Result"] in ("success", "exit-code") else f" ({state['Result']})"
     raise SwitchError(f"{what or _what_failed(name)}{result}: {last_words(name)}")
+
+
+def _what_took_too_long(name: str, unit: Unit) -> str:
+    """Return what systemd ended when its time was over."""
+    seconds = unit.last("Service", "TimeoutStartSec")
+    if failed_before_start(name):
+        return f"its migrations did not end within {seconds} s (deadlines.migrate)"
+    return f"not ready within {seconds} s (deadlines.ready)"
 
 
 def _what_failed(name: str) -> str:

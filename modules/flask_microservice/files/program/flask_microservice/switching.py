@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from .errors import SwitchError, reason
 from .files import remove_tree, write
+from .hints import hints
 from .instances import end_trial, remove_releases, stop_release, write_instance, write_trial
 from .port import is_open, listen, restore
 from .releases import mark_migrated, prepare, require_package
@@ -179,7 +180,7 @@ class Switch:
 
     def _refused(self, release: str, error: Exception) -> SwitchError:
         """Undo what was done for a release; return the error that says why, and what could not be undone."""
-        service, before = self.service, self.before
+        service, before, why = self.service, self.before, self._why(release, error)
         steps: list[Callable[[], object]] = [lambda: end_trial(service, release)]
         if release != before.release:
             # One that has served before stays kept: it may be the config of now that it can't live with.
@@ -195,8 +196,16 @@ class Switch:
                 left.append(reason(problem))
         undone = f" (and on the way back: {'; '.join(left)})" if left else ""
         if release == before.release:
-            return SwitchError(f"{release} could not be started again: {reason(error)}{undone}")
-        return SwitchError(f"{release} was refused: {reason(error)}{undone}; {self._what_serves()}")
+            return SwitchError(f"{release} could not be started again: {why}{undone}")
+        return SwitchError(f"{release} was refused: {why}{undone}; {self._what_serves()}")
+
+    def _why(self, release: str, error: Exception) -> str:
+        """Return why a release is refused, with what to do about it where that can be told."""
+        why = reason(error)
+        try:
+            return f"{why}{hints(why, self.service.unit(release))}"
+        except SwitchError:  # its unit can't be read
+            return why
 
     def _what_serves(self) -> str:
         return f"{self.before.release} still serves" if self.before.release else "nothing served before"
