@@ -54,9 +54,12 @@ def application(environ, start_response):
 class Served:
     """An application that gunicorn serves on a unix socket; a request for /held… waits for `let_go`."""
 
-    def __init__(self, directory: Path, *, workers: int, threads: int, hang: int) -> None:
+    def __init__(
+        self, directory: Path, *, workers: int, threads: int, hang: int, listener: socket.socket | None = None
+    ) -> None:
         self.directory = directory
         self.socket = directory / "http.sock"
+        self.port = 0
         self.asked: list[threading.Thread] = []
         self.answered: list[int] = []
         (directory / "application.py").write_text(APPLICATION)
@@ -68,16 +71,23 @@ class Served:
             "FLASK_MICROSERVICE_HANG_SECONDS": str(hang),
         }
         command = [sys.executable, "-m", "gunicorn", "--config", str(CONFIG), "--workers", str(workers)]
+        bind, handed = ["--bind", f"unix:{self.socket}"], ()
+        if listener:  # as systemd hands one over
+            self.port, handed = listener.getsockname()[1], (listener.fileno(),)
+            moved = "" if handed == (3,) else f"3<&{handed[0]} {handed[0]}<&-"
+            hand_over = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" {moved}'
+            command, bind = ["bash", "-c", hand_over, "bash", *command], []
         self.process = subprocess.Popen(
-            [*command, "--no-control-socket", "--bind", f"unix:{self.socket}", "application"],
-            cwd=directory, env=environment, stderr=(directory / "log").open("w"),
+            [*command, *bind, "--no-control-socket", "--graceful-timeout", "60", "application"],
+            cwd=directory, env=environment, stderr=(directory / "log").open("w"), pass_fds=handed,
         )  # fmt: skip
 
     def get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("localhost", timeout=20)
-        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(20)
-        connection.sock.connect(str(self.socket))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        if not self.port:
+            connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.sock.settimeout(20)
+            connection.sock.connect(str(self.socket))
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
@@ -116,8 +126,8 @@ class Served:
 def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     started: list[Served] = []
 
-    def start(*, workers: int = 1, threads: int = 2, hang: int = 60) -> Served:
-        served = Served(tmp_path, workers=workers, threads=threads, hang=hang)
+    def start(*, workers: int = 1, threads: int = 2, hang: int = 60, listener: socket.socket | None = None) -> Served:
+        served = Served(tmp_path, workers=workers, threads=threads, hang=hang, listener=listener)
         started.append(served)
         wait_for(served.answers, "gunicorn serves")
         return served
@@ -195,6 +205,28 @@ def test_a_request_that_fails_makes_room_for_the_next(serve: Callable[..., Serve
     served = serve(threads=1)
     assert [served.get("/fail")[0] for _ in range(3)] == [500] * 3
     assert served.get("/")[0] == 200
+
+
+def test_a_service_that_was_told_to_stop_finishes_and_leaves_its_port_to_others(serve: Callable[..., Served]) -> None:
+    """Clients of a port that it has moved from would wait until it has ended, and nobody else could have the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        served = serve(threads=2, listener=listener)
+    served.ask("/held-1")
+    wait_for(lambda: served.begun() == 1, "a request has begun")
+    served.process.terminate()
+
+    def is_refused() -> bool:
+        try:
+            socket.create_connection(address, 5).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    wait_for(is_refused, "the port is closed")
+    assert served.process.poll() is None, "it has not finished what it has begun"
+    socket.create_server(address).close()
+    assert served.let_go() == [200]
 
 
 def test_checks_of_the_program_are_told_apart_from_those_of_balancers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             for listener in self.sockets:
                 self.accept(listener)
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections or not; one that was told to stop leaves the port to others while it finishes."""
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
     def enqueue_req(self, conn: Any) -> None:
         """Serve what a connection asks for, now or later."""
         conn.beside = False
