@@ -47,6 +47,8 @@ flask_microservice::services:
   gone-for-good:
     ensure: absent
     purge: true
+    unit:
+      Service: {StateDirectory: 'gone-data:link postgresql ../x', CacheDirectory: ['%p/%i', '100%%'], Nice: 5}
   a-copy-gone:
     package: inventory
     ensure: absent
@@ -347,6 +349,18 @@ def test_absent_service_is_purged_with_data_and_log_if_that_is_said(catalog: Cat
         assert catalog[f"File[{path}]"]["ensure"] == "absent"
     for account in ("User", "Group"):
         assert catalog[f"{account}[gone-for-good]"]["ensure"] == "absent"
+
+
+def test_directories_of_the_unit_are_purged_too_but_none_with_a_name_of_the_system(catalog: Catalog) -> None:
+    kind = "Flask_microservice_directory"
+    directories = {one["path"]: one for one in catalog if one.reference.startswith(f"{kind}[")}
+    assert set(directories) == {
+        "/var/lib/gone-data", "/var/lib/link", "/var/cache/{gone-for-good,gone-for-good-check}/*", "/var/cache/100%",
+    }  # fmt: skip
+    for one in directories.values():
+        assert one["account"] == "gone-for-good"
+        assert "User[gone-for-good]" in one.references("before")
+        assert {"Flask_microservice_release[gone-for-good]", "Package[gone-for-good]"} <= set(one.references("require"))
 
 
 def test_define_can_be_used_without_the_class(compile: Compile) -> None:

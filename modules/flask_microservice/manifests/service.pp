@@ -17,7 +17,8 @@
 # @param ensure
 #   `absent` stops it and removes package, config, units and releases; its data, its log and the account that owns them stay.
 # @param purge
-#   With `ensure => absent`: whether data, log and account go as well. A database on a server is not touched.
+#   With `ensure => absent`: whether data, log and account go as well, and what systemd has made for directives of `unit` such
+#   as `StateDirectory`. A database on a server is not touched.
 # @param package
 #   The Debian package that it runs from, where that has another name: several services can run from one package, at one
 #   version.
@@ -231,6 +232,7 @@ define flask_microservice::service (
       package => $deb,
       purge   => $purge,
       drain   => $drain,
+      unit    => $unit,
     }
   }
 }

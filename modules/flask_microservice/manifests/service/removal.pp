@@ -3,12 +3,14 @@
 # @param package the name of its package
 # @param purge whether data, log and account go as well
 # @param drain for how many seconds it tells balancers to turn away before it stops
+# @param unit what its unit declared: the directories that systemd has made for that go with data and log
 #
 # @api private
 define flask_microservice::service::removal (
   Flask_microservice::Name $package,
   Boolean $purge,
   Integer[0] $drain,
+  Flask_microservice::Directives $unit,
 ) {
   $paths = flask_microservice::paths($name, $package)
 
@@ -44,6 +46,16 @@ define flask_microservice::service::removal (
     }
     -> group { $name:
       ensure => absent,
+    }
+
+    flask_microservice::unit_directories($name, $unit).each |$path| {
+      flask_microservice_directory { "${name} ${path}":
+        ensure  => absent,
+        path    => $path,
+        account => $name,
+        require => [Flask_microservice_release[$name], Package[$package]],
+        before  => User[$name],
+      }
     }
   }
 }
