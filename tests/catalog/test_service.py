@@ -246,6 +246,14 @@ def test_service_keeps_its_socket_whatever_happens_to_it(catalog: Catalog) -> No
     assert settings["Type"] == ["notify"]
 
 
+def test_systemd_is_no_sooner_than_who_can_tell_what_a_release_waits_for(catalog: Catalog) -> None:
+    """Killed by systemd at its deadline, a release that hangs would be refused without a reason."""
+    for name in ("foreign", "order-items", "inventory-eu"):
+        settings = unit(catalog, name)
+        assert int(settings["TimeoutStartSec"][0]) > int(settings["ReadyDeadlineSec"][0]), name
+    assert unit(catalog, "foreign")["TimeoutStopSec"] == ["30"]
+
+
 def test_service_can_reach_only_the_peers_it_declares(catalog: Catalog) -> None:
     settings = unit(catalog, "order-items")
     assert settings["IPAddressDeny"] == ["any"]

@@ -37,7 +37,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "is never ready": (
         "1.2.0-4",
         append("database.py", "def require_current() -> str:\n    raise DatabaseError('not yet')"),
-        "not ready within 6 s: GET /health/ready answered 503",
+        "not ready within 6 s (deadlines.ready): GET /health/ready answered 503",
     ),
     "crashes after it was ready": (
         "1.2.0-6",

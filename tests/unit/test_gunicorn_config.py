@@ -71,7 +71,8 @@ class Served:
             "FLASK_MICROSERVICE_HANG_SECONDS": str(hang),
         }
         command = [sys.executable, "-m", "gunicorn", "--config", str(CONFIG), "--workers", str(workers)]
-        bind, handed = ["--bind", f"unix:{self.socket}"], ()
+        bind = ["--bind", f"unix:{self.socket}"]
+        handed: tuple[int, ...] = ()
         if listener:  # as systemd hands one over
             self.port, handed = listener.getsockname()[1], (listener.fileno(),)
             moved = "" if handed == (3,) else f"3<&{handed[0]} {handed[0]}<&-"

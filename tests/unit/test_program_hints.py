@@ -1,7 +1,10 @@
 """A refusal says what to declare so that the release is taken, in the module's own words, wherever its reason tells."""
 
 import os
+import pwd
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask_microservice import health, hints, places, reach, starting
@@ -127,9 +130,7 @@ ROWS6 = (
 
 def test_a_connection_that_nobody_answers_is_named(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Packets to who is not among the peers are dropped: the release says nothing, and waits."""
-    monkeypatch.setattr(
-        reach.pwd, "getpwnam", lambda _: os.stat_result((0,) * 10) and type("Account", (), {"pw_uid": 1000})
-    )
+    monkeypatch.setattr(pwd, "getpwnam", lambda _: SimpleNamespace(pw_uid=1000))
     (machine / "tcp").write_text(TABLE + ROWS)
     assert reach.unanswered(unit()) == ["203.0.113.9 port 5432"]
     (machine / "tcp6").write_text(TABLE + ROWS6)
@@ -139,12 +140,12 @@ def test_a_connection_that_nobody_answers_is_named(machine: Path, monkeypatch: p
 def test_a_release_that_is_not_ready_is_told_with_all_that_is_to_be_seen_of_it(
     machine: Path, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reach.pwd, "getpwnam", lambda _: type("Account", (), {"pw_uid": 1000}))
+    monkeypatch.setattr(pwd, "getpwnam", lambda _: SimpleNamespace(pw_uid=1000))
     monkeypatch.setattr(health, "answer", lambda *_: (503, "not yet"))
     (machine / "tcp").write_text(TABLE + ROWS)
     systemd.journal["_SYSTEMD_UNIT=orders@1.service"] = ["[7] [INFO] Booting worker", "ERROR: no cache"]
-    monkeypatch.setattr(starting.time, "monotonic", iter(range(1, 99)).__next__)
-    monkeypatch.setattr(starting.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "monotonic", iter(range(1, 99)).__next__)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     with pytest.raises(SwitchError) as caught:
         starting.start_until_ready("orders@1.service", Path("/nowhere"), unit())
     assert str(caught.value) == (

@@ -53,10 +53,12 @@ def test_what_an_operator_went_back_from_twice_does_not_come_back_by_itself(serv
     third = declare(service, node, "third")
     Switch(service).back("")
     assert service.serving() == Serving(second, [third, first], [third])
-    Switch(service).back(first)
+    Switch(service).back("")
     assert service.serving() == Serving(first, [second, third], [second, third])
     with pytest.raises(SwitchError, match=f"{third} was rolled back on this node"):
         Switch(service).to_declared(even_if_rolled_back=False)
+    with pytest.raises(SwitchError, match=f"name the one to serve, of {second} {third}; {first} still serves"):
+        Switch(service).back("")
 
 
 def test_a_release_that_was_gone_back_from_is_acceptable_once_another_one_has_taken_over(

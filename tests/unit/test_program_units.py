@@ -118,6 +118,12 @@ def test_a_trial_never_gets_the_port() -> None:
     assert section(text, "Service") == [f"Sockets={own}", "ExecStart=/opt/venvs/orders/bin/gunicorn", "Restart=no"]
 
 
+def test_a_trial_whose_health_check_hangs_is_not_waited_for_as_long_as_clients_would_be() -> None:
+    """The run that refuses it would take as long as the longest upload may."""
+    text = trial_text(Service("orders"), Unit(UNIT.replace("Restart=", "TimeoutStopSec=605\nRestart=")), RELEASE)
+    assert [line for line in section(text, "Service") if line.startswith("TimeoutStopSec=")] == ["TimeoutStopSec=5"]
+
+
 def test_the_port_is_that_of_the_release_and_never_starts_one() -> None:
     lines = section(socket_text(Service("orders"), Unit(UNIT)), "Socket")
     assert lines == ["ListenStream=0.0.0.0:7001", "Service=orders.service"]

@@ -19,9 +19,11 @@ function flask_microservice::unit_text(
   $release = "${paths['releases']}/%i"
   $variable = $package.regsubst('-', '_', 'G').upcase
   $deadlines = $runs['deadlines']
+  # A little longer than flask-microservice(8) waits, which can tell more about it than systemd.
+  $ready_seconds = $deadlines['ready'] + 5
   $start_seconds = $runs['migrations'] ? {
-    true    => max($deadlines['migrate'], $deadlines['ready']),
-    default => $deadlines['ready'],
+    true    => max($deadlines['migrate'], $ready_seconds),
+    default => $ready_seconds,
   }
   $stop_seconds = $deadlines['stop'] + 5
   $command = [

@@ -1,8 +1,8 @@
 # @summary How long a service, and the steps of a switch, may take, in seconds, where it is not the usual time
 #
 # ready: from the end of its migrations until it answers its health check; watch: how long it has to stay so before it takes
-# over; migrate: its migrations; stop: how long requests under way have when it is stopped; hang: for how long no request may
-# begin or end while all its threads are busy, before its health check says that it hangs.
+# over; migrate: its migrations; stop: how long requests under way have when it is stopped, for which no switch waits;
+# hang: for how long no request may begin or end while all its threads are busy, before its health check says that it hangs.
 type Flask_microservice::Deadlines = Struct[{
     Optional[ready]   => Integer[1],
     Optional[watch]   => Integer[0],

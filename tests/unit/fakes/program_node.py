@@ -148,7 +148,7 @@ class Systemd:
             "UnitFileState": "enabled" if unit in self.enabled else "disabled",
             "Result": "exit-code" if failed else "success",
             "NRestarts": str(self.restarts.get(unit, 0)),
-            "Job": "0",
+            "Job": "",
             "InvocationID": "4f0c",
             "ExecMainStartTimestampMonotonic": "0" if unit in self.executed else "1234",
             "ExecStartPre": self.executed.get(unit, ""),

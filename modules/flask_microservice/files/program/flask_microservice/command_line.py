@@ -37,7 +37,13 @@ def command_line() -> argparse.ArgumentParser:
         "--unless-rolled-back", action="store_true", help="fail if an operator went back from the declared release"
     )
     back = add("rollback", "serve a kept release again, with its config; the one of before is refused from then on")
-    back.add_argument("release", nargs="?", default="", metavar="RELEASE", help="which; the last one if not given")
+    back.add_argument(
+        "release",
+        nargs="?",
+        default="",
+        metavar="RELEASE",
+        help="which; the last one that nobody went back from if not given",
+    )
     away = add("drain", "answer health checks with 503 so that balancers send nothing new; go on serving", names="*")
     away.add_argument("--all", action="store_true", help="every service of this node")
     away.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="and wait before returning")

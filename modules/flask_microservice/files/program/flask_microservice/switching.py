@@ -46,11 +46,16 @@ class Switch:
         return True
 
     def back(self, release: str) -> None:
-        """Serve a release that is kept, the last one if none is named."""
+        """Serve a release that is kept; if none is named, the last one that nobody went back from."""
         kept = self.before.kept
         if not kept:
             raise SwitchError(f"no release is kept to go back to; {self._what_serves()}")
-        target = release or kept[0]
+        target = release or next((one for one in kept if one not in self.before.rolled_back), "")
+        if not target:
+            raise SwitchError(
+                f"somebody went back from all that are kept: name the one to serve, of {' '.join(kept)};"
+                f" {self._what_serves()}"
+            )
         if target not in kept:
             raise SwitchError(f"{target} is not kept; there are: {' '.join(kept)}; {self._what_serves()}")
         self._require_same_place(target)

@@ -5,6 +5,8 @@ from .unit import SOCKET_SECTION, Unit, section
 
 # Else a service that is restarted often within ten seconds loses its socket, and comes back without it.
 NO_START_LIMIT = "StartLimitIntervalSec=0"
+TRIAL_STOP_SECONDS = 5
+"""For how long a trial may finish what it has begun: health checks, for which a run would wait."""
 
 
 def socket_text(service: Service, unit: Unit) -> str:
@@ -36,6 +38,7 @@ def trial_text(service: Service, unit: Unit, release: str) -> str:
         "Requires": f"Requires={own_socket}",
         "After": f"After={own_socket}",
         "Restart": "Restart=no",
+        "TimeoutStopSec": f"TimeoutStopSec={TRIAL_STOP_SECONDS}",
         "PartOf": "",
     }
     lines = [changed.get(line.partition("=")[0], line) for line in unit.text.splitlines()]
