@@ -42,6 +42,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 NO_NAME = "no name is found, since its `peers` lack the DNS server 203.0.113.53 of {resolver}"
 NOT_FOUND = "https://db1: Temporary failure in name resolution"
+FORBIDS = "its unit forbids what services rarely need, by {} for one: `unit` sets that otherwise"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,10 @@ NOT_FOUND = "https://db1: Temporary failure in name resolution"
          f"{ONLY}: what else it needs, and the DNS server for names, has to be among its `peers`"),
         ("PermissionError: [Errno 1] Operation not permitted",
          f"{ONLY}: what else it needs, and the DNS server for names, has to be among its `peers`"),
+        # What has a path is no connection, and what has none is no file.
+        ("PermissionError: [Errno 1] Operation not permitted: '/var/lib/orders'", FORBIDS.format("SystemCallFilter")),
+        ("PermissionError: [Errno 13] Permission denied", FORBIDS.format("MemoryDenyWriteExecute")),
+        ("OSError: [Errno 97] Address family not supported by protocol", FORBIDS.format("RestrictAddressFamilies")),
         # This one is the program's own waiting, and tells nothing of connections.
         ("not ready within 6 s (deadlines.ready): GET /health/ready got no answer (timed out)", ""),
         ("OSError: [Errno 30] Read-only file system: '/srv/shop/x'",

@@ -81,7 +81,9 @@ BOOTING = [
          '{"level": "error", "event": "cannot reach db1"}'),
         (["level=error msg=lost", "level=info msg=bye"], "level=error msg=lost"),
         (["[2026-01-01 00:00:00 +0000] [6] [WARNING] Worker (pid:7) was sent SIGSEGV!", *BOOTING],
-         "[2026-01-01 00:00:00 +0000] [6] [WARNING] Worker (pid:7) was sent SIGSEGV!"),
+         "Worker (pid:7) was sent SIGSEGV!"),
+        (["worker says no", "[2026-01-01 00:00:00 +0000] [6] [ERROR] Worker (pid:7) exited with code 1.", *BOOTING],
+         "Worker (pid:7) exited with code 1. (after worker says no)"),
         (["Errors are fun"], "Errors are fun"),
         ([], ""),
     ],
@@ -106,6 +108,11 @@ def test_a_unit_that_said_only_what_goes_on_is_told_by_how_it_ended(systemd: Sys
         "orders@1.service: Consumed 1.2s CPU time.",
     ]
     assert last_words("orders@1.service") == "it said nothing, and ended with code=killed, status=11/SEGV"
+
+
+def test_a_unit_that_just_ended_is_told_so(systemd: Systemd) -> None:
+    systemd.journal["UNIT=orders@1.service"] = ["orders@1.service: Deactivated successfully."]
+    assert last_words("orders@1.service") == "it said nothing, and ended with no error"
 
 
 def test_colours_of_a_log_do_not_hide_its_errors(systemd: Systemd) -> None:

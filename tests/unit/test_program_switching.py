@@ -390,6 +390,34 @@ def test_a_release_that_is_ready_for_a_moment_only_never_serves(
     assert (service.serving().release, traces(service)) == (old, set())
 
 
+@pytest.mark.parametrize("last", [3, 26])
+def test_a_release_that_ends_and_is_started_again_by_its_health_check_never_serves(
+    last: int, service: Service, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd starts what its socket is asked for: a release that ends would look as if it had run throughout."""
+    old = service.serving().release
+    service.declared_unit.write_text(service.declared_unit.read_text().replace("WatchSec=0", "WatchSec=5"))
+    trial = service.trial(service.declared().release)
+    started, ask = ["first"], systemd._property
+    monkeypatch.setattr(
+        systemd, "_property", lambda unit, name: started[-1] if name == "InvocationID" else ask(unit, name)
+    )
+    asked: list[Path] = []
+
+    def answer(path: Path, _: str) -> tuple[int, str]:
+        asked.append(path)
+        if len(asked) == last:
+            started.append("second")
+        return 200, "ready"
+
+    monkeypatch.setattr(health, "answer", answer)
+    systemd.journal["_SYSTEMD_INVOCATION_ID=first"] = ["giving up"]
+    systemd.journal["_SYSTEMD_INVOCATION_ID=second"] = ["starting"]
+    with pytest.raises(SwitchError, match="was refused: it was ready, but then it stopped: giving up; "):
+        switch(service)
+    assert (service.serving().release, trial in systemd.active) == (old, False)
+
+
 def test_migrations_that_take_longer_than_a_start_may_are_waited_for(
     service: Service, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
 ) -> None:

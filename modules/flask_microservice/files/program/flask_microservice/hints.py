@@ -18,11 +18,17 @@ NO_CONNECTION = re.compile(
 )
 OWN_WORDS = re.compile(r"got no answer \(timed out\)")
 """What this program says of a health check, which tells nothing of the connections of the release itself."""
-NOT_WRITABLE = re.compile(
-    r"Read-only file system|Permission denied|unable to open database file|readonly database"
-    r"|No usable temporary directory"
-)
 PATH = re.compile(r"['\"(](/[^'\")]+)['\")]")
+NOT_WRITABLE = re.compile(
+    rf"Read-only file system|unable to open database file|readonly database|No usable temporary directory"
+    rf"|Permission denied.*{PATH.pattern}"
+)
+FORBIDDEN = (
+    (re.compile(r"Address family not supported"), "RestrictAddressFamilies"),
+    (re.compile(r"Permission denied$"), "MemoryDenyWriteExecute"),
+    (re.compile(rf"Operation not permitted.*{PATH.pattern}"), "SystemCallFilter"),
+)
+"""What a release says when its unit forbids something, and a directive that may do so."""
 NO_LIBRARY = re.compile(r"([\w.+-]+): cannot open shared object file")
 NO_MODULE = re.compile(r"No module named '?([\w.]+)")
 OTHER_STATUS = re.compile(r"answered (30\d|40[01345])\b")
@@ -58,7 +64,7 @@ def _names(why: str, unit: Unit) -> str:
 
 def _connections(why: str, unit: Unit) -> str:
     said, allowed = OWN_WORDS.sub("", why), may_connect(unit)
-    if allowed is None or not NO_CONNECTION.search(said):
+    if allowed is None or not NO_CONNECTION.search(said) or FORBIDDEN[-1][0].search(said):
         return ""
     addresses = addresses_in(said)
     only = f"it may connect to {' '.join(unit.words('IPAddressAllow'))} only"
@@ -79,6 +85,13 @@ def _writing(why: str, unit: Unit) -> str:
         f"it may write to {' '.join(own)} only: its `unit` gives it /var/lib/NAME by StateDirectory=NAME, and opens a"
         " directory of its account by ReadWritePaths=PATH"
     )
+
+
+def _forbidden(why: str, _: Unit) -> str:
+    for said, directive in FORBIDDEN:
+        if said.search(why) and "Failed at step" not in why:
+            return f"its unit forbids what services rarely need, by {directive} for one: `unit` sets that otherwise"
+    return ""
 
 
 def _space(_: str, unit: Unit) -> str:
@@ -110,14 +123,17 @@ def _health(why: str, unit: Unit) -> str:
     return f"its `health_path` ({unit.setting('HealthPath')}) has to answer 200 to whoever asks, by HTTP, for localhost"
 
 
-HINTS: tuple[Callable[[str, Unit], str], ...] = (_names, _connections, _writing, _space, _limits, _contents, _health)
+HINTS: tuple[Callable[[str, Unit], str], ...] = (
+    _names, _connections, _writing, _forbidden, _space, _limits, _contents, _health,
+)  # fmt: skip
 
 
 def _writable(unit: Unit) -> list[str]:
     """Return the directories that a release may write to."""
     kinds = (("StateDirectory", "/var/lib"), ("CacheDirectory", "/var/cache"), ("LogsDirectory", "/var/log"))
     made = [f"{base}/{name.partition(':')[0]}" for kind, base in kinds for name in unit.words(kind)]
-    return [*(path.lstrip("-+") for path in unit.words("ReadWritePaths")), *made]
+    paths = [*(path.lstrip("-+") for path in unit.words("ReadWritePaths")), *made]
+    return [path.replace("%i", "RELEASE") for path in paths]
 
 
 def _is_full(path: Path) -> bool:

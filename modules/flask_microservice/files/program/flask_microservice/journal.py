@@ -31,27 +31,36 @@ UNFINISHED = re.compile(r"(:|\bvalidation errors? for \S+)$")
 """The end of a line that says only that something follows."""
 CHATTER = re.compile(r".*(\b(INFO|DEBUG)\b|(?i:\blevel(name)?\"?\s*[=:]\s*\"?(info|debug)\b))")
 """A line that says what goes on, such as gunicorn's "Booting worker"."""
-ENDED = re.compile(r".*: (Main|Control) process exited, (?P<how>.*)")
+ENDED = re.compile(r".*: ((Main|Control) process exited, (?P<how>.*)|Deactivated successfully\.)$")
 """How a process ended, in systemd's words."""
+GUNICORN = re.compile(r"^\[\d{4}-\d\d-\d\d [\d:]+ [+-]\d{4}\] \[\d+\] \[[A-Z]+\] ")
+"""How gunicorn begins a line."""
+CONSEQUENCE = re.compile(r".*\bWorker \(pid:\d+\) (exited with|was sent)")
+"""What gunicorn says of a worker that has ended, for a reason of its own."""
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def last_words(unit: str) -> str:
-    """Return the line of a unit's journal that most likely says why it failed."""
-    own, systemds = _of_last_start(unit)
+def last_words(unit: str, invocation: str = "") -> str:
+    """Return the line of a unit's journal that most likely says why it failed.
+
+    Args:
+        unit: its name.
+        invocation: which start is meant; the last one if that is not said.
+    """
+    own, systemds = _of_start(unit, invocation)
     # A program that could not be executed has said nothing itself.
     told = complaint(own) or complaint(systemds) or most_telling(own)
     if told:
         return told
-    ended = [found["how"] for line in systemds if (found := ENDED.match(line))]
-    return (
-        f"it said nothing, and ended with {ended[-1]}" if ended else f"nothing in its journal; see journalctl -u {unit}"
-    )
+    ended = [found["how"] or "no error" for line in systemds if (found := ENDED.match(line))]
+    if not ended:
+        return f"nothing in its journal; see journalctl -u {unit}"
+    return f"it said nothing, and ended with {ended[-1]}"
 
 
 def complaints(unit: str) -> str:
     """Return the line of a unit's journal, if there is one, that says what is wrong with it while it runs."""
-    own, _ = _of_last_start(unit)
+    own, _ = _of_start(unit)
     return complaint(own)
 
 
@@ -64,15 +73,22 @@ def most_telling(lines: Sequence[str]) -> str:
 def complaint(lines: Sequence[str]) -> str:
     """Return the last error of the most telling kind, and what it came from; the empty string if there is none."""
     plain = [line.removeprefix("| ").strip() for line in lines]
+    telling = [line for line in plain if not CONSEQUENCE.match(line)]
     for pattern in ERRORS:
-        found = [number for number, line in enumerate(plain) if pattern.match(line)]
+        found = [number for number, line in enumerate(telling) if pattern.match(line)]
         if found:
-            told = _whole(plain, found[-1])
-            causes = [line for line in plain[: found[-1]] if CAUSE.match(line) and ERRORS[0].match(line)]
-            if causes and not CAUSE.match(told):
-                told = f"{told[: LONGEST // 2]} (after {causes[-1][: LONGEST // 2 - 10]})"
-            return told[:LONGEST]
-    return ""
+            causes = [line for line in telling[: found[-1]] if CAUSE.match(line) and ERRORS[0].match(line)]
+            told = _whole(telling, found[-1])
+            return _after(told, "" if CAUSE.match(told) or not causes else causes[-1])
+    consequences = [line for line in plain if CONSEQUENCE.match(line)]
+    before = [line for line in telling if not CHATTER.match(line)]
+    return _after(consequences[-1], before[-1] if before else "") if consequences else ""
+
+
+def _after(told: str, cause: str) -> str:
+    """Return a line, and the one that it comes from if there is one."""
+    told = GUNICORN.sub("", told)
+    return f"{told[: LONGEST // 2]} (after {cause[: LONGEST // 2 - 10]})" if cause else told[:LONGEST]
 
 
 def _whole(lines: Sequence[str], number: int) -> str:
@@ -85,13 +101,13 @@ def _whole(lines: Sequence[str], number: int) -> str:
     return " ".join(told)
 
 
-def _of_last_start(unit: str) -> tuple[list[str], list[str]]:
-    """Return what a unit said since it was last started, and what systemd said of it."""
+def _of_start(unit: str, invocation: str = "") -> tuple[list[str], list[str]]:
+    """Return what a unit has said since a start, the last one if no other is meant, and what systemd said of it."""
     # What a process wrote before it died may reach the journal a moment later.
     subprocess.run(["journalctl", "--sync"], capture_output=True, check=False)
     if unit.endswith(".socket"):
         return [], _lines(f"UNIT={unit}")
-    invocation = systemctl("show", "--property=InvocationID", "--value", "--", unit, check=False).strip()
+    invocation = invocation or systemctl("show", "--property=InvocationID", "--value", "--", unit, check=False).strip()
     match = [f"INVOCATION_ID={invocation}"] if invocation else []
     return _lines(f"_SYSTEMD_UNIT={unit}", *(f"_SYSTEMD_{one}" for one in match)), _lines(f"UNIT={unit}", *match)
 

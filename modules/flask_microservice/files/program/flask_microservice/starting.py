@@ -13,12 +13,16 @@ from .unit import Unit
 POLL_SECONDS = 0.05
 LONGEST_POLL_SECONDS = 0.5
 WATCH_POLL_SECONDS = 0.2
-PROPERTIES = ("ActiveState", "SubState", "NRestarts", "Result", "Job")
+PROPERTIES = ("ActiveState", "SubState", "NRestarts", "Result", "Job", "InvocationID")
 STOPPED = "it was ready, but then it stopped"
+RESULTS = {"success": "", "exit-code": "", "protocol": " (it ended before it was ready)"}
+"""What systemd says of how a unit ended, where that is not to be told in its own word."""
 
 
-def start_until_ready(name: str, check_socket: Path, unit: Unit) -> None:
+def start_until_ready(name: str, check_socket: Path, unit: Unit) -> str:
     """Start a unit and wait until it answers its health check; SwitchError with the reason if it does not.
+
+    Returns which start of it that was: one that ends is started anew by systemd, as soon as it is asked for its health.
 
     Args:
         name: the unit of a release, on the port or in a trial.
@@ -34,9 +38,11 @@ def start_until_ready(name: str, check_socket: Path, unit: Unit) -> None:
     # One that runs already may have been restarted by systemd at some time; that is no failure of this start.
     restarts = before["NRestarts"] if before["ActiveState"] == "active" else "0"
     systemctl("start", "--no-block", name)
-    deadline, reason, pause = 0.0, "it did not start", POLL_SECONDS
+    deadline, reason, pause, invocation = 0.0, "it did not start", POLL_SECONDS, ""
     while True:
-        state = require_running(name, unit, restarts=restarts)
+        state = require_running(name, unit, restarts=restarts, invocation=invocation)
+        if state["ActiveState"] in ("active", "activating"):
+            invocation = state["InvocationID"]
         if state["SubState"] == "start-pre":
             deadline = 0.0  # migrations have a deadline of their own, which systemd keeps (TimeoutStartSec=)
         elif not deadline:
@@ -46,7 +52,7 @@ def start_until_ready(name: str, check_socket: Path, unit: Unit) -> None:
         if state["ActiveState"] == "active":
             reason = unready(check_socket, unit.setting("HealthPath"))
             if not reason:
-                return
+                return invocation
         if deadline and time.monotonic() > deadline:
             within = f"not ready within {unit.setting('ReadyDeadlineSec')} s (deadlines.ready)"
             raise SwitchError(f"{within}: {'; '.join([reason, *_evidence(name, unit)])}")
@@ -54,16 +60,18 @@ def start_until_ready(name: str, check_socket: Path, unit: Unit) -> None:
         pause = min(1.3 * pause, LONGEST_POLL_SECONDS)
 
 
-def watch(name: str, check_socket: Path, unit: Unit) -> None:
-    """See to it that a unit which was ready stays so for as long as it declares; SwitchError with the reason if not."""
+def watch(name: str, check_socket: Path, unit: Unit, invocation: str) -> None:
+    """See to it that a start which was ready stays so for as long as declared; SwitchError with the reason if not."""
     deadline = time.monotonic() + unit.seconds("WatchSec")
     while time.monotonic() < deadline:
         time.sleep(WATCH_POLL_SECONDS)
-        require_running(name, unit, STOPPED)
+        require_running(name, unit, STOPPED, invocation=invocation)
         reason = unready(check_socket, unit.setting("HealthPath"))
         if reason:
-            require_running(name, unit, STOPPED)
+            require_running(name, unit, STOPPED, invocation=invocation)
             raise SwitchError(f"it was ready, but then it no longer was: {'; '.join([reason, *_evidence(name, unit)])}")
+    # The last answer may be that of another start.
+    require_running(name, unit, STOPPED, invocation=invocation)
 
 
 def _evidence(name: str, unit: Unit) -> list[str]:
@@ -72,7 +80,7 @@ def _evidence(name: str, unit: Unit) -> list[str]:
     return [*([f"its journal says {said}"] if said else []), *([f"it waits for {asked} to answer"] if asked else [])]
 
 
-def require_running(name: str, unit: Unit, what: str = "", restarts: str = "0") -> dict[str, str]:
+def require_running(name: str, unit: Unit, what: str = "", restarts: str = "0", invocation: str = "") -> dict[str, str]:
     """Return the state of a unit; SwitchError with the reason if it failed or was started again.
 
     Args:
@@ -80,16 +88,20 @@ def require_running(name: str, unit: Unit, what: str = "", restarts: str = "0") 
         unit: what it was made from.
         what: what it means if it does not run; found out where it is not given.
         restarts: how often systemd had started it again before.
+        invocation: which start of it has to be the last one, if there was one before.
     """
     state = show([name], *PROPERTIES)[name]
     if state["ActiveState"] == "inactive" and has_job(state):
         return state  # its start waits for its sockets
-    running = state["ActiveState"] in ("active", "activating", "reloading")
+    again = invocation not in ("", state["InvocationID"])
+    running = state["ActiveState"] in ("active", "activating", "reloading") and not again
     if running and state["NRestarts"] == restarts and not state["SubState"].startswith("auto-restart"):
         return state
+    if again:
+        raise SwitchError(f"{what or 'it ended before it was ready'}: {last_words(name, invocation)}")
     if state["Result"] == "timeout" and not what:
         raise SwitchError(f"{_what_took_too_long(name, unit)}: {last_words(name)}")
-    result = "" if state["Result"] in ("success", "exit-code") else f" ({state['Result']})"
+    result = RESULTS.get(state["Result"], f" ({state['Result']})")
     raise SwitchError(f"{what or _what_failed(name)}{result}: {last_words(name)}")
 
 

@@ -139,8 +139,7 @@ class Switch:
         write_trial(service, unit, release)
         reload()
         name, check_socket = service.trial(release), service.check_socket(release, trial=True)
-        start_until_ready(name, check_socket, unit)
-        watch(name, check_socket, unit)
+        watch(name, check_socket, unit, start_until_ready(name, check_socket, unit))
         mark_migrated(service, release)
         end_trial(service, release)
 
