@@ -48,7 +48,7 @@ flask_microservice::services:
     ensure: absent
     purge: true
     unit:
-      Service: {StateDirectory: 'gone-data:link postgresql ../x', CacheDirectory: ['%p/%i', '100%%'], Nice: 5}
+      Service: {StateDirectory: 'gone-data:link: postgresql ../x /y gone/', CacheDirectory: ['%p/%i', '100%%'], Nice: 5}
   a-copy-gone:
     package: inventory
     ensure: absent
@@ -363,7 +363,8 @@ def test_directories_of_the_unit_are_purged_too_but_none_with_a_name_of_the_syst
     kind = "Flask_microservice_directory"
     directories = {one["path"]: one for one in catalog if one.reference.startswith(f"{kind}[")}
     assert set(directories) == {
-        "/var/lib/gone-data", "/var/lib/link", "/var/cache/{gone-for-good,gone-for-good-check}/*", "/var/cache/100%",
+        "/var/lib/gone-data", "/var/lib/link", "/var/lib/gone", "/var/cache/100%",
+        "/var/cache/{gone-for-good,gone-for-good-check}/*",
     }  # fmt: skip
     for one in directories.values():
         assert one["account"] == "gone-for-good"

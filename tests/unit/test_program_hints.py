@@ -80,6 +80,8 @@ FORBIDS = "its unit forbids what services rarely need, by {} for one: `unit` set
         ("OSError: [Errno 24] Too many open files: '/x'", ""),
         ("ModuleNotFoundError: No module named 'psycopg'",
          "the package orders lacks what has the Python module psycopg"),
+        ("gunicorn.errors.AppImportError: Failed to find attribute 'app' in 'shop'.",
+         "its `application` is not in the package orders"),
         ("ImportError: libpq.so.5: cannot open shared object file: No such file or directory",
          "the Debian package that has libpq.so.5 is not among the Depends of orders"),
         ("GET /health/ready answered 404: Not Found",

@@ -24,7 +24,7 @@ function flask_microservice::unit_directories(
     'RuntimeDirectory'       => '/run',
   }
   $bases.map |$directive, $base| {
-    $words = [$unit.dig('Service', $directive)].flatten.map |$value| { "${value}".regsubst('"', '', 'G').split(/\s+/) }.flatten
+    $words = [$unit.dig('Service', $directive)].flatten.map |$value| { String($value).regsubst('"', '', 'G').split(/\s+/) }.flatten
     # A word is NAME or NAME:LINK.
     $names = $words.map |$word| { $word.split(':')[0, 2] }.flatten.filter |$name| {
       $parts = $name.split('/')
@@ -33,7 +33,7 @@ function flask_microservice::unit_directories(
     }
     $names.map |$name| {
       # %p is the name of the unit: the service's own, or that of a trial.
-      $known = $name.regsubst('[\\\\*?\[\]{}]', '\\\\\0', 'G').regsubst('%p', "{${service},${service}-check}", 'G')
+      $known = $name.split('/').join('/').regsubst('[\\\\*?\[\]{}]', '\\\\\0', 'G').regsubst('%p', "{${service},${service}-check}", 'G')
       "${base}/${known.regsubst('%[^%]', '*', 'G').regsubst('%%', '%', 'G')}"
     }
   }.flatten.unique

@@ -112,6 +112,8 @@ def _contents(why: str, unit: Unit) -> str:
     library, module = NO_LIBRARY.search(why), NO_MODULE.search(why)
     if library:
         return f"the Debian package that has {library[1]} is not among the Depends of {unit.setting('Package')}"
+    if "AppImportError" in why:
+        return f"its `application` is not in the package {unit.setting('Package')}"
     if module:
         return f"the package {unit.setting('Package')} lacks what has the Python module {module[1]}"
     return ""
