@@ -93,6 +93,7 @@ BESIDES = [
     "src/tests/test_database.py",
     "src/tests/test_items.py",
     "src/tests/test_metrics.py",
+    "src/tests/test_migration_heads.py",
     "src/tests/test_upstreams.py",
     "src/tests/test_xml_data.py",
 ]

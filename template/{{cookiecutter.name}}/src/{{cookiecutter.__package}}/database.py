@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import math
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from sqlalchemy.orm import DeclarativeBase
 from . import NAME
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+_NUMBER = re.compile(r"""^revision\b[^=\n]*=\s*(["'])(?P<number>.+?)\1""", re.MULTILINE)
 # Seconds for which a migration waits for one that another process runs.
 MIGRATION_WAIT = 60.0
 # Those that HTTP promises to change nothing.
@@ -102,6 +104,37 @@ def _script() -> ScriptDirectory:
     return ScriptDirectory(str(MIGRATIONS))
 
 
+@cache
+def _numbered_twice() -> str:
+    """What is wrong if two migrations have one number, of which Alembic takes one without a word; else nothing."""
+    files: dict[str, list[str]] = {}
+    for path in sorted((MIGRATIONS / "versions").glob("*.py")):
+        if found := _NUMBER.search(path.read_text("utf-8")):
+            files.setdefault(found["number"], []).append(path.name)
+    for number, names in files.items():
+        if len(names) > 1:
+            return f"{len(names)} migrations have the number {number} ({', '.join(names)}): give each its own"
+    return ""
+
+
+def head() -> str | None:
+    """The newest migration of this release, None if it has none; DatabaseError if there is not one that all lead to."""
+    if twice := _numbered_twice():
+        raise DatabaseError(twice)
+    try:
+        heads = _script().get_heads()
+    except Exception as error:  # A migration is code, which may fail in any way.
+        said = str(error).strip().splitlines() or [""]
+        raise DatabaseError(f"the migrations can not be read: {type(error).__name__}: {said[0]}") from error
+    if len(heads) > 1:
+        newest = " and ".join(sorted(heads))
+        raise DatabaseError(
+            f"the migrations {newest} are both the newest: in the source, write one that joins them, with"
+            f' `{NAME} db merge -m "join" heads`'
+        )
+    return heads[0] if heads else None
+
+
 def why(error: sa.exc.SQLAlchemyError) -> str:
     """What the database said, in one line, without the statement."""
     said = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
@@ -109,17 +142,21 @@ def why(error: sa.exc.SQLAlchemyError) -> str:
 
 
 def revision() -> str | None:
-    """The migration that the database is at, None if it has had none; DatabaseError if it can not be asked."""
+    """The migration that the database is at, None if it has had none; DatabaseError if it can not be asked.
+
+    Of a database at several, which have not been joined yet, all of them, with a comma between.
+    """
     try:
         with db.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return ", ".join(sorted(MigrationContext.configure(connection).get_current_heads())) or None
     except sa.exc.SQLAlchemyError as error:
         raise DatabaseError(why(error)) from error
 
 
 def is_ahead(current: str | None) -> bool:
-    """Whether a newer release has migrated the database: this one does not know the migration CURRENT."""
-    return current is not None and current not in {script.revision for script in _script().walk_revisions()}
+    """Whether a newer release has migrated the database: this one does not know a migration of CURRENT."""
+    known = {script.revision for script in _script().walk_revisions()}
+    return current is not None and not known.issuperset(current.split(", "))
 
 
 def require_current() -> str:
@@ -128,9 +165,9 @@ def require_current() -> str:
     A database that a newer release has migrated will do: releases run side by side while one takes over from the other,
     and the older one may be wanted back.
     """
-    current, head = revision(), _script().get_current_head()
-    if current != head and not is_ahead(current):
-        raise DatabaseError(f"the database is at migration {current}, not {head}: run `{NAME} db upgrade`")
+    newest, current = head(), revision()
+    if current != newest and not is_ahead(current):
+        raise DatabaseError(f"the database is at migration {current}, not {newest}: run `{NAME} db upgrade`")
     return str(current)
 
 

@@ -17,7 +17,7 @@ from flask_migrate import cli as flask_migrate_cli
 from . import NAME, database
 from .database import DatabaseError, db
 
-KEPT = ("current", "downgrade", "heads", "history", "migrate", "revision", "show", "stamp")
+KEPT = ("current", "downgrade", "heads", "history", "merge", "migrate", "revision", "show", "stamp")
 
 P = ParamSpec("P")
 
@@ -62,6 +62,8 @@ def upgrade(revision: str) -> None:
     that a newer release has migrated is left as it is.
     """
     _refuse_other_user()
+    if revision == "head":
+        database.head()
     before = database.revision()
     if database.is_ahead(before):
         click.echo(f"at {before}, which a newer release brought: left as it is")
