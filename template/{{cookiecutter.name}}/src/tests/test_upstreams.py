@@ -15,6 +15,7 @@ from conftest import ITEMS, Upstream
 from flask.testing import FlaskClient
 
 from {{ cookiecutter.__package }}.application import create_app
+from {{ cookiecutter.__package }}.database import db
 from {{ cookiecutter.__package }}.schemas import UpstreamItemsSchema
 from {{ cookiecutter.__package }}.upstreams import Upstream as Client
 from {{ cookiecutter.__package }}.upstreams import UpstreamFailed
@@ -127,6 +128,22 @@ def test_items_come_with_those_of_the_upstream(client: FlaskClient) -> None:
     answer = client.get("/api/v1/items")
     assert answer.status_code == 200
     assert answer.json["upstreams"][UPSTREAM] == {"version": "3.2.1", "items": [{"id": 7, "name": "lamp"}]}
+
+
+def test_no_connection_to_the_database_is_held_while_the_upstream_is_asked(
+    client: FlaskClient, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow upstream would empty the pool for requests that need none, and keep PostgreSQL's VACUUM from its work."""
+    held: list[int] = []
+    asked = Client.items
+
+    def ask(self: Client) -> dict[str, object]:
+        held.append(db.engine.pool.checkedout())
+        return asked(self)
+
+    monkeypatch.setattr(Client, "items", ask)
+    assert client.get("/api/v1/items").status_code == 200
+    assert held == [0]
 
 
 def test_the_clients_trace_goes_on_to_the_upstream(client: FlaskClient, upstream: Upstream, log_file: Path) -> None:

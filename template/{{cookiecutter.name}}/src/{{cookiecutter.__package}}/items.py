@@ -33,6 +33,10 @@ class ItemsResource(Resource):
           200: {description: One page of the items., schema: ItemsSchema}
         """
         query = load_query(_query)
+{% if cookiecutter.upstream %}
+        # First: another service may take its time, and meanwhile no connection to the database is held.
+        upstreams = {name: upstream.items() for name, upstream in current_app.extensions["upstreams"].items()}
+{% endif %}
         wanted = sa.select(Item).order_by(Item.id)
         if kind := query.get("kind"):
             wanted = wanted.where(Item.kind == kind)
@@ -46,7 +50,7 @@ class ItemsResource(Resource):
             "pages": page.pages,
             "total": page.total,
 {% if cookiecutter.upstream %}
-            "upstreams": {name: upstream.items() for name, upstream in current_app.extensions["upstreams"].items()},
+            "upstreams": upstreams,
 {% endif %}
         }
 
