@@ -90,6 +90,7 @@ BESIDES = [
     "src/PKG/xml_data.py",
     "src/tests/contracts/test_openapi.py",
     "src/tests/contracts/test_provider.py",
+    "src/tests/test_bodies.py",
     "src/tests/test_database.py",
     "src/tests/test_items.py",
     "src/tests/test_metrics.py",

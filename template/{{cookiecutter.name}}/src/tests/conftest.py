@@ -1,8 +1,13 @@
 """What the tests share: settings files, the application with its tables, and a real upstream service on a free port."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +24,7 @@ from {{ cookiecutter.__package }}.application import create_app
 from {{ cookiecutter.__package }}.database import db
 from {{ cookiecutter.__package }}.settings import SITE_FILE_VARIABLE
 
+WORKERS = 3
 ITEMS = {"service": "other", "version": "3.2.1", "items": [{"id": 7, "name": "lamp"}]}
 
 
@@ -88,6 +94,34 @@ def address(client: FlaskClient) -> Iterator[str]:
     """Where the service answers other processes, by the only name that Pact reaches without a network."""
     with _served(make_server("127.0.0.1", 0, client.application, threaded=True)) as server:
         yield f"http://localhost:{server.port}"
+
+
+@pytest.fixture
+def server(site: Callable[[str], Path], tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The service as it runs on a node, on a port of the system's choice; its address and gunicorn's process."""
+    site(f"[log]\nfile = {tmp_path}/service.log\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", str(WORKERS), "--threads", "2"]
+    command += ["--no-control-socket", "--bind", "127.0.0.1:0"]
+    command += ["{{ cookiecutter.__wsgi }}"]
+    with (tmp_path / "gunicorn.log").open("w+") as log:
+        environment |= {"TMPDIR": str(tmp_path)}
+        process = subprocess.Popen(command, stderr=log, env=environment, cwd=tmp_path)
+        try:
+            yield _listening(process, tmp_path / "gunicorn.log"), process
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert not list(tmp_path.glob("*-metrics-*"))
+
+
+def _listening(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"Listening at: (http://\S+)", log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
 
 
 @contextmanager

@@ -50,6 +50,7 @@ def test_an_item_lives_from_post_to_delete(client: FlaskClient) -> None:
         (LAMP | {"name": "x" * 101}, "#/name", "Length"),
         (LAMP | {"name": 5}, "#/name", "Not a valid string"),
         (LAMP | {"name": "a\x00b"}, "#/name", "Not one line of text"),
+        (LAMP | {"name": "lamp\n"}, "#/name", "Not one line of text"),
         (LAMP | {"name": "\ufffe"}, "#/name", "Not one line of text"),
         (LAMP | {"name": "\ud800"}, "#/name", "half a character"),
         (LAMP | {"kind": "other"}, "#/kind", "Must be one of: goods, labour"),
@@ -69,6 +70,19 @@ def test_a_wrong_body_is_told_field_by_field(client: FlaskClient, body: Any, poi
     assert client.get("/api/v1/items").json["total"] == 2
 
 
+def test_the_answer_to_very_much_that_is_wrong_is_short(client: FlaskClient) -> None:
+    many = client.post("/api/v1/items", json={f"key{number}": 1 for number in range(70_000)})
+    assert many.status_code == 422
+    assert len(many.json["errors"]) == 20
+    assert many.json["detail"].endswith("errors says where, for the first 20 of 70003.")
+    assert len(many.data) < 5000
+    long = client.post("/api/v1/items", json=LAMP | {"x" * 1_000_000: 1})
+    assert (long.status_code, len(long.data) < 1000) == (422, True)
+    kind = "x" * 1_000_000
+    xml = client.post("/api/v1/items", data=f'<item type="{kind}"/>', content_type="application/xml")
+    assert (xml.status_code, len(xml.data) < 1000) == (400, True)
+
+
 @pytest.mark.parametrize(("method", "path"), [("POST", "/api/v1/items"), ("PUT", "/api/v1/items/1")])
 def test_a_category_must_be_one_there_is(client: FlaskClient, method: str, path: str) -> None:
     answer = client.open(path, method=method, json=LAMP | {"category": "unheard of"})
@@ -77,7 +91,18 @@ def test_a_category_must_be_one_there_is(client: FlaskClient, method: str, path:
 
 
 @pytest.mark.parametrize(
-    ("query", "parameter"), [("page=0", "page"), ("per_page=101", "per_page"), ("kind=x", "kind"), ("sort=1", "sort")]
+    ("query", "parameter"),
+    [
+        ("page=0", "page"),
+        ("page=1_0", "page"),
+        ("page=%C2%A01", "page"),
+        ("page=%1F1", "page"),
+        ("page=%D9%A3", "page"),
+        ("page=99999999999999999999999", "page"),
+        ("per_page=101", "per_page"),
+        ("kind=x", "kind"),
+        ("sort=1", "sort"),
+    ],
 )
 def test_a_wrong_parameter_is_told_by_name(client: FlaskClient, query: str, parameter: str) -> None:
     answer = client.get(f"/api/v1/items?{query}")

@@ -4,44 +4,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
+from conftest import WORKERS
 from flask.testing import FlaskClient
-
-WORKERS = 3
-
-
-@pytest.fixture
-def server(site: Callable[[str], Path], tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The service as it runs on a node, on a port of the system's choice; its address and gunicorn's process."""
-    site(f"[log]\nfile = {tmp_path}/service.log\n")
-    environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
-    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", str(WORKERS), "--threads", "2"]
-    command += ["--no-control-socket", "--bind", "127.0.0.1:0"]
-    command += ["{{ cookiecutter.__wsgi }}"]
-    with (tmp_path / "gunicorn.log").open("w+") as log:
-        environment |= {"TMPDIR": str(tmp_path)}
-        process = subprocess.Popen(command, stderr=log, env=environment, cwd=tmp_path)
-        try:
-            yield _address(process, tmp_path / "gunicorn.log"), process
-        finally:
-            process.terminate()
-            process.wait(30)
-    assert not list(tmp_path.glob("*-metrics-*"))
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"Listening at: (http://\S+)", log.read_text()):
-            return found[1]
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
 
 
 def _count(url: str) -> float:

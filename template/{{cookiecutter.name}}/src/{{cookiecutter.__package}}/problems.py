@@ -14,6 +14,8 @@ from . import database, trace, xml_data
 logger = logging.getLogger(__name__)
 
 PROBLEM_JSON, PROBLEM_XML = "application/problem+json", "application/problem+xml"
+# What is told of a request in which very much is wrong.
+MOST_ERRORS = 20
 
 
 class Problem(HTTPException):
@@ -26,8 +28,9 @@ class Invalid(Problem, UnprocessableEntity):
     """What the client sent can be read, but says what can not be. Each of the errors names its place and the reason."""
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__("The request does not fit its description; errors says where.")
-        self.members = {"errors": errors}
+        which = "" if len(errors) <= MOST_ERRORS else f", for the first {MOST_ERRORS} of {len(errors)}"
+        super().__init__(f"The request does not fit its description; errors says where{which}.")
+        self.members = {"errors": errors[:MOST_ERRORS]}
 
 
 class Unsuited(Problem, Conflict):
@@ -48,8 +51,8 @@ def answer(error: Exception) -> Response:
         "type": "about:blank",
         "title": error.name,
         "status": response.status_code,
-        "detail": error.description or error.name,
-        **(error.members if isinstance(error, Problem) else {}),
+        "detail": _fit(error.description or error.name),
+        **(_fit(error.members) if isinstance(error, Problem) else {}),
         "trace_id": trace.current().trace_id,
     }
     offers = (PROBLEM_JSON, "application/json", PROBLEM_XML, "application/xml")
@@ -61,6 +64,18 @@ def answer(error: Exception) -> Response:
         response.content_type = PROBLEM_JSON
     response.vary.add("Accept")
     return response
+
+
+def _fit(told: Any) -> Any:
+    """What is told, each text of it short and in characters that XML has: words of clients and services are in it."""
+    match told:
+        case dict():
+            return {name: _fit(value) for name, value in told.items()}
+        case list():
+            return [_fit(value) for value in told]
+        case str():
+            return xml_data.printable(told)
+    return told
 
 
 def _as_http(error: Exception) -> HTTPException:

@@ -1,17 +1,26 @@
 """Requests and answers as JSON or XML, whichever the client sends and accepts."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import flask_restful  # type: ignore[import-untyped]
-from flask import Response, request
+from flask import Response, current_app, request
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import BadRequest, NotAcceptable, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    NotAcceptable,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import problems, xml_data
 
 JSON, XML = "application/json", "application/xml"
+# So many bytes of a body that is too long are read all the same.
+DISCARDED = 16 * 2**20
 
 
 class Api(flask_restful.Api):  # type: ignore[misc]
@@ -54,6 +63,38 @@ def load_body(schema: Schema) -> Any:
     return _checked(schema, _body(), "pointer", "#/")
 
 
+def read_body() -> bytes:
+    """The request's body, all of it; BadRequest if that is not what the client meant to send, or 413 if it is too long.
+
+    Flask's own `get_data` cuts a chunked body at the limit, takes what has come of one that was aborted for the whole,
+    and fails over one that the server finds broken.
+    """
+    limit, length = current_app.config["MAX_CONTENT_LENGTH"], request.content_length
+    try:
+        body = request.get_data()
+        cut = length is None and len(body) == limit > 0 and request.environ["wsgi.input"].read(1)
+    except RequestEntityTooLarge:
+        cut = True
+    except HTTPException:
+        raise
+    except Exception as error:  # Each server has exceptions of its own for what is wrong with a chunk.
+        raise BadRequest(f"The body can not be read: {error}") from error
+    if cut:
+        _discard(length)
+        raise RequestEntityTooLarge
+    if length is not None and len(body) < length:
+        raise BadRequest(f"The body ends after {len(body)} of {length} bytes.")
+    return body
+
+
+def _discard(length: int | None) -> None:
+    """Read on for a while: whoever is still sending when the connection is closed may never see the answer."""
+    left = DISCARDED if length is None else min(length, DISCARDED)
+    with suppress(Exception):  # There is an answer already, whatever is wrong with the rest.
+        while left > 0 and (data := request.environ["wsgi.input"].read(min(left, 65_536))):
+            left -= len(data)
+
+
 def load_query(schema: Schema) -> Any:
     """The query's parameters, checked by SCHEMA."""
     return _checked(schema, request.args.to_dict(), "parameter", "")
@@ -62,9 +103,9 @@ def load_query(schema: Schema) -> Any:
 def _body() -> Any:
     try:
         if request.mimetype == JSON:
-            return json.loads(request.get_data(), parse_constant=_no_number)
+            return json.loads(read_body(), parse_constant=_no_number)
         if request.mimetype == XML:
-            return xml_data.loads(request.get_data())
+            return xml_data.loads(read_body())
     except RecursionError:
         raise BadRequest("The body is nested too deeply.") from None
     except ValueError as error:
@@ -93,6 +134,4 @@ def _flat(messages: Any, path: tuple[str, ...] = ()) -> list[tuple[str, str]]:
             for name, below in messages.items()
             for found in _flat(below, path if name == "_schema" else (*path, str(name)))
         ]
-    # A field's name is what the client sent: it may hold anything.
-    way = xml_data.NOT_XML.sub("\N{REPLACEMENT CHARACTER}", "/".join(path))
-    return [(way, str(message)) for message in messages]
+    return [("/".join(path), str(message)) for message in messages]

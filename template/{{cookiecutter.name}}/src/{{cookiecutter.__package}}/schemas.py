@@ -1,5 +1,6 @@
 """What requests may say and answers do say; `openapi.py` describes the API by the same schemas."""
 
+import re
 from typing import Any
 
 from flask_marshmallow import Marshmallow
@@ -10,7 +11,8 @@ from .models import Kind
 ma = Marshmallow()
 
 # No control characters and no characters that are none: neither XML nor every database takes them.
-LINE = validate.Regexp(r"^[^\u0000-\u001f\u007f-\u009f\ufffe\uffff]*$", error="Not one line of text.")
+# The end twice: to Python `$` is before a line break at the end, too; to JSON Schema it is not.
+LINE = validate.Regexp(r"^[^\u0000-\u001f\u007f-\u009f\ufffe\uffff]*$(?!\n)", error="Not one line of text.")
 # The highest that a database's integer goes; and pages that can be counted off within it.
 MAX_ID = 2**31 - 1
 MAX_PAGE = 1_000_000
@@ -31,6 +33,15 @@ class Line(fields.String):
         super().__init__(validate=[validate.Length(1, 100), LINE, whole_characters], **kwargs)
 
 
+class Whole(fields.Integer):
+    """A whole number in a query: digits alone, where Python also takes blanks around them, `1_0` and other scripts'."""
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
 class ItemSchema(ma.Schema):  # type: ignore[name-defined,misc]
     """An item."""
 
@@ -49,8 +60,8 @@ class ItemQuerySchema(ma.Schema):  # type: ignore[name-defined,misc]
     class Meta:
         unknown = RAISE
 
-    page = fields.Integer(load_default=1, validate=validate.Range(1, MAX_PAGE))
-    per_page = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    page = Whole(load_default=1, validate=validate.Range(1, MAX_PAGE))
+    per_page = Whole(load_default=20, validate=validate.Range(1, 100))
     kind = fields.Enum(Kind, by_value=True)
 
 

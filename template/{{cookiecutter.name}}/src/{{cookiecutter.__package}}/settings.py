@@ -17,6 +17,9 @@ import sqlalchemy as sa
 SITE_FILE = Path("{{ cookiecutter.__site_config }}")
 SITE_FILE_VARIABLE = "{{ cookiecutter.__config_variable }}"
 LEVELS = ("debug", "info", "warning", "error", "critical")
+# The highest number of seconds, a day, and the highest whole number: what comes after them overflows somewhere.
+MAX_SECONDS = 86_400
+MAX_WHOLE = 2**31 - 1
 
 Settings = dict[str, dict[str, Any]]
 
@@ -43,11 +46,12 @@ def _level(value: str) -> str:
 
 def _seconds(value: str) -> float:
     try:
-        seconds = float(value)
+        # Python takes `1_0` and other scripts' digits for numbers, which no other reader of the file does.
+        seconds = float(value) if re.fullmatch(r"[0-9.eE+-]+", value) else math.nan
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise ValueError("a number of seconds above 0")
+    if not 0 < seconds <= MAX_SECONDS:
+        raise ValueError(f"a number of seconds above 0, up to {MAX_SECONDS}")
     return seconds
 
 
@@ -64,8 +68,8 @@ def _base_url(value: str) -> str:
 
 
 def _whole(value: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", value):
-        raise ValueError("a whole number, 0 or above")
+    if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) > MAX_WHOLE:
+        raise ValueError(f"a whole number from 0 to {MAX_WHOLE}")
     return int(value)
 
 
@@ -174,6 +178,9 @@ def _read(path: Path) -> str:
 
 def _parse(path: str, text: str) -> dict[str, dict[str, Setting]]:
     """The values that TEXT sets, each of its type; PATH is for the message."""
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise SettingsError(f"{path}:{line}: holds a NUL, which is in no text")
     parser = configparser.RawConfigParser(default_section="", delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # Keys are what the file says, not lower-cased.
     try:
@@ -218,7 +225,8 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 def _line(text: str, section: str, key: str | None = None) -> int:
     """The line, from 1, on which the section, or the key in it, stands; configparser does not keep it."""
     current = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines(), to which other characters than those that end a line here do so, too.
+    for number, line in enumerate(text.split("\n"), 1):
         if header := re.match(r"\s*\[(.+)\]", line):
             current = header[1]
             if key is None and current == section:

@@ -87,7 +87,7 @@ class Upstream:
             timeout=self.timeouts,
             allow_redirects=False,
         )
-        self.release = _line(answer.headers.get("X-Release", "")) or self.release
+        self.release = xml_data.printable(answer.headers.get("X-Release", "")) or self.release
         return answer
 
     def _checked(self, answer: requests.Response, operation: str, schema: Schema) -> dict[str, Any]:
@@ -137,9 +137,4 @@ def _problem(answer: requests.Response) -> dict[str, Any] | None:
     if not isinstance(told, dict):
         return None
     known = {name: told[name] for name in PROBLEM_MEMBERS if isinstance(told.get(name), str | int)}
-    return {name: _line(value) if isinstance(value, str) else value for name, value in known.items()}
-
-
-def _line(text: str) -> str:
-    """TEXT as it can stand in any answer and log: another service's words, of which nothing is certain."""
-    return xml_data.NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text[:500])
+    return {name: xml_data.printable(value) if isinstance(value, str) else value for name, value in known.items()}

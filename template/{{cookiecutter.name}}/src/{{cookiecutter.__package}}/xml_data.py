@@ -14,6 +14,13 @@ ENTRY = "i"
 # XML 1.0 has no form for control characters, surrogates and U+FFFE/F, not even escaped; and turns \r into \n.
 NOT_XML = re.compile(r"[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+LONGEST = 500
+
+
+def printable(text: str) -> str:
+    """TEXT as it can stand in any answer and log, cut where it is long: others' words, of which nothing is certain."""
+    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"
+    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", cut)
 
 
 def dumps(data: Any, root: str, namespace: str = "", typed: bool = True) -> str:
