@@ -23,7 +23,7 @@
 #   The Debian package that it runs from, where that has another name: several services can run from one package, at one
 #   version.
 # @param address
-#   The address that it listens on: all, if not told otherwise.
+#   The address that it listens on: all, if not told otherwise; `::` on a machine that has no IPv4 address.
 # @param config
 #   What its config file says: section => key => value.
 # @param secrets
@@ -86,7 +86,7 @@ define flask_microservice::service (
   Enum['present', 'absent'] $ensure = 'present',
   Boolean $purge = false,
   Optional[Flask_microservice::Name] $package = undef,
-  Stdlib::IP::Address::Nosubnet $address = '0.0.0.0',
+  Stdlib::IP::Address::Nosubnet $address = flask_microservice::any_address(),
   Flask_microservice::Config $config = {},
   Sensitive[Hash] $secrets = Sensitive({}),
   Optional[Flask_microservice::Application] $application = undef,

@@ -21,7 +21,7 @@
 # @see https://www.postgresql.org/docs/17/auth-pg-hba-conf.html
 class profile::database (
   Array[Stdlib::IP::Address, 1] $clients,
-  Stdlib::IP::Address::Nosubnet $address = $facts['networking']['ip'],
+  Stdlib::IP::Address::Nosubnet $address = profile::address('profile::database::address'),
   Integer[10] $max_connections = 200,
   Stdlib::Fqdn $certname = $trusted['certname'],
 ) {

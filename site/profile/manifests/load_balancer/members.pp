@@ -3,12 +3,12 @@
 # Those that other machines can reach at all: see `profile::reachable`.
 #
 # @param address
-#   Where this machine is reached.
+#   Where this machine is reached, if not at the address that its facts have.
 #
 # @example
 #   include profile::load_balancer::members
 class profile::load_balancer::members (
-  Stdlib::IP::Address::Nosubnet $address = $facts['networking']['ip'],
+  Stdlib::IP::Address::Nosubnet $address = profile::address('profile::load_balancer::members::address'),
 ) {
   include flask_microservice
 
