@@ -21,6 +21,7 @@ RELEASE = "1.4.2-1.3fa9c1d2"
         ("[B]\nb=1\n[A]\na=1\n[B]\nb=2\n", ["b=1", "b=2"]),
         ("[B] \nb=1\n[BB]\nb=2\n", ["b=1"]),
         ("b=1\n", []),
+        ("[B]\na=x\u2028y\x0bz\x85[A]\n", ["a=x\u2028y\x0bz\x85[A]"]),
     ],
 )
 def test_only_the_section_that_is_meant_is_read(text: str, lines: list[str]) -> None:

@@ -29,12 +29,13 @@ function flask_microservice::malformed_secrets(
           } else {
             $keys.map |$key, $value| {
               $fault = $value ? {
-                Flask_microservice::Value => undef,
-                Undef                     => 'has no value: add it, encrypted,',
-                Pattern[/\0/]             => 'has a NUL in it: encrypt it anew without',
-                Pattern[/\A\s|\s\z/]      => 'has blanks or a line break at its ends: encrypt it anew without',
-                String                    => 'has a line break in it: encrypt it anew in one line',
-                default                   => 'is neither text nor number: encrypt one value',
+                Flask_microservice::Value        => undef,
+                Undef                            => 'has no value: add it, encrypted,',
+                Pattern[/\0/]                    => 'has a NUL in it: encrypt it anew without',
+                Pattern[/[^\r\n][\r\n]+[^\r\n]/] => 'has a line break in it: encrypt it anew in one line',
+                String                           => 'has blanks or a line break at its ends: encrypt it anew without',
+                Numeric                          => 'is a number of more than 64 bits: encrypt it as a text',
+                default                          => 'is neither text nor number: encrypt one value',
               }
               if $key !~ Flask_microservice::Key {
                 ["service ${service} has the secret '${key}' in section ${section}: write it in lower case ${place} (${service})"]

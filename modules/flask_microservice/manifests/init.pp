@@ -39,7 +39,7 @@ class flask_microservice (
   Sensitive[Hash] $secrets = Sensitive({}),
   Optional[Flask_microservice::Database_server] $database = undef,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
-  Integer[0] $drain_seconds = 0,
+  Integer[0, 86400] $drain_seconds = 0,
 ) {
   $present = $services.filter |$name, $declared| { $declared['ensure'] != 'absent' }
   $malformed = flask_microservice::malformed_secrets($secrets)

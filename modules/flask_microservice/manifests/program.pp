@@ -12,7 +12,7 @@
 #     drain_seconds => 5,
 #   }
 class flask_microservice::program (
-  Integer[0] $drain_seconds = 0,
+  Integer[0, 86400] $drain_seconds = 0,
 ) {
   $drains = $drain_seconds ? {
     0       => '',

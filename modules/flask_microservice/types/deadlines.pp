@@ -4,9 +4,9 @@
 # over; migrate: its migrations; stop: how long requests under way have when it is stopped, for which no switch waits;
 # hang: for how long no request may begin or end while all its threads are busy, before its health check says that it hangs.
 type Flask_microservice::Deadlines = Struct[{
-    Optional[ready]   => Integer[1],
-    Optional[watch]   => Integer[0],
-    Optional[migrate] => Integer[1],
-    Optional[stop]    => Integer[1],
-    Optional[hang]    => Integer[1],
+    Optional[ready]   => Integer[1, 86400],
+    Optional[watch]   => Integer[0, 86400],
+    Optional[migrate] => Integer[1, 86400],
+    Optional[stop]    => Integer[1, 86400],
+    Optional[hang]    => Integer[1, 86400],
 }]

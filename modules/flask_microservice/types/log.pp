@@ -7,7 +7,7 @@
 # @see logrotate(8)
 type Flask_microservice::Log = Struct[{
     Optional[level]    => Enum['debug', 'info', 'warning', 'error', 'critical'],
-    Optional[keep]     => Integer[0],
-    Optional[max_size] => Pattern[/\A[1-9][0-9]*[kMG]?\z/],
-    Optional[max_age]  => Integer[1],
+    Optional[keep]     => Integer[0, 10000],
+    Optional[max_size] => Pattern[/\A[1-9][0-9]{0,8}[kMG]?\z/],
+    Optional[max_age]  => Integer[1, 10000],
 }]

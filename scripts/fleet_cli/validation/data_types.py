@@ -206,7 +206,9 @@ class Checker:
         value, quoted = node.value, node._replace(value=node.raw, raw="")
         for each in type_words.options(kind, self.aliases):
             match each["kind"]:
-                case "Integer" | "Float" | "Numeric" if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value):
+                case "Integer" | "Float" | "Numeric" if isinstance(value, str) and re.fullmatch(
+                    r"-?[0-9]{1,20}", value
+                ):
                     if not self.check(each, node._replace(value=int(value))):
                         return f"without quotes: {value}"
                 case "Boolean" if isinstance(value, str) and value.lower() in ("true", "false"):

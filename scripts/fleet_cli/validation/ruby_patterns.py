@@ -16,7 +16,8 @@ def expression(source: str) -> re.Pattern[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return re.compile(text, re.MULTILINE)
+            # To Ruby \s, \d and \w are about ASCII: a no-break space is no space.
+            return re.compile(text, re.MULTILINE | re.ASCII)
         except re.error:
             return re.compile("")
 
@@ -30,7 +31,22 @@ def of_javascript(source: str) -> str | None:
     if re.search(r"\(\?(?![:=!<])|\(\?<(?![=!])|&&|\\[GKRX]|[*+?}]\+", text):
         return None
     text = re.sub(_UNESCAPED + r"\\A", r"\1^", _posix(text))
-    return re.sub(_UNESCAPED + r"\\[zZ]", r"\1$", text)
+    text = re.sub(_UNESCAPED + r"\\[zZ]", r"\1$", text)
+    # To JavaScript a no-break space is a space, to Ruby it is none.
+    text = re.sub(r"\[(?:\\.|[^\]\\])*\]|\\[sS]|\\.", _space_of_ruby, text)
+    return None if _UNSAYABLE in text else text
+
+
+def _space_of_ruby(found: re.Match[str]) -> str:
+    match found[0]:
+        case r"\s":
+            return f"[{_SPACE}]"
+        case r"\S":
+            return f"[^{_SPACE}]"
+        case part if part.startswith("["):
+            part = re.sub(_UNESCAPED + r"\\S", _UNSAYABLE, part)
+            return re.sub(_UNESCAPED + r"\\s", lambda inside: inside[1] + _SPACE, part)
+    return found[0]
 
 
 def _without_space(found: re.Match[str]) -> str:
@@ -43,7 +59,10 @@ def _posix(text: str) -> str:
 
 
 _UNESCAPED = r"(?<!\\)((?:\\\\)*)"
+_SPACE = r" \t-\r"
+_UNSAYABLE = "\0"
 _POSIX = {
     "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "digit": "0-9", "lower": "a-z", "upper": "A-Z", "xdigit": "0-9a-fA-F",
-    "space": r"\s", "blank": r" \t", "word": r"\w", "punct": r"!-/:-@\[-`{-~",
+    "space": r"\s\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000", "blank": r" \t", "word": r"\w",
+    "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip

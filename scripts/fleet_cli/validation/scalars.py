@@ -67,8 +67,8 @@ def _integer(digits: str) -> Scalar:
     try:
         if bare.startswith(("0b", "0x")):
             return sign * int(bare[2:], 2 if bare[1] == "b" else 16)
-        # More digits than any number of Hiera has would only take time to convert.
-        return sign * int(bare, 8 if bare.startswith("0") and bare != "0" else 10) if len(bare) < 4000 else digits
+        # So many digits would only take time to convert: the number is too long, whatever it is exactly.
+        return sign * (int(bare, 8 if bare.startswith("0") and bare != "0" else 10) if len(bare) < 4000 else 10**4000)
     except ValueError:
         return digits
 

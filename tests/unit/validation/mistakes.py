@@ -74,7 +74,7 @@ MISTAKES = {
     # Types
     "a number in quotes": Mistake(
         {PRODUCTION: ("drain_seconds: 5", "drain_seconds: '5'")},
-        (PRODUCTION, "'5'"), "wrong-type", ("expected Integer[0]", "without quotes: 5"),
+        (PRODUCTION, "'5'"), "wrong-type", ("expected Integer[0, 86400]", "without quotes: 5"),
     ),
     "a port that is none": Mistake(
         {ORDERS: ("7001", "70001")}, (ORDERS, "70001"), "wrong-type", ("Integer[1, 65535]", "70001"),

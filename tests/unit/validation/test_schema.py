@@ -69,12 +69,33 @@ names = st.sampled_from(
     ["port", "socket", "config", "log", "level", "version", "memory", "Service", "host", "upstreams", "x"]
 )
 texts = st.sampled_from(
-    ["info", "7001", "1.0-1", "/run/x", "a b", "", "x\ny", "10.0.0.1", "512M", "postgresql", "A", "é"]
+    [
+        "info",
+        "7001",
+        "1.0-1",
+        "/run/x",
+        "a b",
+        "",
+        "x\ny",
+        "10.0.0.1",
+        "512M",
+        "postgresql",
+        "A",
+        "é",
+        "\xa0x",
+        "x\u2003",
+        "\x1fx",
+        "x\x1f",
+        "a\x1fb",
+        "\0",
+        "a\x0bb",
+    ]
 )
 chance = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=4)
 # Not 1.0: to a JSON Schema that is an integer too, to Puppet it is none.
 fractions = st.floats(0, 2).filter(lambda number: not number.is_integer())
-leaf = st.none() | st.booleans() | st.integers(-1, 70000) | fractions | texts | chance
+large = st.sampled_from([2**31, 2**63 - 1, 2**63, -(2**63), 10**30])
+leaf = st.none() | st.booleans() | st.integers(-1, 70000) | large | fractions | texts | chance
 anything = st.recursive(leaf, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3))
 
 

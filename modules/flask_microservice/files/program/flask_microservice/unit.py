@@ -88,7 +88,7 @@ class Unit:
 def section(text: str, name: str) -> list[str]:
     """Return the lines of a section of a unit file, without comments and empty ones."""
     lines, inside = [], False
-    for line in text.splitlines():
+    for line in text.split("\n"):  # not splitlines(): to systemd, no other character of those ends a line
         if line.startswith("["):
             inside = line.strip() == f"[{name}]"
         elif inside and line.strip() and not line.startswith(("#", ";")):

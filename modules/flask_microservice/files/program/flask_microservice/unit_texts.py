@@ -41,5 +41,4 @@ def trial_text(service: Service, unit: Unit, release: str) -> str:
         "TimeoutStopSec": f"TimeoutStopSec={TRIAL_STOP_SECONDS}",
         "PartOf": "",
     }
-    lines = [changed.get(line.partition("=")[0], line) for line in unit.text.splitlines()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(changed.get(line.partition("=")[0], line) for line in unit.text.split("\n"))

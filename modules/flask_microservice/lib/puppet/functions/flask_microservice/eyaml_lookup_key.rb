@@ -62,8 +62,16 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
         explain(written, place, path, context)
         raise
       end
+    when String then text(value, place, path)
     else value
     end
+  end
+
+  # Whoever encrypts bytes that are no text would get an error that names no key.
+  def text(value, place, path)
+    return value if value.valid_encoding?
+
+    raise Puppet::DataBinding::LookupError, "#{where(place)} is no text in UTF-8: encrypt it anew as one (#{path})"
   end
 
   # Fails with the place of the text that Hiera can't interpolate; comes back if there is none, or the fault is another one.
@@ -80,12 +88,15 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
     end
   end
 
-  def fail_over(text, error, place, path)
+  def where(place)
     key, *below = place
-    where = below.empty? ? key : "#{key} (#{below.join(': ')})"
+    below.empty? ? key : "#{key} (#{below.join(': ')})"
+  end
+
+  def fail_over(text, error, place, path)
     reason = error.is_a?(UncaughtThrowError) ? 'there is no such variable' : error.message.sub(/[;\s]+\z/, '')
     raise Puppet::DataBinding::LookupError,
-          "#{where} has '#{text}', which Hiera can't interpolate: #{reason}; " \
+          "#{where(place)} has '#{text}', which Hiera can't interpolate: #{reason}; " \
           "if the text itself is meant, write %{literal('%')} in the place of its % (#{path})"
   end
 end
