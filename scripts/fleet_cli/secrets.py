@@ -64,14 +64,20 @@ def encrypt(public_key_pem: bytes, value: str) -> str:
 
 
 Declared = dict[str, dict[str, list[str]]]
-"""`{service: {section: [keys]}}`"""
+"""`{service: {section: [keys]}}`; secret environment variables are in the section ENVIRONMENT."""
+
+ENVIRONMENT = ""
+"""No section of a config has this name."""
+Data = dict[str, dict[str, Any]]
+"""What a file of secrets says, by the key of Hiera."""
 
 _SERVICES = "flask_microservice::services"
 _SECRETS = "flask_microservice::secrets"
+_ENVIRONMENT = "flask_microservice::secret_environment"
 
 
 def declared(files: Mapping[str, str]) -> Declared:
-    """Return the secrets that services need: those that they declare, and the password of a database.
+    """Return the secrets that services need: those of config and environment that they declare, and database passwords.
 
     Args:
         files: the text of each file of Hiera that declares services, or more about them, by its name.
@@ -86,13 +92,16 @@ def declared(files: Mapping[str, str]) -> Declared:
             for service, entry in services.items():
                 for section, keys in (entry.get("secrets") or {}).items():
                     result.setdefault(service, {}).setdefault(section, []).extend(keys)
+                if variables := entry.get("secret_environment"):
+                    result.setdefault(service, {}).setdefault(ENVIRONMENT, []).extend(variables)
                 if entry.get("database"):
                     result.setdefault(service, {}).setdefault("database", []).append("password")
         except yaml.YAMLError as error:
             raise FleetError(f"{name}: not valid YAML: {error}") from None
         except (AttributeError, TypeError):
             raise FleetError(
-                f"{name}: {_SERVICES} must be a hash of services, and each one's secrets a hash of section to keys"
+                f"{name}: {_SERVICES} must be a hash of services, each one's secrets a hash of section to keys,"
+                " and its secret_environment a list"
             ) from None
     return result
 
@@ -121,10 +130,10 @@ def generate(repo: Path, tier: str, public_key_pem: bytes) -> str:
 def complete(text: str, wanted: Declared, tier: str, public_key_pem: bytes) -> str:
     """Return the text of a tier's secrets with a random value for each that it lacks; others stay as they are."""
     data = yaml.safe_load(text) or {}
-    values = data.setdefault(_SECRETS, {})
+    data.setdefault(_SECRETS, {})
     for service, sections in wanted.items():
         for section, keys in sections.items():
-            known = values.setdefault(service, {}).setdefault(section, {})
+            known = values_of(data, service, section)
             for key in keys:
                 if key not in known:
                     known[key] = encrypt(public_key_pem, random_secrets.token_urlsafe(SECRET_BYTES))
@@ -133,12 +142,23 @@ def complete(text: str, wanted: Declared, tier: str, public_key_pem: bytes) -> s
 
 def only(text: str, wanted: Declared, tier: str) -> str:
     """Return the text of a tier's secrets without those that nothing declares."""
-    known = (yaml.safe_load(text) or {}).get(_SECRETS, {})
-    kept = {
-        service: {section: {key: known[service][section][key] for key in keys} for section, keys in sections.items()}
-        for service, sections in wanted.items()
-    }
-    return _text({_SECRETS: kept}, tier)
+    known = yaml.safe_load(text) or {}
+    kept: Data = {_SECRETS: {}}
+    for service, sections in wanted.items():
+        for section, keys in sections.items():
+            values = values_of(known, service, section)
+            values_of(kept, service, section).update({key: values[key] for key in keys})
+    return _text(kept, tier)
+
+
+def values_of(data: Data, service: str, section: str) -> dict[str, str]:
+    """Return where in a file of secrets those of a section of a service stand, by key; made if it is not there."""
+    found: dict[str, str]
+    if section == ENVIRONMENT:
+        found = data.setdefault(_ENVIRONMENT, {}).setdefault(service, {})
+    else:
+        found = data.setdefault(_SECRETS, {}).setdefault(service, {}).setdefault(section, {})
+    return found
 
 
 def _text(data: Mapping[str, Any], tier: str) -> str:

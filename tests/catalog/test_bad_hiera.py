@@ -15,7 +15,7 @@ class Case:
     """Services and what goes with them, and the words that the message must have.
 
     Attributes:
-        services, versions, secrets: the values of the Hiera keys, as YAML flow.
+        services, versions, secrets, environment: the values of the Hiera keys, as YAML flow.
         message: the whole message after the place it came from, or parts of it where Puppet words the rest.
     """
 
@@ -23,6 +23,7 @@ class Case:
     message: tuple[str, ...]
     versions: str = "{orders: 1.0-1, inventory: 1.0-1}"
     secrets: str = "{}"
+    environment: str = "{}"
 
 
 CASES = {
@@ -187,6 +188,85 @@ CASES = {
         ("the secrets of service orders are no hash of sections: mend them in flask_microservice::secrets (orders)",),
         secrets="{orders: hush}",
     ),
+    "secret that is a number too long": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        ("the secret secret_key of section app of service orders is a number of more than 64 bits",),
+        secrets="{orders: {app: {secret_key: 99999999999999999999}}}",
+    ),
+    "secret that ends in a no-break space": Case(
+        "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
+        ("the secret secret_key of section app of service orders has blanks or a line break at its ends",),
+        secrets='{orders: {app: {secret_key: "hush\\u00a0"}}}',
+    ),
+    "secret variable without a value": Case(
+        "{orders: {port: 7001, secret_environment: [TOKEN]}}",
+        (
+            "service orders has the secret environment variable TOKEN without a value: "
+            "add it, encrypted, to flask_microservice::secret_environment (orders) (file:",
+        ),
+    ),
+    "secret variable that stands in the open": Case(
+        "{orders: {port: 7001, secret_environment: [TOKEN], environment: {TOKEN: x}}}",
+        (
+            "service orders has the secret environment variable TOKEN in 'environment' too, in plain text: "
+            "take it from there in flask_microservice::services (orders) (file:",
+        ),
+        environment="{orders: {TOKEN: hush}}",
+    ),
+    "secret variable with a blank after it": Case(
+        "{orders: {port: 7001, secret_environment: [TOKEN]}}",
+        (
+            "Function Call, flask_microservice can't run the declared services: "
+            "the secret environment variable TOKEN of service orders has blanks or a line break at its ends: "
+            "encrypt it anew without in flask_microservice::secret_environment (orders) (file:",
+        ),
+        environment="{orders: {TOKEN: 'hush '}}",
+    ),
+    "secret variable with a NUL": Case(
+        "{orders: {port: 7001, secret_environment: [TOKEN]}}",
+        ("the secret environment variable TOKEN of service orders has a NUL in it: encrypt it anew without",),
+        environment='{orders: {TOKEN: "hush\\0hush"}}',
+    ),
+    "secret variable longer than Linux takes": Case(
+        "{orders: {port: 7001, secret_environment: [TOKEN]}}",
+        ("the secret environment variable TOKEN of service orders has more than 30000 characters",),
+        environment=f"{{orders: {{TOKEN: {'hush' * 8000}}}}}",
+    ),
+    "secret variable that is no text": Case(
+        "{orders: {port: 7001, secret_environment: [TOKEN]}}",
+        ("the secret environment variable TOKEN of service orders is no text: encrypt one in",),
+        environment="{orders: {TOKEN: [hush]}}",
+    ),
+    "secret variable whose name is none": Case(
+        "{orders: {port: 7001}}",
+        ("service orders has the secret environment variable 'LISTEN_FDS', which can't be one's name",),
+        environment="{orders: {LISTEN_FDS: hush}}",
+    ),
+    "secret environment that is no hash": Case(
+        "{orders: {port: 7001, secret_environment: [TOKEN]}}",
+        ("the secret environment of service orders is no hash of variables: mend it in flask_micro",),
+        environment="{orders: hush}",
+    ),
+    "variable of this module": Case(
+        "{orders: {port: 7001, environment: {FLASK_MICROSERVICE_NAME: x}}}",
+        ("'services' entry 'orders' entry 'environment'", "Flask_microservice::Variable"),
+    ),
+    "variable with a control character": Case(
+        '{orders: {port: 7001, environment: {A: "x\\0y"}}}',
+        ("'services' entry 'orders' entry 'environment' entry 'A'",),
+    ),
+    "number that no integer of 64 bits holds": Case(
+        "{orders: {port: 7001, config: {app: {size: 9223372036854775808}}}}",
+        ("'services' entry 'orders' entry 'config' entry 'app' entry 'size'",),
+    ),
+    "value that begins with a no-break space": Case(
+        '{orders: {port: 7001, config: {app: {name: "\\u00a0a"}}}}',
+        ("'services' entry 'orders' entry 'config' entry 'app' entry 'name'",),
+    ),
+    "deadline that would overflow": Case(
+        "{orders: {port: 7001, deadlines: {stop: 9223372036854775807}}}",
+        ("'services' entry 'orders' entry 'deadlines' entry 'stop'",),
+    ),
     "secret in capitals": Case(
         "{orders: {port: 7001, secrets: {app: [secret_key]}}}",
         ("service orders has the secret 'Secret_Key' in section app: write it in lower case",),
@@ -248,7 +328,10 @@ def catalogs(compile: Compile) -> dict[str, Catalog]:
                 "services/orders.yaml": f"flask_microservice::services: {case.services}\n",
                 "services/inventory.yaml": NOTHING,
                 "tiers/test.yaml": f"flask_microservice::versions: {case.versions}\n",
-                "secrets/test.yaml": f"flask_microservice::secrets: {case.secrets}\n",
+                "secrets/test.yaml": (
+                    f"flask_microservice::secrets: {case.secrets}\n"
+                    f"flask_microservice::secret_environment: {case.environment}\n"
+                ),
             },
         )
         for case in CASES.values()

@@ -1,5 +1,6 @@
 """An application from PyPI that knows nothing of this project, packaged, declared and run like any service."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +17,17 @@ pytestmark = pytest.mark.deploys
 
 EXAMPLE = REPO / "modules/flask_microservice/examples/httpbin"
 SERVICES = "flask_microservice::services"
+ENVIRONMENT = "flask_microservice::secret_environment"
+MARK = "only-on-a-box-of-the-lab"
+TOKENS = [f"{MARK} '\"\\\\ $HOME `id` %i %{{foo}} #\nsecond=line{number}" for number in range(2)]
 HIERA = "hieradata/services/httpbin.yaml"
 
 
-@pytest.fixture(scope="module")
-def declaration() -> str:
-    """The Hiera file of the example."""
-    return (EXAMPLE / "service.yaml").read_text(encoding="utf-8")
+def declared(value: str, **more: str) -> str:
+    """The Hiera file of the example, with a secret environment variable besides."""
+    data = yaml.safe_load((EXAMPLE / "service.yaml").read_text(encoding="utf-8"))
+    data[SERVICES]["httpbin"] |= {"secret_environment": ["TOKEN"], "deadlines": {"watch": 1}, **more}
+    return yaml.safe_dump(data | {ENVIRONMENT: {"httpbin": {"TOKEN": value}}}, explicit_start=True)
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +38,31 @@ def package(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(built[0]["path"])
 
 
-@pytest.fixture
-def httpbin(workspace: Workspace, staging: Box, lab: Lab, package: Path, declaration: str) -> Iterator[Deployed]:
+@pytest.fixture(scope="module")
+def control(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A clone with a branch of its own."""
+    workspace = Workspace.clone(tmp_path_factory.mktemp("foreign") / "control")
+    workspace.branch("foreign")
+    return workspace
+
+
+def apply(control: Workspace, box: Box, hiera: str) -> None:
+    control.commit(HIERA, hiera)
+    control.fleet.ok("deploy", "foreign")
+    control.fleet.ok("run", box.name, "--environment", "foreign")
+
+
+@pytest.fixture(scope="module")
+def httpbin(control: Workspace, staging: Box, lab: Lab, package: Path) -> Iterator[Deployed]:
     """The example, declared on a branch, on the staging box; afterwards it is gone, and the box is as before."""
     assert package.exists()
-    workspace.branch("foreign")
-    workspace.commit(HIERA, declaration)
-    workspace.fleet.ok("deploy", "foreign")
-    workspace.fleet.ok("run", staging.name, "--environment", "foreign")
+    apply(control, staging, declared(TOKENS[0]))
     (parameters,) = [one for one in puppetdb.declared_services(lab)[staging.certname] if one["name"] == "httpbin"]
     yield Deployed(staging, parameters)
-    removed = yaml.safe_load(declaration)
-    removed[SERVICES]["httpbin"]["ensure"] = "absent"
-    workspace.commit(HIERA, yaml.safe_dump(removed))
-    workspace.fleet.ok("deploy", "foreign")
-    workspace.fleet.ok("run", staging.name, "--environment", "foreign")
-    workspace.fleet.ok("run", staging.name, "--end-trial")
+    apply(control, staging, declared(TOKENS[0], ensure="absent"))
+    control.fleet.ok("run", staging.name, "--end-trial")
     assert not connect(staging).package("httpbin").is_installed
+    assert not connect(staging).file("/etc/httpbin").exists
 
 
 def test_an_application_from_pypi_runs_beside_the_services(httpbin: Deployed, fleet: Fleet) -> None:
@@ -69,3 +82,39 @@ def test_an_application_from_pypi_runs_beside_the_services(httpbin: Deployed, fl
     (shown,) = [one for box in boxes for one in box["services"] if one["name"] == "httpbin"]
     assert shown["ready"] is True
     assert shown["version"] == httpbin.parameters["version"]
+
+
+def token(service: Deployed) -> str:
+    """The variable that the service's process has, whatever is in it."""
+    pid = service.node.check_output(f"systemctl show -P MainPID {service.instance}")
+    environment = base64.b64decode(service.node.check_output(f"base64 -w0 /proc/{pid}/environ")).decode()
+    return dict(each.split("=", 1) for each in environment.split("\0") if each)["TOKEN"]
+
+
+def test_a_secret_environment_variable_arrives_verbatim_and_shows_nowhere(httpbin: Deployed, lab: Lab) -> None:
+    node = httpbin.node
+    assert token(httpbin) == TOKENS[0]
+    for shown in (
+        "systemctl show 'httpbin*'", "systemctl cat 'httpbin@*'", "journalctl --no-pager -q -o verbose --since -2h",
+        "flask-microservice status --json",
+    ):  # fmt: skip
+        assert node.run(f"{shown} | grep -F {MARK}").stdout == "", shown
+    # The agent keeps its catalog, with this secret as with any other, in a file that is root's alone.
+    places = "/etc /run /var/log /var/lib/puppet /var/cache/puppet /opt/releases/httpbin"
+    found = node.run(f"grep -rlF --exclude-dir=catalog {MARK} {places}").stdout.split()
+    release = httpbin.instance.partition("@")[2].removesuffix(".service")
+    assert sorted(found) == [
+        "/etc/httpbin/secret_environment", f"/opt/releases/httpbin/{release}/secret_environment",
+    ]  # fmt: skip
+    assert {(node.file(path).user, node.file(path).mode) for path in found} == {("root", 0o400)}
+    for kind in ("resources", "events", "reports"):
+        assert MARK not in json.dumps(puppetdb.query(lab, f'{kind} {{ certname = "{httpbin.box.certname}" }}')), kind
+
+
+def test_another_value_is_another_release_and_going_back_goes_back_to_the_one_before(
+    httpbin: Deployed, control: Workspace, staging: Box
+) -> None:
+    apply(control, staging, declared(TOKENS[1]))
+    assert token(httpbin) == TOKENS[1]
+    httpbin.node.check_output("flask-microservice rollback httpbin")
+    assert token(httpbin) == TOKENS[0]

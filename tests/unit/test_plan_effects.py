@@ -83,16 +83,20 @@ def test_a_new_service_starts_and_one_that_is_to_stop_stops() -> None:
     assert [(one.subject, one.what) for one in follow(old, new)] == [("a", "start"), ("b", "stop")]
 
 
-def service(version: str, level: str = "info", hidden: str = "hush", unit: str = "") -> dict[str, dict[str, Any]]:
+def service(
+    version: str, level: str = "info", hidden: str = "hush", unit: str = "", variable: str = "hush"
+) -> dict[str, dict[str, Any]]:
     return {
         "Package[orders]": {"ensure": version},
         "Flask_microservice::Service[orders]": {
             "config": {"log": {"level": level}},
             "secrets": {"app": {"key": hidden}},
-            "sensitive": ["secrets"],
+            "secret_environment": {"TOKEN": variable},
+            "sensitive": ["secrets", "secret_environment"],
         },
         "File[/etc/systemd/system/orders@.service]": {"content": f"[Service]\n{unit}\n[X]\nVersion={version}\n"},
         "File[/etc/orders/default_config.ini]": {"content": f"level = {level}\n{hidden}", "sensitive": ["content"]},
+        "File[/etc/orders/secret_environment]": {"content": f'TOKEN="{variable}"\n', "sensitive": ["content"]},
         "Flask_microservice_release[orders]": {"ensure": "serving"},
     }
 
@@ -103,6 +107,7 @@ def test_a_release_is_new_for_another_package_config_secret_or_unit() -> None:
         (service("1-1", level="debug"), 'its config: log.level "info" → "debug"'),
         (service("1-1", hidden="hush, hush"), "its config: the secret app.key"),
         (service("1-1", unit="Nice=5"), "its unit"),
+        (service("1-1", variable="hush, hush"), "its environment: the secret TOKEN"),
     ):
         (effect,) = follow(service("1-1"), changed)
         assert (effect.subject, effect.what, effect.because) == ("orders", "new release", (reason,))

@@ -30,6 +30,14 @@ def test_another_config_or_unit_is_another_release_and_the_same_is_the_same() ->
 
 
 @pytest.mark.usefixtures("node")
+def test_another_secret_environment_is_another_release_and_one_without_is_named_as_ever() -> None:
+    plain = release_name("1.4.2-1", "unit", b"config")
+    assert release_name("1.4.2-1", "unit", b"config", b"") == plain
+    others = {release_name("1.4.2-1", "unit", b"config", environment) for environment in (b'A="1"\n', b'A="2"\n')}
+    assert len(others | {plain}) == 3
+
+
+@pytest.mark.usefixtures("node")
 def test_a_version_with_any_character_makes_a_name_that_systemd_takes() -> None:
     name = release_name("1:2.0~rc1+b2-1", "unit", b"")
     assert name.rpartition(".")[0] == "1_2.0_rc1_b2-1"
@@ -132,6 +140,23 @@ def test_a_prepared_release_has_all_that_it_runs_with(node: Node) -> None:
     assert service.unit(declared.release) == declared.unit
     assert service.prepared() == {declared.release}
     assert service.half_prepared() == []
+
+
+def test_a_release_has_a_copy_of_its_secret_environment_that_root_alone_reads(node: Node) -> None:
+    service = node.declare_environment('TOKEN="hush"\n')
+    declared = service.declared()
+    (node.root / "secret_environment").write_text("changed meanwhile")
+    releases.prepare(service, declared)
+    copy = service.directory(declared.release) / "secret_environment"
+    assert (copy.read_text(), mode(copy)) == ('TOKEN="hush"\n', 0o400)
+    assert service.declared().release != declared.release
+
+
+def test_a_secret_environment_that_is_not_there_is_named(node: Node) -> None:
+    service = node.declare_environment("")
+    (node.root / "secret_environment").unlink()
+    with pytest.raises(SwitchError, match=r"/secret_environment is not there: run puppet agent, which writes it"):
+        service.declared()
 
 
 @pytest.mark.parametrize("step", ["os.link", "os.fsync"])

@@ -75,6 +75,33 @@ def test_a_release_is_tried_before_it_gets_the_port_and_the_old_one_stops_last(
     assert service.instance(old) not in systemd.active
 
 
+def test_each_release_goes_back_to_the_secret_environment_that_it_had(service: Service, node: Node) -> None:
+    releases = {"none": service.serving().release}
+    for token in ("one", "two"):
+        node.declare_environment(f'TOKEN="{token}"\n')
+        releases[token] = switch(service)
+    assert len(set(releases.values())) == 3
+    Switch(service).back("")
+    assert service.serving().release == releases["one"]
+    environment = {name: service.directory(release) / "secret_environment" for name, release in releases.items()}
+    assert environment["one"].read_text() == 'TOKEN="one"\n'
+    assert environment["two"].read_text() == 'TOKEN="two"\n'
+    assert not environment["none"].exists()
+
+
+def test_a_secret_environment_that_is_no_longer_declared_stays_with_its_releases_alone(
+    service: Service, node: Node
+) -> None:
+    """Puppet knows nothing of it any more: it would be in /etc for ever."""
+    node.declare_environment('TOKEN="hush"\n')
+    kept = switch(service)
+    node.declare()
+    assert (node.root / "secret_environment").exists()
+    switch(service)
+    assert not (node.root / "secret_environment").exists()
+    assert (service.directory(kept) / "secret_environment").exists()
+
+
 def test_the_last_three_releases_stay_and_older_ones_go(service: Service, node: Node) -> None:
     names = [service.serving().release]
     for mark in ("b", "c", "d", "e"):

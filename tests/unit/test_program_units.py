@@ -134,3 +134,9 @@ def test_the_socket_of_the_longest_name_and_version_is_short_enough_for_the_kern
     text = check_socket_text(Service("a" * 32), f"{'9' * 100}.3fa9c1d2", trial=True)
     (path,) = [line.partition("=")[2] for line in text.splitlines() if line.startswith("ListenStream=")]
     assert len(path.encode()) <= 107
+
+
+def test_a_trial_has_each_line_as_the_release_has_it() -> None:
+    """Also one with a character in it at which Python, and not systemd, ends a line."""
+    unit = Unit(UNIT.replace("Restart=", 'Environment="A=x\u2028y\x0bRestart=no"\nRestart='))
+    assert 'Environment="A=x\u2028y\x0bRestart=no"' in section(trial_text(Service("orders"), unit, RELEASE), "Service")

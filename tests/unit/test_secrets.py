@@ -52,6 +52,20 @@ def test_every_declared_secret_gets_a_value_and_keeps_it(keys: Path) -> None:
     assert "k" in second["x"]["app"]
 
 
+def test_secret_environment_variables_get_values_too_and_go_with_their_declaration(keys: Path) -> None:
+    text = "flask_microservice::services: {orders: {port: 7001, secrets: {app: [k]}, secret_environment: [TOKEN]}}\n"
+    first = secrets.complete("", secrets.declared({"orders.yaml": text}), "staging", public(keys))
+    values = yaml.safe_load(first)
+    assert set(values["flask_microservice::secrets"]["orders"]) == {"app"}
+    assert values["flask_microservice::secret_environment"]["orders"]["TOKEN"].startswith("ENC[PKCS7,")
+    assert secrets.complete(first, secrets.declared({"orders.yaml": text}), "staging", public(keys)) == first
+    assert yaml.safe_load(secrets.only(first, secrets.declared({"orders.yaml": text}), "staging")) == values
+    without = secrets.declared({"orders.yaml": text.replace(", secret_environment: [TOKEN]", "")})
+    assert yaml.safe_load(secrets.only(first, without, "staging")) == {
+        "flask_microservice::secrets": values["flask_microservice::secrets"]
+    }
+
+
 def test_a_service_with_a_database_gets_a_password_in_the_tier_that_declares_it(keys: Path, tmp_path: Path) -> None:
     for path, text in {
         "services/orders.yaml": "flask_microservice::services: {orders: {port: 7001}}\n",

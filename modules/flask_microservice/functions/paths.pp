@@ -20,6 +20,7 @@ function flask_microservice::paths(
     'command'     => "/usr/bin/${package}",
     'config_dir'  => "/etc/${service}",
     'config'      => "/etc/${service}/default_config.ini",
+    'environment' => "/etc/${service}/secret_environment",
     'data_dir'    => "/var/lib/${service}",
     'log_dir'     => "/var/log/${service}",
     'log'         => "/var/log/${service}/${service}.log",

@@ -7,12 +7,14 @@
 # @param services what flask_microservice::services declares, those with `ensure: absent` left out
 # @param versions flask_microservice::versions
 # @param secrets flask_microservice::secrets
+# @param secret_environment flask_microservice::secret_environment
 # @param database flask_microservice::database
 # @return one sentence a problem: what is wrong, with which service, which Hiera key to mend; none if all is well
 function flask_microservice::problems(
   Hash $services,
   Hash $versions,
   Sensitive[Hash] $secrets,
+  Sensitive[Hash] $secret_environment,
   Optional[Flask_microservice::Database_server] $database,
 ) >> Array[String[1]] {
   $of_each = $services.map |$name, $declared| {
@@ -24,6 +26,7 @@ function flask_microservice::problems(
     $unpinned
     + flask_microservice::upstream_problems($name, $declared, $services)
     + flask_microservice::secret_problems($name, $declared, $secrets)
+    + flask_microservice::environment_problems($name, $declared, $secret_environment)
     + flask_microservice::database_problems($name, $declared, $database, $secrets)
   }
   flask_microservice::listen_problems($services)

@@ -38,6 +38,16 @@ function flask_microservice::unit_text(
     true    => "ExecStartPre=/bin/sh -c 'test -e ${release}/migrated || exec ${paths['virtualenv']}/bin/${package} db upgrade'\n",
     default => '',
   }
+  # Read by systemd itself, as root; a core dump would have the values in it, and the journal with it. With a limit of one
+  # byte none is made, where one goes to a program, either (core(5)).
+  $secret_variables = $runs['secret_environment'] ? {
+    true    => "EnvironmentFile=${release}/secret_environment\nLimitCORE=1\n",
+    default => '',
+  }
+  $secret_setting = $runs['secret_environment'] ? {
+    true    => "SecretEnvironment=${paths['environment']}\n",
+    default => '',
+  }
   $variables = $runs['environment'].map |$name, $value| { "Environment=\"${name}=${value.regsubst('%', '%%', 'G')}\"\n" }.join
   $limits = { 'memory' => 'MemoryMax', 'tasks' => 'TasksMax', 'cpu' => 'CPUQuota', 'files' => 'LimitNOFILE' }
   $limited = $limits.map |$limit, $directive| {
@@ -97,7 +107,7 @@ function flask_microservice::unit_text(
     Environment=FLASK_MICROSERVICE_HEALTH_PATH=${runs['health_path']}
     Environment=FLASK_MICROSERVICE_THREADS=${runs['threads']}
     Environment=FLASK_MICROSERVICE_HANG_SECONDS=${deadlines['hang']}
-    ${variables}
+    ${variables}${secret_variables}
     User=${service}
     Group=${service}
     UMask=0027
@@ -154,6 +164,6 @@ function flask_microservice::unit_text(
     HealthPath=${runs['health_path']}
     ReadyDeadlineSec=${deadlines['ready']}
     WatchSec=${deadlines['watch']}
-    Keep=${runs['keep']}
+    ${secret_setting}Keep=${runs['keep']}
     | UNIT
 }

@@ -14,6 +14,9 @@
 #   The values of the secret keys that services declare: name => section => key => value, as `Flask_microservice::Secrets`
 #   has it. Encrypt them in Hiera; lookup makes them Sensitive. So that a `%{` in one of them is not taken for Hiera's, name
 #   `flask_microservice::eyaml_lookup_key` in hiera.yaml.
+# @param secret_environment
+#   The values of the secret environment variables that services declare: name => variable => value, as
+#   `Flask_microservice::Secret_environment` has it. For these the same holds as for `secrets`.
 # @param database
 #   The PostgreSQL server of the services that declare `database: postgresql`. Each has a database and a login of its own
 #   name there, with the password of its secret `database` => `password`; making them is not this module's matter.
@@ -37,14 +40,16 @@ class flask_microservice (
   Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services = {},
   Hash[Flask_microservice::Name, Flask_microservice::Version] $versions = {},
   Sensitive[Hash] $secrets = Sensitive({}),
+  Sensitive[Hash] $secret_environment = Sensitive({}),
   Optional[Flask_microservice::Database_server] $database = undef,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
   Integer[0, 86400] $drain_seconds = 0,
 ) {
   $present = $services.filter |$name, $declared| { $declared['ensure'] != 'absent' }
   $malformed = flask_microservice::malformed_secrets($secrets)
+  + flask_microservice::malformed_environment($secret_environment)
   $of_all = $malformed ? {
-    []      => flask_microservice::problems($present, $versions, $secrets, $database),
+    []      => flask_microservice::problems($present, $versions, $secrets, $secret_environment, $database),
     default => $malformed, # no other check could read them
   }
   $problems = flask_microservice::name_problems($services) + $of_all
@@ -70,13 +75,14 @@ class flask_microservice (
     $addresses = $apart.map |$_, $its| { $its['address'] }
 
     flask_microservice::service { $name:
-      version    => flask_microservice::version_of($name, $declared, $versions),
-      config     => $config + ($section.empty ? { true => {}, default => { 'upstreams' => $section } }),
-      secrets    => flask_microservice::secrets_of($name, $declared, $secrets, $database),
-      peers      => $declared['peers'].lest || { [] } + $addresses + flask_microservice::database_peers($declared, $database),
-      drain      => $drain_seconds,
-      apt_source => $apt_source,
-      *          => $declared - ['version', 'config', 'secrets', 'peers', 'upstreams', 'database'],
+      version            => flask_microservice::version_of($name, $declared, $versions),
+      config             => $config + ($section.empty ? { true => {}, default => { 'upstreams' => $section } }),
+      secrets            => flask_microservice::secrets_of($name, $declared, $secrets, $database),
+      secret_environment => flask_microservice::environment_of($name, $declared, $secret_environment),
+      peers              => $declared['peers'].lest || { [] } + $addresses + flask_microservice::database_peers($declared, $database),
+      drain              => $drain_seconds,
+      apt_source         => $apt_source,
+      *                  => $declared - ['version', 'config', 'secrets', 'secret_environment', 'peers', 'upstreams', 'database'],
     }
   }
 }

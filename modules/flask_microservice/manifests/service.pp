@@ -48,6 +48,10 @@
 #   may connect to it is not limited here.
 # @param environment
 #   Environment variables, none of them a secret.
+# @param secret_environment
+#   Environment variables that are secret: name => value. An exception, for an application that takes a secret in no other
+#   way: each process that the service starts has them as well. They are in a file that root alone can read, of which each
+#   release has a copy.
 # @param limits
 #   How much memory, how many tasks, how much processor time and how many open files it may have.
 # @param unit
@@ -97,6 +101,7 @@ define flask_microservice::service (
   Integer[1, 2147483647] $backlog = 2048,
   Array[Stdlib::IP::Address] $peers = [],
   Flask_microservice::Environment $environment = {},
+  Sensitive[Hash] $secret_environment = Sensitive({}),
   Flask_microservice::Limits $limits = {},
   Flask_microservice::Directives $unit = {},
   Flask_microservice::Deadlines $deadlines = {},
@@ -118,6 +123,13 @@ define flask_microservice::service (
   unless $secrets.unwrap =~ Flask_microservice::Config {
     $malformed = flask_microservice::malformed_secrets(Sensitive({ $name => $secrets.unwrap }))
     fail("Flask_microservice::Service['${name}']: ${malformed.join('; ')}")
+  }
+  $has_secret_environment = !$secret_environment.unwrap.empty
+  if $has_secret_environment {
+    $unfit = flask_microservice::malformed_environment(Sensitive({ $name => $secret_environment.unwrap }))
+    unless $unfit.empty {
+      fail("Flask_microservice::Service['${name}']: ${unfit.join('; ')}")
+    }
   }
 
   include flask_microservice::program
@@ -197,26 +209,42 @@ define flask_microservice::service (
         ;
     }
 
+    # Where it is no longer declared, flask-microservice(8) removes it with the next switch, which that brings about.
+    if $has_secret_environment {
+      file { $paths['environment']:
+        ensure    => file,
+        owner     => 'root',
+        group     => 'root',
+        mode      => '0400',
+        content   => flask_microservice::environment_text($secret_environment),
+        show_diff => false,
+        backup    => false,
+        require   => File[$paths['config_dir']],
+        before    => File[$paths['unit']],
+      }
+    }
+
     file { $paths['unit']:
       ensure  => file,
       owner   => 'root',
       group   => 'root',
       mode    => '0644',
       content => flask_microservice::unit_text($name, $deb, $paths, {
-          version     => $version,
-          listen      => $socket.lest || { flask_microservice::listen($address, $port) },
-          backlog     => $backlog,
-          application => $application.lest || { $paths['application'] },
-          health_path => $health_path,
-          migrations  => $migrations,
-          workers     => $workers,
-          threads     => $threads,
-          peers       => $peers,
-          environment => $environment,
-          limits      => $limits,
-          directives  => $unit,
-          deadlines   => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10 } + $deadlines,
-          keep        => $keep,
+          version            => $version,
+          listen             => $socket.lest || { flask_microservice::listen($address, $port) },
+          backlog            => $backlog,
+          application        => $application.lest || { $paths['application'] },
+          health_path        => $health_path,
+          migrations         => $migrations,
+          workers            => $workers,
+          threads            => $threads,
+          peers              => $peers,
+          environment        => $environment,
+          secret_environment => $has_secret_environment,
+          limits             => $limits,
+          directives         => $unit,
+          deadlines          => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10 } + $deadlines,
+          keep               => $keep,
       }),
     }
 

@@ -1,31 +1,33 @@
 # @summary One service, as it is declared in Hiera
 #
-# The keys are parameters of `flask_microservice::service`, which says what each does, and three that the class resolves:
-# `upstreams`, names of other services of the node; `secrets`, names of keys whose values stand encrypted elsewhere; and
-# `database`, the kind of database that it has on a server. Without one it uses a file of its own (SQLite).
+# The keys are parameters of `flask_microservice::service`, which says what each does, and four that the class resolves:
+# `upstreams`, names of other services of the node; `secrets` and `secret_environment`, names of keys of the config and of
+# environment variables whose values stand encrypted elsewhere; and `database`, the kind of database that it has on a server.
+# Without one it uses a file of its own (SQLite).
 type Flask_microservice::Declaration = Struct[{
-    Optional[port]        => Flask_microservice::Port,
-    Optional[socket]      => Stdlib::Absolutepath,
-    Optional[ensure]      => Enum['present', 'absent'],
-    Optional[purge]       => Boolean,
-    Optional[version]     => Flask_microservice::Version,
-    Optional[package]     => Flask_microservice::Name,
-    Optional[address]     => Stdlib::IP::Address::Nosubnet,
-    Optional[upstreams]   => Array[Flask_microservice::Name],
-    Optional[database]    => Enum['postgresql'],
-    Optional[config]      => Flask_microservice::Config,
-    Optional[secrets]     => Flask_microservice::Secret_keys,
-    Optional[application] => Flask_microservice::Application,
-    Optional[health_path] => Flask_microservice::Http_path,
-    Optional[migrations]  => Boolean,
-    Optional[workers]     => Integer[1],
-    Optional[threads]     => Integer[1],
-    Optional[backlog]     => Integer[1],
-    Optional[peers]       => Array[Stdlib::IP::Address],
-    Optional[environment] => Flask_microservice::Environment,
-    Optional[limits]      => Flask_microservice::Limits,
-    Optional[unit]        => Flask_microservice::Directives,
-    Optional[deadlines]   => Flask_microservice::Deadlines,
-    Optional[keep]        => Integer[1],
-    Optional[log]         => Flask_microservice::Log,
+    Optional[port]               => Flask_microservice::Port,
+    Optional[socket]             => Stdlib::Absolutepath,
+    Optional[ensure]             => Enum['present', 'absent'],
+    Optional[purge]              => Boolean,
+    Optional[version]            => Flask_microservice::Version,
+    Optional[package]            => Flask_microservice::Name,
+    Optional[address]            => Stdlib::IP::Address::Nosubnet,
+    Optional[upstreams]          => Array[Flask_microservice::Name],
+    Optional[database]           => Enum['postgresql'],
+    Optional[config]             => Flask_microservice::Config,
+    Optional[secrets]            => Flask_microservice::Secret_keys,
+    Optional[application]        => Flask_microservice::Application,
+    Optional[health_path]        => Flask_microservice::Http_path,
+    Optional[migrations]         => Boolean,
+    Optional[workers]            => Integer[1, 1000],
+    Optional[threads]            => Integer[1, 1000],
+    Optional[backlog]            => Integer[1, 2147483647],
+    Optional[peers]              => Array[Stdlib::IP::Address],
+    Optional[environment]        => Flask_microservice::Environment,
+    Optional[secret_environment] => Array[Flask_microservice::Variable, 1],
+    Optional[limits]             => Flask_microservice::Limits,
+    Optional[unit]               => Flask_microservice::Directives,
+    Optional[deadlines]          => Flask_microservice::Deadlines,
+    Optional[keep]               => Integer[1, 1000],
+    Optional[log]                => Flask_microservice::Log,
 }]

@@ -43,7 +43,7 @@ def find(
 
 
 def _releases(old: Catalog, new: Catalog, old_contents: Contents, new_contents: Contents) -> Iterator[Effect]:
-    """A release is what a service's unit and its config say: it is another one when one of these is (see naming.py)."""
+    """A release is what a service's unit, config and secret environment say: another one for any change (naming.py)."""
     names = {resource.title for catalog in (old, new) for resource in catalog.of_kind(RELEASE)}
     for name in sorted(names):
         was, now = (_serves(catalog, name) for catalog in (old, new))
@@ -68,13 +68,17 @@ class _Parts:
 
     def __init__(self, catalog: Catalog, contents: Contents, service: str) -> None:
         self._files: list[Content | None] = []
-        for path in (f"/etc/systemd/system/{service}@.service", f"/etc/{service}/default_config.ini"):
+        for path in (
+            f"/etc/systemd/system/{service}@.service", f"/etc/{service}/default_config.ini",
+            f"/etc/{service}/secret_environment",
+        ):  # fmt: skip
             resource = catalog.get(f"File[{path}]")
             self._files.append(contents.of(resource).get("") if resource else None)
         declared = catalog.get(f"{SERVICE}[{service}]")
         self._config = dict(leaves(declared.parameters.get("config", {}))) if declared else {}
-        secrets = declared.parameters.get("secrets") if declared else None
-        self._secrets = dict(secrets.parts) if isinstance(secrets, Hidden) else {}
+        self._secrets, self._environment = (
+            _digests(declared.parameters.get(name)) if declared else {} for name in ("secrets", "secret_environment")
+        )
         unit = self._files[0]
         self.unit = unit.decode("utf-8", "replace") if isinstance(unit, bytes) else ""
         found = _VERSION.search(self.unit)
@@ -88,6 +92,13 @@ class _Parts:
         if self._files[1] != now._files[1]:
             parts = [*_differences(self._config, now._config), *_differences(self._secrets, now._secrets, shown=False)]
             yield f"its config: {', '.join(parts)}" if parts else "its config"
+        if self._files[2] != now._files[2]:
+            parts = list(_differences(self._environment, now._environment, shown=False))
+            yield f"its environment: {', '.join(parts)}" if parts else "its environment"
+
+
+def _digests(value: Any) -> dict[str, str]:
+    return dict(value.parts) if isinstance(value, Hidden) else {}
 
 
 def _differences(was: Mapping[str, Any], now: Mapping[str, Any], *, shown: bool = True) -> Iterator[str]:

@@ -27,15 +27,14 @@ def write(environment: Path, tiers: Iterable[str]) -> None:
         file = environment / _file(tier)
         if file.exists():
             continue
-        values = {
-            service: {
-                section: {key: f"secret:{service}.{section}.{key}" for key in keys} for section, keys in its.items()
-            }
-            for service, its in _declared(environment, tier).items()
-        }
-        if values:
+        data: secrets.Data = {}
+        for service, its in _declared(environment, tier).items():
+            for section, keys in its.items():
+                named = {key: f"secret:{'.'.join(filter(None, (service, section, key)))}" for key in keys}
+                secrets.values_of(data, service, section).update(named)
+        if data:
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(_HEAD + yaml.safe_dump({"flask_microservice::secrets": values}), encoding="utf-8")
+            file.write_text(_HEAD + yaml.safe_dump(data), encoding="utf-8")
 
 
 def _declared(environment: Path, tier: str) -> secrets.Declared:

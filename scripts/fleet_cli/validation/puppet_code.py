@@ -29,6 +29,9 @@ _TOLD_BY_THE_MODULE: Mapping[str, Type] = {
             "of": {"kind": "Alias", "name": "Flask_microservice::Config"},
         },
     },
+    "flask_microservice::secret_environment": {
+        "kind": "Sensitive", "of": {"kind": "Alias", "name": "Flask_microservice::Secret_environment"},
+    },
 }  # fmt: skip
 """Types that a module checks in its own words, so that its parameters have wider ones: Flask_microservice::Secrets."""
 ROLE_PREFIX = "role::"

@@ -81,7 +81,7 @@ class Description
     M::HostClassDefinition => 'class', M::ResourceTypeDefinition => 'define', M::FunctionDefinition => 'function'
   }.freeze
   # Data types that checks go by, although no parameter has them.
-  ASKED_FOR = %w[Flask_microservice::System_name].freeze
+  ASKED_FOR = %w[Flask_microservice::System_name Flask_microservice::Secret_environment].freeze
   LOOKUPS = %w[lookup hiera hiera_array hiera_hash hiera_include].freeze
 
   def initialize(environment)

@@ -92,7 +92,8 @@ def name_findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[F
 
 
 def _of_group(data: FleetData, group: Group, everywhere: set[str]) -> Running:
-    files = {key: data.in_order(data.shared_with[group].get(key, ())) for key in (*_OWN, services.SECRETS)}
+    keys = (*_OWN, services.SECRETS, services.SECRET_ENVIRONMENT)
+    files = {key: data.in_order(data.shared_with[group].get(key, ())) for key in keys}
     said = services.declarations(files[services.SERVICES])
     merged = {name: services.merged(name, its) for name, its in said.items()}
     present = {name: service for name, service in merged.items() if service.present}
@@ -100,6 +101,8 @@ def _of_group(data: FleetData, group: Group, everywhere: set[str]) -> Running:
         services=merged, running=present, together=together(present.values()), declarations=said,
         touched=set(merged), rewired=set(merged),
         pins=services.versions(files[services.VERSIONS]), secrets=services.secret_values(files[services.SECRETS]),
+        variables=services.secret_variables(files[services.SECRET_ENVIRONMENT]),
+        has_secrets=bool(files[services.SECRETS] or files[services.SECRET_ENVIRONMENT]),
         has_database=services.DATABASE in data.shared_with[group], everywhere=everywhere, where=f"tier {group[1]}",
         pin_file=data.layers.file_for("tier", group[1]) or f"the layer of {TIER}",
     )  # fmt: skip
@@ -123,6 +126,9 @@ def _of_machine(data: FleetData, machine: Machine, shared: Running) -> Running:
         pins=services.versions(data.files_of(machine, services.VERSIONS)) if pinned else shared.pins,
         secrets=services.secret_values(data.files_of(machine, services.SECRETS))
         if services.SECRETS in keys else shared.secrets,
+        variables=services.secret_variables(data.files_of(machine, services.SECRET_ENVIRONMENT))
+        if services.SECRET_ENVIRONMENT in keys else shared.variables,
+        has_secrets=shared.has_secrets or bool({services.SECRETS, services.SECRET_ENVIRONMENT} & keys),
         has_database=shared.has_database or services.DATABASE in keys, specific=frozenset(name for name, _ in own),
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ flask_microservice::problems fails a catalog for the same reasons; here each has
 deployed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Set
 from dataclasses import dataclass
 
 from fleet_cli.validation import eyaml
@@ -42,7 +42,9 @@ class Running:
         touched: the names to look at; the others are the same as in a group that was looked at.
         rewired: those of them that may have other upstreams than there.
         pins: the versions.
-        secrets: the values of secrets; None where they are kept out of the repository.
+        secrets: the values of secrets.
+        variables: the secret environment variables that have a value.
+        has_secrets: whether these two are in the repository, and not kept elsewhere.
         has_database: whether flask_microservice::database says where one is.
         everywhere: the names of all services of the fleet.
         where: the machines in words, such as "tier staging".
@@ -57,7 +59,9 @@ class Running:
     touched: set[str]
     rewired: set[str]
     pins: Mapping[str, Spot]
-    secrets: Mapping[tuple[str, str, str], Spot] | None
+    secrets: Mapping[tuple[str, str, str], Spot]
+    variables: Set[tuple[str, str]]
+    has_secrets: bool
     has_database: bool
     everywhere: set[str]
     where: str
@@ -71,6 +75,7 @@ class Running:
             yield from self._version(service)
             yield from self._upstreams(service)
             yield from self._secrets(service)
+            yield from self._environment(service)
             yield from self._database(service)
         yield from self._trial_units()
         yield from self._shared("port", "shared-port")
@@ -137,7 +142,7 @@ class Running:
                 yield _at(service.config[section, key], "plain-secret", message,
                           f"drop it here; it belongs, encrypted, into flask_microservice::secrets ({service.name})",
                           related=[spot])  # fmt: skip
-            if self.secrets is not None and (service.name, section, key) not in self.secrets:
+            if self.has_secrets and (service.name, section, key) not in self.secrets:
                 near = did_you_mean(
                     key, [name for where, part, name in self.secrets if (where, part) == (service.name, section)]
                 )
@@ -150,6 +155,24 @@ class Running:
                 secrets = f"declare it under 'secrets' ({section}: [{key}]), and encrypt its value"
                 yield _at(spot, "plain-secret", message, secrets)
 
+    def _environment(self, service: Service) -> Iterator[Finding]:
+        for name, spot in service.secret_environment.items():
+            if name in service.environment:
+                message = f"'{name}' is a secret variable of '{service.name}', and stands here in plain text"
+                place = f"flask_microservice::secret_environment ({service.name})"
+                yield _at(service.environment[name], "plain-secret", message,
+                          f"drop it here; it belongs, encrypted, into {place}", related=[spot])  # fmt: skip
+            if self.has_secrets and (service.name, name) not in self.variables:
+                near = did_you_mean(name, [other for where, other in self.variables if where == service.name])
+                message = f"the secret variable '{name}' of '{service.name}' has no value in the {self.where}"
+                mend = near or "add it, encrypted, to flask_microservice::secret_environment"
+                yield _at(spot, "no-secret", message, mend)
+        for name, spot in service.environment.items():
+            if name not in service.secret_environment and (reason := eyaml.looks_secret(name.lower(), spot.node)):
+                message = f"{reason} in plain text, in the environment of '{service.name}'"
+                instead = f"declare it under 'secret_environment' ([{name}]), and encrypt its value"
+                yield _at(spot, "plain-secret", message, instead)
+
     def _database(self, service: Service) -> Iterator[Finding]:
         if not service.text("database"):
             return
@@ -160,7 +183,7 @@ class Running:
         if ("database", "url") in service.config:
             message = f"'{service.name}' wants a database, of which the url follows, and has a url as well"
             yield _at(service.config["database", "url"], "database-twice", message, "drop one of them", related=[spot])
-        if self.secrets is not None and (service.name, "database", "password") not in self.secrets:
+        if self.has_secrets and (service.name, "database", "password") not in self.secrets:
             message = f"the database of '{service.name}' has no password in the {self.where}"
             yield _at(
                 spot, "no-secret", message, "add it, encrypted, to flask_microservice::secrets (database: password)"

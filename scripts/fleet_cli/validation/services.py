@@ -9,6 +9,7 @@ from fleet_cli.validation.documents import Document, Node, Pair, items, mapping
 SERVICES = "flask_microservice::services"
 VERSIONS = "flask_microservice::versions"
 SECRETS = "flask_microservice::secrets"
+SECRET_ENVIRONMENT = "flask_microservice::secret_environment"  # noqa: S105 - a key of Hiera
 DATABASE = "flask_microservice::database"
 CLASS = "flask_microservice"
 """The class that runs the services of a machine."""
@@ -33,6 +34,7 @@ class Service:
         upstreams: from all layers.
         config: by section and key.
         secrets: the names of the secret keys, by section and key.
+        environment, secret_environment: its variables, and the names of the secret ones.
         declared: all places where its name stands, the lowest layer first: that is where it is at home.
     """
 
@@ -41,6 +43,8 @@ class Service:
     upstreams: list[Spot] = field(default_factory=list)
     config: dict[tuple[str, str], Spot] = field(default_factory=dict)
     secrets: dict[tuple[str, str], Spot] = field(default_factory=dict)
+    environment: dict[str, Spot] = field(default_factory=dict)
+    secret_environment: dict[str, Spot] = field(default_factory=dict)
     declared: list[Spot] = field(default_factory=list)
 
     @property
@@ -92,7 +96,9 @@ def over(higher: Service, lower: Service) -> Service:
     """Merge a service with what lower layers say of it."""
     return Service(
         higher.name, {**lower.fields, **higher.fields}, [*higher.upstreams, *lower.upstreams],
-        {**lower.config, **higher.config}, {**lower.secrets, **higher.secrets}, [*lower.declared, *higher.declared],
+        {**lower.config, **higher.config}, {**lower.secrets, **higher.secrets},
+        {**lower.environment, **higher.environment}, {**lower.secret_environment, **higher.secret_environment},
+        [*lower.declared, *higher.declared],
     )  # fmt: skip
 
 
@@ -105,19 +111,34 @@ def entries(document: Document, key: str) -> Iterator[tuple[str, Pair]]:
 def _add(service: Service, file: str, declaration: Pair) -> None:
     service.declared.insert(0, Spot(file, declaration.line, declaration.column, declaration.node))
     for part, pair in mapping(declaration.node).items():
-        spot = Spot(file, pair.line, pair.column, pair.node)
-        if part == "upstreams":
-            service.upstreams += [Spot(file, item.line, item.column, item) for item in items(pair.node)]
-        elif part == "config":
-            for section, keys in mapping(pair.node).items():
-                for key, value in mapping(keys.node).items():
-                    service.config.setdefault((section, key), Spot(file, value.line, value.column, value.node))
-        elif part == "secrets":
-            for section, keys in mapping(pair.node).items():
-                for item in items(keys.node):
-                    service.secrets.setdefault((section, str(item.value)), Spot(file, item.line, item.column, item))
-        else:
-            service.fields.setdefault(part, spot)
+        match part:
+            case "upstreams":
+                service.upstreams += _listed(file, pair)
+            case "config":
+                for section, keys in mapping(pair.node).items():
+                    for key, spot in _named(file, keys).items():
+                        service.config.setdefault((section, key), spot)
+            case "secrets":
+                for section, keys in mapping(pair.node).items():
+                    for spot in _listed(file, keys):
+                        service.secrets.setdefault((section, str(spot.node.value)), spot)
+            case "environment":
+                service.environment = {**_named(file, pair), **service.environment}
+            case "secret_environment":
+                named = {str(spot.node.value): spot for spot in _listed(file, pair)}
+                service.secret_environment = {**named, **service.secret_environment}
+            case _:
+                service.fields.setdefault(part, Spot(file, pair.line, pair.column, pair.node))
+
+
+def _named(file: str, pair: Pair) -> dict[str, Spot]:
+    """The values of a hash by their keys, each with the place of its key."""
+    return {key: Spot(file, value.line, value.column, value.node) for key, value in mapping(pair.node).items()}
+
+
+def _listed(file: str, pair: Pair) -> list[Spot]:
+    """The elements of a list."""
+    return [Spot(file, item.line, item.column, item) for item in items(pair.node)]
 
 
 def versions(files: Iterable[tuple[str, Document]]) -> dict[str, Spot]:
@@ -134,15 +155,24 @@ def version_of(service: Service, pins: Mapping[str, Spot]) -> Spot | None:
     return pins.get(service.name) or pins.get(service.package) or service.fields.get("version")
 
 
-def secret_values(files: Iterable[tuple[str, Document]]) -> dict[tuple[str, str, str], Spot] | None:
-    """The secrets that have a value, by service, section and key; None if no file has any: they are kept elsewhere."""
+def secret_values(files: Iterable[tuple[str, Document]]) -> dict[tuple[str, str, str], Spot]:
+    """The secrets that have a value, by service, section and key."""
     result: dict[tuple[str, str, str], Spot] = {}
-    found = False
     for file, document in files:
-        found = found or SECRETS in document.top
         for name, sections in entries(document, SECRETS):
             for section, keys in mapping(sections.node).items():
                 for key, value in mapping(keys.node).items():
                     if value.node.value not in (None, ""):
                         result.setdefault((name, section, key), Spot(file, value.line, value.column, value.node))
-    return result if found else None
+    return result
+
+
+def secret_variables(files: Iterable[tuple[str, Document]]) -> set[tuple[str, str]]:
+    """The secret environment variables that have a value, by service and name."""
+    return {
+        (service, name)
+        for _, document in files
+        for service, variables in entries(document, SECRET_ENVIRONMENT)
+        for name, value in mapping(variables.node).items()
+        if value.node.value
+    }

@@ -62,6 +62,14 @@ class Node:
         service.declared_unit.write_text(UNIT.format(root=self.root).replace("orders", name))
         return service
 
+    def declare_environment(self, text: str, name: str = "orders") -> Service:
+        """Declare a service with environment variables that are secret."""
+        service = self.declare(name)
+        (self.root / "secret_environment").write_text(text)
+        unit = service.declared_unit.read_text()
+        service.declared_unit.write_text(f"{unit}SecretEnvironment={self.root}/secret_environment\n")
+        return service
+
 
 class Systemd:
     """In the place of systemctl, journalctl and dpkg-query: which units are active, and what fails when it is told to.

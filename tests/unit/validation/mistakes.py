@@ -240,6 +240,55 @@ MISTAKES = {
          "  orders: {app: {secret_key: 'pa%{}ss'}}\n  inventory: {app: {secret_key: '%{facts.x}'}}\n")},
         ("hieradata/secrets/staging.yaml", "'pa%{}ss'"), "plain-secret", ("eyaml encrypt",),
     ),
+    "a secret variable without a value": Mistake(
+        {ORDERS: ("    config:", "    secret_environment: [TOKEN]\n    config:"),
+         "hieradata/secrets/staging.yaml": ("", "---\nflask_microservice::secrets:\n  inventory: &any\n"
+         "    app: {secret_key: '%{facts.x}'}\n  orders: *any\n")},
+        (ORDERS, "TOKEN"), "no-secret", ("the secret variable 'TOKEN' of 'orders' has no value in the tier staging",),
+    ),
+    "a secret variable, misspelt": Mistake(
+        {ORDERS: ("    config:", "    secret_environment: [API_TOKEN]\n    config:"),
+         "hieradata/secrets/staging.yaml": ("", "---\nflask_microservice::secrets:\n  inventory: &any\n"
+         "    app: {secret_key: '%{facts.x}'}\n  orders: *any\n"
+         "flask_microservice::secret_environment:\n  orders: {API_TOKNE: '%{facts.x}'}\n")},
+        (ORDERS, "API_TOKEN"), "no-secret", ("did you mean 'API_TOKNE'?",),
+    ),
+    "a secret variable in plain text among the secrets": Mistake(
+        {ORDERS: ("    config:", "    secret_environment: [TOKEN]\n    config:"),
+         PRODUCTION: ("", "flask_microservice::secret_environment:\n  orders: {TOKEN: hunter2}\n"
+                          "flask_microservice::secrets:\n  orders: &any\n"
+                          "    {app: {secret_key: '%{facts.x}'}, database: {password: '%{facts.x}'}}\n"
+                          "  inventory: *any\n")},
+        (PRODUCTION, "hunter2"), "plain-secret", ("eyaml encrypt",),
+    ),
+    "a secret variable in the open as well": Mistake(
+        {ORDERS: ("    config:", "    secret_environment: [TOKEN]\n    environment: {TOKEN: x}\n    config:")},
+        (ORDERS, "TOKEN:"), "plain-secret", ("'TOKEN' is a secret variable of 'orders'", "drop it here"),
+    ),
+    "an environment variable that is a secret by its name": Mistake(
+        {ORDERS: ("    config:", "    environment: {SMTP_PASSWORD: hunter2}\n    config:")},
+        (ORDERS, "SMTP_PASSWORD:"), "plain-secret", ("declare it under 'secret_environment' ([SMTP_PASSWORD])",),
+    ),
+    "a secret variable of a service that there is not": Mistake(
+        {"hieradata/nodes/app1.fleet.test.yaml": (
+            "", "---\nflask_microservice::secret_environment: {ordres: {TOKEN: '%{facts.x}'}}\n"
+                "flask_microservice::secrets:\n  orders: &any\n"
+                "    {app: {secret_key: '%{facts.x}'}, database: {password: '%{facts.x}'}}\n  inventory: *any\n")},
+        ("hieradata/nodes/app1.fleet.test.yaml", "ordres:"), "unknown-service", ("did you mean 'orders'?",),
+    ),
+    # Texts and numbers that are not what they look like
+    "a value that begins with a no-break space": Mistake(
+        {ORDERS: ("log: {level: info}", "log: {file: '\u00a0/var/log/orders.log'}")},
+        (ORDERS, "'\u00a0/var"), "wrong-type", ("Flask_microservice::Value",),
+    ),
+    "a number that no integer of 64 bits holds": Mistake(
+        {ORDERS: ("log: {level: info}", "app: {size: 9223372036854775808}")},
+        (ORDERS, "9223372036854775808"), "wrong-type", ("in quotes: '9223372036854775808'",),
+    ),
+    "a variable with a control character": Mistake(
+        {ORDERS: ("    config:", '    environment: {ZONE: "a\\vb"}\n    config:')},
+        (ORDERS, '"a\\vb"'), "wrong-type", (),
+    ),
     # What Hiera interpolates
     "a variable in config that is none": Mistake(
         {ORDERS: ("log: {level: info}", "log: {file: '/var/log/orders/%{foo}.log'}")},

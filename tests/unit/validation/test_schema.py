@@ -25,6 +25,7 @@ TYPES = [
     "Flask_microservice::Declaration", "Flask_microservice::Config", "Flask_microservice::Version",
     "Flask_microservice::Directives", "Flask_microservice::Database_server", "Flask_microservice::Limits",
     "Stdlib::IP::Address::V4", "Stdlib::Absolutepath", "Stdlib::Port", "Flask_microservice::Environment",
+    "Flask_microservice::Value", "Flask_microservice::Secret_text", "Flask_microservice::Secret_environment",
 ]  # fmt: skip
 
 

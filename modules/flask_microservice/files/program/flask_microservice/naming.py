@@ -12,10 +12,11 @@ from .files import write
 RELEASE = re.compile(r".+\.[0-9a-f]{8}")
 
 
-def release_name(version: str, unit: str, config: bytes) -> str:
-    """Return the name of the release that a version makes with a unit and a config."""
+def release_name(version: str, unit: str, config: bytes, environment: bytes = b"") -> str:
+    """Return the name of the release that a version makes with a unit, a config and a secret environment."""
     # Keyed, since the config has secrets and the name of a release is no secret: nobody can try values against it.
-    digest = hmac.new(_key(), unit.encode() + b"\0" + config, hashlib.sha256).hexdigest()[:8]
+    made_of = b"\0".join((unit.encode(), config, *([environment] if environment else [])))
+    digest = hmac.new(_key(), made_of, hashlib.sha256).hexdigest()[:8]
     return re.sub(r"[^A-Za-z0-9.-]", "_", version) + f".{digest}"
 
 

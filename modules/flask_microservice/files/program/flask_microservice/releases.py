@@ -9,6 +9,8 @@ from .files import copy_tree, remove_tree, write
 from .service import Declared, Service
 from .unit import Unit
 
+ENVIRONMENT = "secret_environment"
+"""The file in a release's directory with its secret environment, which systemd reads as root, and nobody else can."""
 MIGRATED = "migrated"
 """The file in a release's directory after which a start no longer looks at its migrations."""
 
@@ -34,6 +36,8 @@ def prepare(service: Service, declared: Declared) -> None:
             part.mkdir(mode=0o755)
             copy_tree(virtualenv, part / "venv")
             write(part / "default_config.ini", declared.config, mode=0o640, group=config.stat().st_gid)
+            if declared.environment:
+                write(part / ENVIRONMENT, declared.environment, mode=0o400)
             write(part / "gunicorn.conf.py", places.GUNICORN_CONFIG.read_bytes())
             write(part / "unit", unit.text)
             part.rename(service.directory(declared.release))
@@ -42,6 +46,12 @@ def prepare(service: Service, declared: Declared) -> None:
             raise
     except OSError as error:
         raise SwitchError(f"{declared.release} could not be prepared: {reason(error)}") from None
+
+
+def forget_environment(unit: Unit) -> None:
+    """Remove the secret environment that a service no longer declares: Puppet knows nothing of it then."""
+    if not unit.secret_environment:
+        Path(unit.setting("Config")).with_name(ENVIRONMENT).unlink(missing_ok=True)
 
 
 def mark_migrated(service: Service, release: str) -> None:

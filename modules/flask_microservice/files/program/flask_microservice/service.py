@@ -15,11 +15,12 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class Declared:
-    """What Puppet declares: the unit, the config, and the name of the release that they make."""
+    """What Puppet declares: unit, config and secret environment, and the name of the release that they make."""
 
     unit: Unit
     config: bytes
     release: str
+    environment: bytes = b""
 
 
 class Service:
@@ -63,14 +64,10 @@ class Service:
     def declared(self) -> Declared:
         """What Puppet declares now."""
         unit = Unit.read(self.declared_unit)
-        path = Path(unit.setting("Config"))
-        try:
-            config = path.read_bytes()
-        except FileNotFoundError:
-            raise SwitchError(f"{path} is not there: run puppet agent, which writes it") from None
-        except OSError as error:
-            raise SwitchError(f"{path} can't be read: {reason(error)}") from None
-        return Declared(unit, config, release_name(unit.version, unit.text, config))
+        config = _read(Path(unit.setting("Config")))
+        environment = _read(unit.secret_environment) if unit.secret_environment else b""
+        release = release_name(unit.version, unit.text, config, environment)
+        return Declared(unit, config, release, environment)
 
     def instances(self) -> set[str]:
         """Every release that has a unit on the port."""
@@ -99,6 +96,15 @@ def declared_names() -> list[str]:
         except (OSError, UnicodeDecodeError):
             continue
     return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise SwitchError(f"{path} is not there: run puppet agent, which writes it") from None
+    except OSError as error:
+        raise SwitchError(f"{path} can't be read: {reason(error)}") from None
 
 
 def _releases(directory: Path, prefix: str) -> set[str]:

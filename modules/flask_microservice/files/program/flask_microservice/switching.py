@@ -8,7 +8,7 @@ from .files import remove_tree, write
 from .hints import hints
 from .instances import end_trial, remove_releases, stop_release, write_instance, write_trial
 from .port import is_open, listen, restore
-from .releases import mark_migrated, prepare, require_package
+from .releases import forget_environment, mark_migrated, prepare, require_package
 from .service import Service
 from .serving import Serving, rolled_back
 from .starting import start_until_ready, watch
@@ -43,6 +43,7 @@ class Switch:
         except SwitchError as error:
             raise SwitchError(f"{error}; {self._what_serves()}") from None
         self._serve(declared.release)
+        forget_environment(declared.unit)
         return True
 
     def back(self, release: str) -> None:

@@ -29,11 +29,16 @@ class Unit:
 
     def setting(self, key: str) -> str:
         """Return a setting of the program's own section."""
-        for line in section(self.text, SECTION):
-            name, equals, value = line.partition("=")
-            if equals and name == key:
-                return value
-        raise SwitchError(f"the unit has no {key}= in [{SECTION}]: run puppet agent, which writes it")
+        found = self._found(key)
+        if found is None:
+            raise SwitchError(f"the unit has no {key}= in [{SECTION}]: run puppet agent, which writes it")
+        return found
+
+    @property
+    def secret_environment(self) -> Path | None:
+        """The file of the environment variables that are secret, if it declares any."""
+        found = self._found("SecretEnvironment")
+        return Path(found) if found else None
 
     def values(self, name: str, key: str) -> list[str]:
         """Return what a section says of a key, each time that it does; an empty value takes back those before it."""
@@ -75,6 +80,10 @@ class Unit:
     def seconds(self, key: str) -> float:
         """Return a setting that is a number of seconds."""
         return self._number(key)
+
+    def _found(self, key: str) -> str | None:
+        lines = (line.partition("=") for line in section(self.text, SECTION))
+        return next((value for name, equals, value in lines if equals and name == key), None)
 
     def _number(self, key: str) -> float:
         value = self.setting(key)

@@ -3,9 +3,10 @@
 # @summary `eyaml_lookup_key` for hiera.yaml, with which secrets arrive as they were encrypted
 #
 # Puppet's own function decrypts a value and then takes each `%{...}` in it for Hiera's: the password `pa%{}ss` becomes
-# `pass`, and `%{foo}` fails the catalog. With this one, what stands in `flask_microservice::secrets` arrives verbatim. Only
-# an unencrypted value that is nothing but a reference, such as `%{lookup('KEY')}` or `%{facts.NAME}`, is still Hiera's. All
-# other keys are looked up by Puppet's function; where that fails over a `%{...}`, the message says over which, and where.
+# `pass`, and `%{foo}` fails the catalog. With this one, what stands in `flask_microservice::secrets` and in
+# `flask_microservice::secret_environment` arrives verbatim. Only an unencrypted value that is nothing but a reference, such as
+# `%{lookup('KEY')}` or `%{facts.NAME}`, is still Hiera's. All other keys are looked up by Puppet's function; where that fails
+# over a `%{...}`, the message says over which, and where.
 #
 # It takes the options of `eyaml_lookup_key`, and needs hiera-eyaml as that does.
 #
@@ -32,7 +33,7 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
   def look_up(key, options, context)
     file = context.cached_value(nil) # where eyaml_lookup_key keeps what it has read
     context.not_found unless file.nil? || file.include?(key)
-    return verbatim(key, options, context) if key == 'flask_microservice::secrets'
+    return verbatim(key, options, context) if key.match?(/\Aflask_microservice::secret(s|_environment)\z/)
 
     begin
       call_function('eyaml_lookup_key', key, options, context)

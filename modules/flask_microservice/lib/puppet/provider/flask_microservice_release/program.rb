@@ -112,8 +112,9 @@ Puppet::Type.type(:flask_microservice_release).provide(:program) do
       !File.exist?("/opt/releases/#{name}")
   end
 
-  # Whether Puppet has written its unit or its config since then.
+  # Whether Puppet has written its unit, its config or its secret environment since then.
   def changed_since?(time)
-    [unit, "/etc/#{name}/default_config.ini"].any? { |path| File.exist?(path) && File.stat(path).ctime >= time }
+    written = %w[default_config.ini secret_environment].map { |file| "/etc/#{name}/#{file}" }
+    [unit, *written].any? { |path| File.exist?(path) && File.stat(path).ctime >= time }
   end
 end
