@@ -102,7 +102,7 @@ def load(repository: Repository, wanted: set[tuple[str, str]], *, insist: bool) 
         FleetError: it does not answer, and nothing that is kept has all that is wanted.
     """
     if repository.directory and not (repository.directory / "dists").is_dir():
-        return _directory(repository.directory)
+        return _directory(repository.directory, wanted)
     file = KEPT / f"{hashlib.sha256(repr(repository).encode()).hexdigest()[:32]}.json"
     known = json.loads(kept_results.text(file) or "{}")
     index: Index = {
@@ -155,12 +155,23 @@ def _parse(text: str) -> Index:
     return index
 
 
-def _directory(directory: Path) -> Index:
-    """The .deb files below a directory, by their names: NAME_VERSION_ARCHITECTURE.deb."""
+def _directory(directory: Path, wanted: set[tuple[str, str]]) -> Index:
+    """The .deb files below a directory, by their names: NAME_VERSION_ARCHITECTURE.deb.
+
+    The epoch of a version is not in that name: where one is wanted, the package itself is asked.
+    """
     if not directory.is_dir():
         raise FleetError(f"{directory}: no such directory: --packages takes one of .deb files, or an apt repository")
     index: dict[str, dict[str, Deb]] = {}
     for file in sorted(directory.rglob("*_*_*.deb")):
         name, version, _ = file.name.split("_", 2)
         index.setdefault(name, {})[unquote(version)] = Deb(str(file.relative_to(directory)), "")
+    for name, version in wanted:
+        versions = index.get(name, {})
+        built_as = version.rpartition(":")[2]
+        if version not in versions and built_as in versions:
+            file = directory / versions[built_as].filename
+            asked = process.run(["dpkg-deb", "--field", file, "Version"], check=False)
+            if asked.stdout.strip() == version:
+                versions[version] = versions.pop(built_as)
     return index

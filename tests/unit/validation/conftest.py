@@ -72,7 +72,7 @@ def deb(directory: Path, name: str, version: str, more: str = "") -> None:
     ):  # fmt: skip
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text(text, encoding="utf-8")
-    target = directory / f"{name}_{version}_all.deb"
+    target = directory / f"{name}_{version.rpartition(':')[2]}_all.deb"
     subprocess.run(
         ["dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, target], check=True, capture_output=True
     )

@@ -15,7 +15,7 @@ from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.whole_check import Validation
 
-from .conftest import edit
+from .conftest import deb, edit
 
 NOWHERE = "http://127.0.0.1:9/debian"
 
@@ -101,6 +101,18 @@ def test_a_package_that_is_not_what_the_index_says_is_no_ground_for_a_finding(re
     deb.write_bytes(deb.read_bytes() + b"x")
     with pytest.raises(FleetError, match=r"orders_1\.0\.0-1_all\.deb is not the file that the index names"):
         codes(repo, url)
+
+
+def test_a_version_with_an_epoch_is_found_in_a_directory(repo: Path, packages: Path, tmp_path: Path) -> None:
+    """The name that a package is built with has no epoch: a version that is there was said to be missing."""
+    directory = tmp_path / "with-epoch"
+    shutil.copytree(packages, directory)
+    pin = ("hieradata/tiers/staging.yaml", "inventory: '1.0.0-1'")
+    edit(repo, {pin[0]: (pin[1], "inventory: '1:3.0.0-1'")})
+    deb(directory, "inventory", "2:3.0.0-1")
+    assert codes(repo, str(directory)) == ["unpublished-version"]
+    deb(directory, "inventory", "1:3.0.0-1")
+    assert codes(repo, str(directory)) == []
 
 
 def test_a_damaged_package_is_named(repo: Path, packages: Path, tmp_path: Path) -> None:
