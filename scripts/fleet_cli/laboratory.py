@@ -54,7 +54,7 @@ def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
         work.add("boxes", lambda: _boxes_up(lab, [box for box in lab.boxes if box in (lab.server, *wanted)]))
         work.add("server", lambda: _server_up(lab, repo), after=("boxes",))
         work.add("packages", lambda: _packages(lab))
-        work.add("publish", lambda: _publish(lab), after=("server", "packages"))
+        work.add("publish", lambda: _publish(lab, repo), after=("server", "packages"))
         work.add("deploy", lambda: _deploy(lab, repo), after=("server",))
         work.finish()
         _converge(lab, repo, [lab.server, *new_nodes])
@@ -147,12 +147,12 @@ def package(service: LabService) -> Path:
     return built[0]
 
 
-def _publish(lab: Lab) -> None:
+def _publish(lab: Lab, repo: Path) -> None:
     known = publishing.published(lab)
-    files = _packages(lab)
-    missing = [file for file in files if file.name.removesuffix(".deb") not in known]
+    packages = [building.describe(file) for file in _packages(lab)]
+    missing = [each.path for each in packages if f"{each.name} {each.version} {each.architecture}" not in known]
     if missing:
-        publishing.publish(lab, missing)
+        publishing.publish(lab, missing, repo)
 
 
 def _deploy(lab: Lab, repo: Path) -> None:

@@ -26,6 +26,8 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
                          "ruby-rugged"),
     # what documents and checks a Puppet module as it goes to others
     "module": ("metadata-json-lint", "puppet-strings"),
+    # what packages are published with, and fetched from
+    "apt_repository": ("aptly", "nginx-light"),
     # what checks the balancer's configuration
     "load_balancer": ("haproxy",),
     # what checks the Jenkins jobs and pipelines: Debian's Groovy is of the release line that Jenkins itself runs

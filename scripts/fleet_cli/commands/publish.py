@@ -13,4 +13,4 @@ from fleet_cli.commands.context import Context
 @click.pass_obj
 def publish(context: Context, files: tuple[Path, ...]) -> None:
     """Publish packages in the lab's signed apt repository; every version stays available."""
-    click.echo(publishing.publish(context.lab, files).strip())
+    click.echo(publishing.publish(context.lab, files, context.repo).strip())

@@ -26,6 +26,7 @@ class profile::apt_repository (
 ) {
   $root = '/srv/apt'
   $gnupg_home = '/var/lib/apt-signing'
+  $program = '/usr/local/lib/publish-package'
 
   package { 'aptly':
     ensure => installed,
@@ -57,10 +58,19 @@ class profile::apt_repository (
           gnupg_home => $gnupg_home,
       }),
     ;
+    $program:
+      ensure  => directory,
+      source  => 'puppet:///modules/profile/apt_repository/program',
+      recurse => true,
+      purge   => true,
+      force   => true,
+      ignore  => '__pycache__',
+    ;
     '/usr/local/sbin/publish-package':
-      ensure => file,
-      mode   => '0755',
-      source => 'puppet:///modules/profile/apt_repository/publish_package.py',
+      ensure  => file,
+      mode    => '0755',
+      source  => 'puppet:///modules/profile/apt_repository/publish-package',
+      require => File[$program],
     ;
   }
 

@@ -1,0 +1,1 @@
+"""Publishing Debian packages in the fleet's apt repository."""
