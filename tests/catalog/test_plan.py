@@ -110,7 +110,14 @@ def test_a_new_machine_is_what_the_balancer_changes_for(control: Control) -> Non
     assert changed(plan) == {"Concat_file[/etc/haproxy/haproxy.cfg]": ("lb1.fleet.test",)}
     assert [(item.subject, item.what) for item, _ in plan.of_kind(Effect)] == [("haproxy", "reload")]
     added = [line for item, _ in plan.of_kind(ResourceChange) for line in item.parameters[0].diff if line[0] == "+"]
-    assert added == ["+    server app3.fleet.test 10.77.0.33:7002", "+    server app3.fleet.test 10.77.0.33:7001"]
+    server = "+    server app3.fleet.test 10.77.0.33"
+    uploads = "maxconn 4 no-check track"
+    assert added == [
+        f"{server}:7002 maxconn 16",
+        f"{server}:7001 maxconn 16",
+        f"{server}:7002 {uploads} inventory/app3.fleet.test",
+        f"{server}:7001 {uploads} orders/app3.fleet.test",
+    ]
 
 
 def test_a_new_service_is_the_same_on_all_nodes_that_run_services(control: Control) -> None:
