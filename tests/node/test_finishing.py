@@ -61,7 +61,8 @@ def test_a_request_that_has_begun_outlasts_two_switches_and_its_release_is_then_
     assert (node.release, node.status()["kept"], node.status()["state"]) == (third, [], "serving")
 
 
-def test_going_back_to_a_release_that_finishes_waits_for_it_and_says_so(node: Node, url: str) -> None:
+@pytest.mark.drill
+def test_going_back_to_a_release_that_finishes(node: Node, url: str) -> None:
     first = node.release
     with Upload(url) as upload:
         second = switch(node, "second")

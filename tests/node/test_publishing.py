@@ -55,7 +55,8 @@ def built(directory: Path, name: str, version: str, architecture: str) -> Path:
     return file
 
 
-def test_a_version_with_an_epoch_is_published_beside_the_one_without_and_installed(
+@pytest.mark.drill
+def test_version_with_an_epoch(
     control: Workspace, staging: Box, package: Path, tmp_path: Path
 ) -> None:
     without = VERSION.removeprefix("1:")
