@@ -6,6 +6,7 @@ import pytest
 import yaml
 from fleet_cli import rootfs, secrets
 from fleet_cli.errors import FleetError
+from fleet_cli.planning import secrets_unknown
 
 SERVICE = "flask_microservice::services: {orders: {port: 7001, secrets: {app: [secret_key], db: [password]}}}\n"
 
@@ -63,6 +64,19 @@ def test_secret_environment_variables_get_values_too_and_go_with_their_declarati
     without = secrets.declared({"orders.yaml": text.replace(", secret_environment: [TOKEN]", "")})
     assert yaml.safe_load(secrets.only(first, without, "staging")) == {
         "flask_microservice::secrets": values["flask_microservice::secrets"]
+    }
+
+
+def test_a_plan_without_secrets_has_the_name_of_each_as_its_value(tmp_path: Path) -> None:
+    services = tmp_path / "hieradata/services/orders.yaml"
+    services.parent.mkdir(parents=True)
+    services.write_text(
+        "flask_microservice::services: {orders: {port: 1, secrets: {app: [k]}, secret_environment: [TOKEN]}}\n"
+    )
+    secrets_unknown.write(tmp_path, ["staging"])
+    assert yaml.safe_load((tmp_path / "hieradata/secrets/staging.yaml").read_text()) == {
+        "flask_microservice::secrets": {"orders": {"app": {"k": "secret:orders.app.k"}}},
+        "flask_microservice::secret_environment": {"orders": {"TOKEN": "secret:orders.TOKEN"}},
     }
 
 
