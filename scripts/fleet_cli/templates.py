@@ -3,10 +3,13 @@
 cookiecutter renders a new service; copier, which copier.yml makes render just the same, merges what changed since.
 """
 
+import json
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +43,8 @@ class Update:
 def render(name: str, output: Path, *, version: str = "1.0.0", upstream: str = "") -> Path:
     """Render a service; return its directory, `output/name`.
 
+    It is there whole or not at all, and so is what of `output` was not there before.
+
     Args:
         name: the Debian package's name.
         output: the directory in which it is made.
@@ -47,25 +52,59 @@ def render(name: str, output: Path, *, version: str = "1.0.0", upstream: str = "
         upstream: a service that it asks over REST.
 
     Raises:
-        FleetError: a name that can't be one, or the directory exists.
+        FleetError: a name or another answer that can't be used, the directory exists, or it can't be written.
     """
+    answers = {"name": name, "version": version, "upstream": upstream}
+    _require_usable(answers)
     made = output / name
-    if made.exists():
+    if os.path.lexists(made):
         raise FleetError(f"{made}: exists already; choose another name or --output, nothing was changed")
-    # A process of its own: cookiecutter leaves its hooks behind as temporary files, and logs a traceback of its own
-    # beside what a hook says of the answers.
-    with tempfile.TemporaryDirectory() as temporary:
+    with _made_beside(made) as directory:
+        # A process of its own: cookiecutter leaves its hooks behind as temporary files, and keeps the answers at home.
         try:
             process.run(
                 [sys.executable, "-m", "cookiecutter", paths.control_repo() / "template", "--no-input",
-                 "--output-dir", output, f"name={name}", f"version={version}", f"upstream={upstream}"],
-                env={"TMPDIR": temporary, "HOME": temporary},
+                 "--output-dir", directory, *(f"{key}={value}" for key, value in answers.items())],
+                env={"TMPDIR": str(directory), "HOME": str(directory)},
             )  # fmt: skip
         except CommandFailedError as error:
-            said = [line.removeprefix("error: ") for line in error.output.splitlines() if line.startswith("error: ")]
-            raise FleetError("\n".join(said) or str(error)) from None
-    _record_origin(made / ANSWERS)
+            reason = error.output.strip().rpartition("\n")[2]
+            raise FleetError(f"{made}: could not be made, and nothing was: {reason}") from None
+        _record_origin(directory / name / ANSWERS)
     return made
+
+
+def _require_usable(answers: Mapping[str, str]) -> None:
+    """Have the template's own hook look at the answers before anything is written: a name may hold a slash."""
+    template = paths.control_repo() / "template"
+    defaults = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
+    given = {**{key: value for key, value in defaults.items() if not key.startswith("_")}, **answers}
+    hook = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
+    try:
+        process.run([sys.executable, "-c", hook.replace("{{ cookiecutter | tojson }}", json.dumps(given))])
+    except CommandFailedError as error:
+        raise FleetError(error.output.strip().removeprefix("error: ")) from None
+
+
+@contextmanager
+def _made_beside(made: Path) -> Iterator[Path]:
+    """A directory in which `made` is made under its name; it moves to its place when the block is left without error.
+
+    Raises:
+        FleetError: nothing can be written there.
+    """
+    missing = [directory for directory in (made.parent, *made.parent.parents) if not directory.exists()]
+    try:
+        made.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{made.name}.", dir=made.parent) as beside:
+            yield Path(beside)
+            (Path(beside) / made.name).rename(made)
+    except OSError as error:
+        raise FleetError(f"{made}: can't be made, and nothing was: {error.strerror}; choose another --output") from None
+    finally:
+        for directory in missing:
+            with suppress(OSError):  # It is in use: the service is in it.
+                directory.rmdir()
 
 
 def update(service: Path) -> Update:

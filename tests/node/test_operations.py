@@ -10,7 +10,7 @@ import pytest
 import requests
 import yaml
 from deployed import connect
-from fleet_cli import paths
+from fleet_cli import paths, templates
 from fleet_cli.labfile import Box, Lab
 from testinfra.host import Host
 from workspace import Fleet, Workspace
@@ -72,10 +72,10 @@ def trial_ended(fleet: Fleet, staging: Box) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def inventory_2(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Version 2.0.0 of inventory: rendered, built and published by the commands that a developer types."""
+    """Version 2.0.0 of inventory, built and published by the commands that a developer types."""
     directory = tmp_path_factory.mktemp("inventory2")
-    fleet.ok("new", "inventory", "--version", "2.0.0", "--output", str(directory))
-    built = json.loads(fleet.ok("build", str(directory / "inventory"), "--output", str(directory), "--json"))
+    source = templates.render("inventory", directory, version="2.0.0")
+    built = json.loads(fleet.ok("build", str(source), "--output", str(directory), "--json"))
     fleet.ok("publish", built[0]["path"])
     return Path(built[0]["path"])
 

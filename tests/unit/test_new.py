@@ -1,0 +1,86 @@
+"""`fleet new`: a service that is there whole, or one message and nothing left behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fleet_cli import templates
+from fleet_cli.errors import FleetError
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+def new(*arguments: str | Path, before: tuple[str, ...] = (), repo: Path = REPO) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*before, sys.executable, "-m", "fleet_cli", "-C", str(repo), "new", *map(str, arguments)],
+        cwd=REPO, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(REPO / "scripts")},
+    )  # fmt: skip
+
+
+def message(result: subprocess.CompletedProcess[str]) -> str:
+    """The only line that a refused call prints."""
+    assert result.returncode == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a/b"], "name 'a/b' is no Debian package name"),
+        ([""], "name '' is no Debian package name"),
+        ([".."], "name '..' is no Debian package name"),
+        (["/etc"], "name '/etc' is no Debian package name"),
+        (["{{ cookiecutter.email }}"], "name '{{ cookiecutter.email }}' is no Debian package name"),
+        (['"""'], "is no Debian package name"),
+        (["orders"], "there is a service 'orders' already, declared in hieradata/services/orders.yaml:3"),
+        (["billing", "--upstream", "a/b"], "upstream 'a/b' is no Debian package name"),
+        (["billing", "--version", "1.0rc1"], "version '1.0rc1' means different things"),
+    ],
+)
+def test_an_answer_that_can_not_be_used_leaves_nothing_behind(arguments: list[str], said: str, tmp_path: Path) -> None:
+    assert said in message(new(*arguments, "--output", tmp_path / "deep/er"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_be_written_one_message_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine", encoding="utf-8")
+    assert f"{file}/deep/billing: can't be made, and nothing was: Not a directory" in message(
+        new("billing", "--output", file / "deep")
+    )
+    assert "No such file or directory; choose another --output" in message(new("billing", "--output", "/proc/deep"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    tiny = 'mount -t tmpfs -o size=100k none "$0" && "$@"; status=$?; ls -A "$0"; exit $status'
+    within = ("unshare", "--mount", "sh", "-c", tiny, str(tmp_path))
+    result = new("billing", "--output", tmp_path / "deep", before=within)
+    assert "No space left on device" in message(result)
+
+
+def test_what_has_the_name_already_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "billing").symlink_to("nowhere")
+    with pytest.raises(FleetError, match="billing: exists already"):
+        templates.render("billing", tmp_path)
+    assert (tmp_path / "billing").is_symlink()
+
+
+def test_a_service_is_declared_where_it_gets_its_port(tmp_path: Path) -> None:
+    (tmp_path / "hiera.yaml").write_text(
+        "version: 5\nhierarchy:\n- {name: a, datadir: data, glob: '*.yaml'}\n", encoding="utf-8"
+    )
+    (tmp_path / "data").mkdir()
+    services = "flask_microservice::services:\n  billing: {ensure: absent}\n  shop: {port: 7005}\n"
+    (tmp_path / "data/all.yaml").write_text(services, encoding="utf-8")
+    output = ("--output", tmp_path / "made")
+    refused = new("shop", *output, repo=tmp_path)
+    assert "there is a service 'shop' already, declared in data/all.yaml:3" in message(refused)
+    assert new("billing", *output, repo=tmp_path).returncode == 0
+    assert (tmp_path / "made/billing/setup.cfg").is_file()
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["billing"]
