@@ -4,12 +4,16 @@ Minutes, where the other unit tests take seconds: their libraries are installed,
 """
 
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
 import pytest
+import service_tox
+import written_steps
 from fleet_cli import templates
 
 PROVIDER_TEST = "src/tests/contracts/test_provider.py"
@@ -27,7 +31,10 @@ class Services:
         self.pip("--require-hashes", "--only-binary=:all:", *locks)
         self.pip("setuptools", "wheel")
         for service in (self.orders, self.inventory):
-            self.pip("--no-deps", "--no-build-isolation", "--editable", str(service))
+            self.install(service)
+
+    def install(self, service: Path) -> None:
+        self.pip("--no-deps", "--no-build-isolation", "--editable", str(service))
 
     def pip(self, *arguments: str) -> None:
         subprocess.run([self.python, "-m", "pip", "install", "--quiet", *arguments], check=True)
@@ -72,3 +79,50 @@ def test_a_provider_keeps_to_what_its_consumer_relies_on_and_a_break_names_the_c
 def test_a_new_service_without_upstream_passes_its_own_tests(services: Services) -> None:
     result = services.test(services.inventory, "-m", "not slow")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.fixture
+def ledger(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new service in a git repository, set up as its README says under "Run"."""
+    service = templates.render("ledger", tmp_path)
+    services.install(service)
+    git(service, "init", "--quiet")
+    git(service, "add", "--all")
+    (service / ".venv").symlink_to(services.root / "venv")
+    (service / "site.ini").write_text(f"[database]\nurl = sqlite:///{tmp_path}/ledger.db\n", encoding="utf-8")
+    monkeypatch.setenv("LEDGER_CONFIG", str(service / "site.ini"))
+    return service
+
+
+def git(service: Path, *arguments: str) -> str:
+    return subprocess.run(["git", "-C", str(service), *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def test_who_adds_a_resource_as_the_docs_say_ends_with_green_tests(services: Services, ledger: Path) -> None:
+    """The docs are all that a developer has: a step that does not work, or breaks a shipped test, costs each a day."""
+
+    def run(command: str) -> None:
+        if not command.startswith("tox"):
+            result = subprocess.run(shlex.split(command), cwd=ledger, capture_output=True, text=True, check=False)
+            assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
+            return
+        for line in service_tox.commands(ledger, "format" if command == "tox -e format" else "lint"):
+            result = subprocess.run(
+                [sys.executable, "-m", *line], cwd=ledger, capture_output=True, text=True, check=False
+            )
+            assert result.returncode == 0, f"{line}: {result.stdout}{result.stderr}"
+        if command == "tox":
+            result = services.test(ledger)
+            assert result.returncode == 0, result.stdout + result.stderr
+
+    for step in written_steps.steps(ledger / "docs/source/extending.rst"):
+        step.write(ledger)
+        for command in step.commands:
+            run(command)
+    package = "src/ledger"
+    changed = {f"{package}/{name}.py" for name in ("application", "models", "schemas", "tags")}
+    changed |= {f"{package}/migrations/versions/0002_tags.py", "src/tests/test_tags.py"}
+    status = git(ledger, "status", "--porcelain", "--untracked-files=all").splitlines()
+    assert {line[3:] for line in status if line[1] != " "} == changed, (
+        "a developer's checkout has files that are nobody's"
+    )

@@ -27,6 +27,8 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _NUMBER = re.compile(r"""^revision\b[^=\n]*=\s*(["'])(?P<number>.+?)\1""", re.MULTILINE)
 # Seconds for which a migration waits for one that another process runs.
 MIGRATION_WAIT = 60.0
+# PostgreSQL's code for what is there already.
+UNIQUE_VIOLATION = "23505"
 # Those that HTTP promises to change nothing.
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -139,6 +141,13 @@ def why(error: sa.exc.SQLAlchemyError) -> str:
     """What the database said, in one line, without the statement."""
     said = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
     return f"the database can not be used: {said[0]}"
+
+
+def is_duplicate(error: sa.exc.IntegrityError) -> bool:
+    """Whether the database refused what is there already: by a unique constraint or a primary key."""
+    if isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+    return getattr(error.orig, "sqlstate", None) == UNIQUE_VIOLATION
 
 
 def revision() -> str | None:

@@ -2,10 +2,12 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import Conflict, HTTPException, InternalServerError, ServiceUnavailable, UnprocessableEntity
 from werkzeug.wrappers import Response
 
@@ -39,6 +41,20 @@ class Unsuited(Problem, Conflict):
     def __init__(self, pointer: str, detail: str) -> None:
         super().__init__("The request does not fit what there is; errors says where.")
         self.members = {"errors": [{"pointer": pointer, "detail": detail}]}
+
+
+@contextmanager
+def unique(pointer: str, detail: str) -> Iterator[None]:
+    """Answer 409 if what is written within breaks a unique constraint: what is there already, at POINTER in the body.
+
+    What breaks another constraint stays a failure of the service: its schemas should not have let it in.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if not database.is_duplicate(error):
+            raise
+        raise Unsuited(pointer, detail) from None
 
 
 def answer(error: Exception) -> Response:
