@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -81,14 +82,19 @@ def build(source: Path, output: Path) -> list[Package]:
                 on_line=log.append,
             )
         except CommandFailedError as error:
-            tail = "\n".join(log[-40:])
-            hint = UNREACHABLE_HINT if UNREACHABLE.search("\n".join(log)) else ""
-            raise FleetError(f"{source}: the build ended with status {error.status}:\n{tail}{hint}") from None
+            raise FleetError(f"{source}: the build ended with status {error.status}:\n{_why(log)}") from None
         output.mkdir(parents=True, exist_ok=True)
         built = sorted(scratch.glob("*.deb"))
         if not built:
             raise FleetError(f"{source}: the build made no .deb file; does debian/control have a Package?")
         return [describe(_deliver(deb, output)) for deb in built]
+
+
+def _why(log: Sequence[str]) -> str:
+    """The end of a build's log; and what its own programs say is wrong, with file and line, or else a hint, last."""
+    said = [line.removeprefix("error: ") for line in log if line.startswith("error: ")][-1:]
+    hint = UNREACHABLE_HINT if UNREACHABLE.search("\n".join(log)) else ""
+    return "\n".join([*log[-40:], *said]) + hint
 
 
 def _deliver(deb: Path, output: Path) -> Path:

@@ -6,24 +6,21 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleet_cli import templates
+from fleet_cli import cli, templates
 from fleet_cli.errors import FleetError
 
 REPO = Path(__file__).resolve().parents[2]
 
 
-def new(*arguments: str | Path, before: tuple[str, ...] = (), repo: Path = REPO) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*before, sys.executable, "-m", "fleet_cli", "-C", str(repo), "new", *map(str, arguments)],
-        cwd=REPO, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(REPO / "scripts")},
-    )  # fmt: skip
+def new(*arguments: str | Path, repo: Path = REPO) -> None:
+    cli.fleet(["-C", str(repo), "new", *map(str, arguments)], standalone_mode=False)
 
 
-def message(result: subprocess.CompletedProcess[str]) -> str:
-    """The only line that a refused call prints."""
-    assert result.returncode == 1
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
+def refusal(*arguments: str | Path, repo: Path = REPO) -> str:
+    """The message of a call that is refused, which is one line."""
+    with pytest.raises(FleetError) as refused:
+        new(*arguments, repo=repo)
+    (line,) = str(refused.value).splitlines()
     return line
 
 
@@ -42,26 +39,30 @@ def message(result: subprocess.CompletedProcess[str]) -> str:
     ],
 )
 def test_an_answer_that_can_not_be_used_leaves_nothing_behind(arguments: list[str], said: str, tmp_path: Path) -> None:
-    assert said in message(new(*arguments, "--output", tmp_path / "deep/er"))
+    assert said in refusal(*arguments, "--output", tmp_path / "deep/er")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_where_nothing_can_be_written_one_message_says_so(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine", encoding="utf-8")
-    assert f"{file}/deep/billing: can't be made, and nothing was: Not a directory" in message(
-        new("billing", "--output", file / "deep")
-    )
-    assert "No such file or directory; choose another --output" in message(new("billing", "--output", "/proc/deep"))
+    said = refusal("billing", "--output", file / "deep")
+    assert f"{file}/deep/billing: can't be made, and nothing was: Not a directory; choose another --output" in said
+    assert "/proc/deep/billing: can't be made, and nothing was" in refusal("billing", "--output", "/proc/deep")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     tiny = 'mount -t tmpfs -o size=100k none "$0" && "$@"; status=$?; ls -A "$0"; exit $status'
-    within = ("unshare", "--mount", "sh", "-c", tiny, str(tmp_path))
-    result = new("billing", "--output", tmp_path / "deep", before=within)
-    assert "No space left on device" in message(result)
+    result = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", tiny, str(tmp_path),
+         sys.executable, "-m", "fleet_cli", "new", "billing", "--output", str(tmp_path / "deep")],
+        cwd=REPO, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(REPO / "scripts")},
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert "No space left on device" in line
 
 
 def test_what_has_the_name_already_is_left_alone(tmp_path: Path) -> None:
@@ -72,15 +73,13 @@ def test_what_has_the_name_already_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_service_is_declared_where_it_gets_its_port(tmp_path: Path) -> None:
-    (tmp_path / "hiera.yaml").write_text(
-        "version: 5\nhierarchy:\n- {name: a, datadir: data, glob: '*.yaml'}\n", encoding="utf-8"
-    )
+    layers = "version: 5\nhierarchy:\n- {name: a, datadir: data, glob: '*.yaml'}\n"
+    (tmp_path / "hiera.yaml").write_text(layers, encoding="utf-8")
     (tmp_path / "data").mkdir()
     services = "flask_microservice::services:\n  billing: {ensure: absent}\n  shop: {port: 7005}\n"
     (tmp_path / "data/all.yaml").write_text(services, encoding="utf-8")
     output = ("--output", tmp_path / "made")
-    refused = new("shop", *output, repo=tmp_path)
-    assert "there is a service 'shop' already, declared in data/all.yaml:3" in message(refused)
-    assert new("billing", *output, repo=tmp_path).returncode == 0
+    assert "'shop' already, declared in data/all.yaml:3" in refusal("shop", *output, repo=tmp_path)
+    new("billing", *output, repo=tmp_path)
     assert (tmp_path / "made/billing/setup.cfg").is_file()
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["billing"]

@@ -1,9 +1,13 @@
-"""The Debian package of a new service: the same bytes wherever it is built, clean to lintian, and none of a bad source.
+"""The Debian package of a service: the same bytes wherever it is built, clean to lintian, and none of a bad source.
+
+Its name is as long as a name may be: pip writes scripts in another way where the path to the build is long. One of its
+libraries is there as source only, and compiled; another, the PostgreSQL driver, brings compiled libraries of its own.
 
 A minute, where the other unit tests take seconds: packages are built for real, in the Debian 13 that nodes run.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,12 +18,39 @@ from fleet_cli import building, rootfs, templates
 from fleet_cli.errors import FleetError
 
 REPO = Path(__file__).resolve().parents[2]
+NAME = "a23456789-123456789-123456789-bc"
+PACKAGE = NAME.replace("-", "_")
+SOURCE_ONLY = "crcmod==1.7", "dc7051a0db5f2bd48665a990d3ec1cc305a466a77358ca4492826f41f283601e"
+
+# What a node does with a package: its commands run, as root too, which may write byte code; then it is purged.
+INSTALL = """
+set -eu
+name=$1
+dpkg --install "/built/$2" >/dev/null
+ls /var/lib/dpkg/info | sed -n "s/^$name[.]//p"
+for script in /opt/venvs/$name/bin/*; do
+  if [ -f "$script" ] && [ ! -L "$script" ]; then head -n 1 "$script"; fi
+done | sort | uniq -c
+"$name" --version
+/opt/venvs/$name/bin/gunicorn --version
+/opt/venvs/$name/bin/python -c 'import crcmod._crcfunext, psycopg.pq; print("compiled libraries load")'
+/opt/venvs/$name/bin/python -m pip --version || echo "no pip"
+grep --recursive --files-with-matches "/build/$name" /opt/venvs/$name || echo "no build path"
+dpkg --purge "$name" >/dev/null
+ls /opt/venvs/$name || echo "nothing is left"
+"""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source of a service with an upstream."""
-    return templates.render("billing", tmp_path_factory.mktemp("service"), upstream="inventory")
+    """The source of a service with an upstream, and with a library that has no wheel."""
+    made = templates.render(NAME, tmp_path_factory.mktemp("service"), upstream="inventory")
+    pin, digest = SOURCE_ONLY
+    with (made / "requirements.in").open("a", encoding="utf-8") as wishes:
+        wishes.write(f"# Checksums.\n{pin}\n")
+    with (made / "requirements.txt").open("a", encoding="utf-8") as lock:
+        lock.write(f"{pin} \\\n    --hash=sha256:{digest}\n")
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +62,7 @@ def package(service: Path, tmp_path_factory: pytest.TempPathFactory) -> building
 @pytest.fixture
 def copy(service: Path, tmp_path: Path) -> Path:
     """A copy of the source, to spoil."""
-    return shutil.copytree(service, tmp_path / "elsewhere" / "billing")
+    return shutil.copytree(service, tmp_path / "elsewhere" / NAME)
 
 
 def test_the_same_source_gives_the_same_bytes_in_any_folder_time_zone_and_umask(
@@ -56,8 +87,30 @@ def test_lintian_finds_nothing_but_what_is_overridden_with_a_reason(package: bui
     assert (result.returncode, result.stdout) == (0, ""), result.stdout
 
 
+def test_a_package_installs_runs_and_leaves_nothing_behind(package: building.Package) -> None:
+    """A script that names the build folder runs nowhere, and byte code that dpkg does not know outlives the service."""
+    result = rootfs.run(
+        "build",
+        ["sh", "-c", INSTALL, "install", NAME, package.path.name],
+        binds={package.path.parent: "/built"},
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.sub(r" {2,}[0-9]+ |[0-9.]+\)", "", result.stdout).splitlines() == [
+        "list",
+        "md5sums",
+        f"#!/opt/venvs/{NAME}/bin/python",
+        f"{NAME}, version 1.0.0",
+        "gunicorn (version ",
+        "compiled libraries load",
+        "no pip",
+        "no build path",
+        "nothing is left",
+    ]
+
+
 def test_a_failing_test_stops_the_build(copy: Path, tmp_path: Path) -> None:
-    (copy / "src/tests/test_billing.py").write_text("def test_promise() -> None:\n    assert 1 == 2\n")
+    (copy / f"src/tests/test_{PACKAGE}.py").write_text("def test_promise() -> None:\n    assert 1 == 2\n")
     with pytest.raises(FleetError, match=r"test_promise"):
         building.build(copy, tmp_path / "none")
     assert not (tmp_path / "none").exists()

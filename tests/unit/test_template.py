@@ -51,6 +51,7 @@ DEBIAN = [
     "debian/control",
     "debian/copyright",
     "debian/install",
+    "debian/libraries.py",
     "debian/links",
     "debian/lintian-overrides",
     "debian/rules",
@@ -411,6 +412,29 @@ def test_the_packaged_scripts_run_from_the_installed_place(render: Render, virtu
     assert not (virtualenv / "bin/activate").exists()
     assert list(site.glob("__pycache__/thing.*.pyc"))
     assert {path.lstat().st_mtime for path in virtualenv.rglob("*")} == {1000000000}
+
+
+def test_a_script_whose_first_line_would_be_too_long_runs_from_the_installed_place(
+    render: Render, virtualenv: Path
+) -> None:
+    """pip has a shell start these: with a name of 30 letters the path to the build is longer than the kernel reads."""
+    script = virtualenv / "bin/thing"
+    script.write_text(f"#!/bin/sh\n'''exec' {virtualenv}/bin/python3 \"$0\" \"$@\"\n' '''\nimport thing\n")
+    (virtualenv / "bin/shell").write_text("#!/bin/sh\nexec true\n")
+    result = tidy(render(name="thing"), virtualenv)
+    assert result.returncode == 0, result.stderr
+    assert script.read_text() == "#!/opt/venvs/thing/bin/python3\nimport thing\n"
+    assert (virtualenv / "bin/shell").read_text() == "#!/bin/sh\nexec true\n"
+
+
+def test_a_file_for_another_python_does_not_keep_a_library_out(render: Render, virtualenv: Path) -> None:
+    site = virtualenv / "lib/python3.13/site-packages"
+    (site / "old.py").write_text("print 'for Python 2'\n")
+    result = tidy(render(name="thing"), virtualenv)
+    assert result.returncode == 0, result.stderr
+    assert "old.py" in result.stdout
+    assert "note: what is named above is not compiled" in result.stdout
+    assert list(site.glob("__pycache__/thing.*.pyc"))
 
 
 def test_a_package_that_names_its_build_folder_is_not_shipped(render: Render, virtualenv: Path) -> None:

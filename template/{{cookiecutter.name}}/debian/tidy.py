@@ -10,6 +10,7 @@ import csv
 import hashlib
 import os
 import py_compile
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -19,6 +20,11 @@ NOT_SHIPPED = (
     *("bin/pip*", "bin/activate*", "bin/Activate*", "include", ".gitignore"),
     *("lib/python3*/site-packages/pip", "lib/python3*/site-packages/pip-*"),
     *("lib/python3*/site-packages/**/__pycache__", "lib/python3*/site-packages/*.dist-info/direct_url.json"),
+)
+
+# How a script names its interpreter: in its first line, or to a shell where that would be too long for the kernel.
+START = re.compile(
+    rb"#!/\S+/bin/(python[\d.]*)\n|#!/bin/sh\n'''exec' \"?/[^\n]*/bin/(python[\d.]*)\"? \"\$0\" \"\$@\"\n' '''\n"
 )
 
 
@@ -34,10 +40,10 @@ def remove(venv: Path) -> None:
 
 def relocate(venv: Path, installed: str) -> None:
     """Point the scripts' first lines to the installed interpreter; forget the command that made the virtualenv."""
-    here = f"#!{venv}/".encode()
     for script in venv.glob("bin/*"):
-        if not script.is_symlink() and (text := script.read_bytes()).startswith(here):
-            script.write_bytes(text.replace(here, f"#!{installed}/".encode(), 1))
+        if not script.is_symlink() and (start := START.match(text := script.read_bytes())):
+            python = (start[1] or start[2]).decode()
+            script.write_bytes(f"#!{installed}/bin/{python}\n".encode() + text[start.end() :])
     settings = venv / "pyvenv.cfg"
     lines = settings.read_text().splitlines(keepends=True)
     settings.write_text("".join(line for line in lines if not line.startswith("command")))
@@ -59,12 +65,17 @@ def rewrite_record(record: Path) -> None:
         csv.writer(file, lineterminator="\n").writerows(sorted(rows))
 
 
-def compile_all(venv: Path, installed: str) -> bool:
-    """Compile for the installed path. Nothing changes a file there but dpkg, so no time stamp needs checking."""
+def compile_all(venv: Path, installed: str) -> None:
+    """Compile for the installed path. Nothing changes a file there but dpkg, so no time stamp needs checking.
+
+    Libraries have files for another Python, or patterns of files: what does not compile stays as it is.
+    """
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    return bool(
-        compileall.compile_dir(venv / "lib", quiet=1, stripdir=venv, prependdir=installed, invalidation_mode=unchecked)
+    whole = compileall.compile_dir(
+        venv / "lib", quiet=1, stripdir=venv, prependdir=installed, invalidation_mode=unchecked
     )
+    if not whole:
+        print("note: what is named above is not compiled, and can not be imported", flush=True)
 
 
 def main(venv: Path, installed: str, epoch: int) -> str | None:
@@ -73,14 +84,13 @@ def main(venv: Path, installed: str, epoch: int) -> str | None:
     relocate(venv, installed)
     for record in venv.glob("lib/python3*/site-packages/*.dist-info/RECORD"):
         rewrite_record(record)
-    if not compile_all(venv, installed):
-        return f"{venv}: a library has a file that does not compile (named above)"
+    compile_all(venv, installed)
     paths = [venv, *venv.rglob("*")]
     for path in paths:
         os.utime(path, (epoch, epoch), follow_symlinks=False)
     for path in paths:
         if path.is_file() and not path.is_symlink() and str(venv).encode() in path.read_bytes():
-            return f"{path}: names the build folder, which is not there once the package is installed"
+            return f"error: {path}: names the build folder, which is not there once the package is installed"
     return None
 
 
