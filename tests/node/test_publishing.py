@@ -56,9 +56,7 @@ def built(directory: Path, name: str, version: str, architecture: str) -> Path:
 
 
 @pytest.mark.drill
-def test_version_with_an_epoch(
-    control: Workspace, staging: Box, package: Path, tmp_path: Path
-) -> None:
+def test_version_with_an_epoch(control: Workspace, staging: Box, package: Path, tmp_path: Path) -> None:
     without = VERSION.removeprefix("1:")
     for version in (without, VERSION):
         directory = tmp_path / version
