@@ -149,8 +149,8 @@ def _pytest(repo: Path, part: str, options: list[str], allowed: dict[str, str]) 
     folder = "tests/node" if part == DRILL else f"tests/{part}"
     named = any(option.startswith(f"{folder}/") for option in options)
     together = part in ON_ALL_PROCESSORS and not named and not (RUN_NOTHING | ONE_BY_ONE).intersection(options)
-    # Those of a file share what is dear to make.
-    at_once = ["--numprocesses", "auto", "--dist", "loadfile"] if together else []
+    # Those of a file share what is dear to make; files of few tests are not the quick ones, so these don't come last.
+    at_once = ["--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder"] if together else []
     command = [sys.executable, "-m", "pytest", *([] if named else [folder]), *at_once, *options]
     inherited = {name: value for name, value in os.environ.items() if name != DEPLOYED}
     environment = {**inherited, "PYTHONPATH": str(repo / "scripts"), **allowed}

@@ -76,7 +76,7 @@ def test_the_checked_out_commit_is_tested_in_an_awkward_place_that_is_gone_after
     left_over.mkdir()
     ended, calls = checkout.run(status)
     assert ended == status
-    assert [call[-1] for call in calls] == ["lab down", "test --require-lab --deploy", "lab down"]
+    assert [call[-1] for call in calls] == ["lab down", "test --require-lab --deploy --durations=25", "lab down"]
     ((place, commit, shallow, mode),) = {tuple(call[:4]) for call in calls}
     assert (commit, shallow) == (checkout.commit, "true")
     assert Path(place).is_relative_to(checkout.places)
