@@ -212,10 +212,18 @@ def reboot(service: Balanced, machine: Box) -> None:
     wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it is back")
 
 
-def test_no_request_is_lost_while_machines_are_rebooted_one_after_the_other(
-    shared: tuple[Balanced, list[Box]],
-) -> None:
+def test_no_request_is_lost_while_a_machine_is_rebooted(shared: tuple[Balanced, list[Box]]) -> None:
     service, found = shared
+    reboot_each(service, found[:1])
+
+
+@pytest.mark.drill
+def test_reboots(shared: tuple[Balanced, list[Box]]) -> None:
+    """All machines of a service, one after the other."""
+    reboot_each(*shared)
+
+
+def reboot_each(service: Balanced, found: list[Box]) -> None:
     with load(service) as sent:
         for machine in found:
             sent.more(100)
