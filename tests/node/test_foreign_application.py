@@ -19,15 +19,17 @@ EXAMPLE = REPO / "modules/flask_microservice/examples/httpbin"
 SERVICES = "flask_microservice::services"
 ENVIRONMENT = "flask_microservice::secret_environment"
 MARK = "only-on-a-box-of-the-lab"
+FOUND = "only-on-a-box-of-the-la[b]"
+"""It, as grep is told it: what is typed on a box is in the box's journal."""
 TOKENS = [f"{MARK} '\"\\\\ $HOME `id` %i %{{foo}} #\nsecond=line{number}" for number in range(2)]
 HIERA = "hieradata/services/httpbin.yaml"
 
 
-def declared(value: str, **more: str) -> str:
+def declared(**more: str) -> str:
     """The Hiera file of the example, with a secret environment variable besides."""
     data = yaml.safe_load((EXAMPLE / "service.yaml").read_text(encoding="utf-8"))
     data[SERVICES]["httpbin"] |= {"secret_environment": ["TOKEN"], "deadlines": {"watch": 1}, **more}
-    return yaml.safe_dump(data | {ENVIRONMENT: {"httpbin": {"TOKEN": value}}}, explicit_start=True)
+    return yaml.safe_dump(data, explicit_start=True)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +48,11 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
-def apply(control: Workspace, box: Box, hiera: str) -> None:
+def apply(control: Workspace, box: Box, hiera: str, token: str) -> None:
     control.commit(HIERA, hiera)
+    # Above the value that the lab has made up for the tier.
+    value = {ENVIRONMENT: {"httpbin": {"TOKEN": token}}}
+    control.commit(f"hieradata/nodes/{box.certname}.yaml", yaml.safe_dump(value, explicit_start=True))
     control.fleet.ok("deploy", "foreign")
     control.fleet.ok("run", box.name, "--environment", "foreign")
 
@@ -56,10 +61,10 @@ def apply(control: Workspace, box: Box, hiera: str) -> None:
 def httpbin(control: Workspace, staging: Box, lab: Lab, package: Path) -> Iterator[Deployed]:
     """The example, declared on a branch, on the staging box; afterwards it is gone, and the box is as before."""
     assert package.exists()
-    apply(control, staging, declared(TOKENS[0]))
+    apply(control, staging, declared(), TOKENS[0])
     (parameters,) = [one for one in puppetdb.declared_services(lab)[staging.certname] if one["name"] == "httpbin"]
     yield Deployed(staging, parameters)
-    apply(control, staging, declared(TOKENS[0], ensure="absent"))
+    apply(control, staging, declared(ensure="absent"), TOKENS[0])
     control.fleet.ok("run", staging.name, "--end-trial")
     assert not connect(staging).package("httpbin").is_installed
     assert not connect(staging).file("/etc/httpbin").exists
@@ -98,10 +103,10 @@ def test_a_secret_environment_variable_arrives_verbatim_and_shows_nowhere(httpbi
         "systemctl show 'httpbin*'", "systemctl cat 'httpbin@*'", "journalctl --no-pager -q -o verbose --since -2h",
         "flask-microservice status --json",
     ):  # fmt: skip
-        assert node.run(f"{shown} | grep -F {MARK}").stdout == "", shown
+        assert node.run(f"{shown} | grep '{FOUND}'").stdout == "", shown
     # The agent keeps its catalog, with this secret as with any other, in a file that is root's alone.
     places = "/etc /run /var/log /var/lib/puppet /var/cache/puppet /opt/releases/httpbin"
-    found = node.run(f"grep -rlF --exclude-dir=catalog {MARK} {places}").stdout.split()
+    found = node.run(f"grep -rl --exclude-dir=catalog '{FOUND}' {places}").stdout.split()
     release = httpbin.instance.partition("@")[2].removesuffix(".service")
     assert sorted(found) == [
         "/etc/httpbin/secret_environment", f"/opt/releases/httpbin/{release}/secret_environment",
@@ -114,7 +119,7 @@ def test_a_secret_environment_variable_arrives_verbatim_and_shows_nowhere(httpbi
 def test_another_value_is_another_release_and_going_back_goes_back_to_the_one_before(
     httpbin: Deployed, control: Workspace, staging: Box
 ) -> None:
-    apply(control, staging, declared(TOKENS[1]))
+    apply(control, staging, declared(), TOKENS[1])
     assert token(httpbin) == TOKENS[1]
     httpbin.node.check_output("flask-microservice rollback httpbin")
     assert token(httpbin) == TOKENS[0]
