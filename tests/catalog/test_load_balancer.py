@@ -16,9 +16,12 @@ flask_microservice::services:
   hidden: {port: 7003, address: 127.0.0.1}
   gone: {port: 7004, ensure: absent}
   internal: {port: 7005}
+  clients: {port: 7006}
+  uploads: {port: 7007}
   socket: {socket: /run/socket/http.sock}
 flask_microservice::versions:
-  {orders: '1.0-1', order-items: '1.0-1', hidden: '1.0-1', internal: '1.0-1', socket: '1.0-1'}
+  {orders: '1.0-1', order-items: '1.0-1', hidden: '1.0-1', internal: '1.0-1', socket: '1.0-1', clients: '1.0-1',
+   uploads: '1.0-1'}
 """
 TIER = """
 profile::microservices::clients: [192.0.2.51]
@@ -110,7 +113,9 @@ def test_a_machine_whose_service_is_absent_is_taken_out(catalogs: dict[str, Cata
 
 def test_each_service_of_the_tier_has_its_own_port_with_tls(catalogs: dict[str, Catalog]) -> None:
     found = sections(catalogs["balancer"])
-    assert {name for name in found if name.startswith("frontend ")} == {"frontend orders", "frontend order-items"}
+    assert {name for name in found if name.startswith("frontend ")} == {
+        f"frontend {name}" for name in ("orders", "order-items", "clients", "uploads")
+    }
     assert "bind :7001,:::7001 v6only ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in found["frontend orders"]
     assert "bind :7002,:::7002 v6only ssl crt /etc/haproxy/fleet.pem alpn h2,http/1.1" in found["frontend order-items"]
 
@@ -143,8 +148,8 @@ def test_uploads_never_have_all_threads_of_a_machine(catalogs: dict[str, Catalog
     )
     assert " maxconn 1 " in servers(catalogs["balancer"], "order-items:uploads")[0]
     frontend = sections(catalogs["balancer"])["frontend orders"]
-    assert "use_backend orders:uploads if longer or chunked fills_a_buffer" in frontend
-    assert [line for line in frontend if "429" in line and line.endswith("{ sc0_conn_cur(clients:uploads) gt 8 }")]
+    assert "use_backend orders:uploads if longer or begun !measured fills_a_buffer" in frontend
+    assert [line for line in frontend if "429" in line and line.endswith("{ sc0_conn_cur(uploads:clients) gt 8 }")]
 
 
 def test_requests_wait_in_a_queue_that_ends(catalogs: dict[str, Catalog]) -> None:
