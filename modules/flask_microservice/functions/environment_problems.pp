@@ -1,7 +1,7 @@
 # @summary What is wrong with the secret environment variables of one service
 #
 # @param service the service's name
-# @param declared its declaration
+# @param declared its declaration, which names some
 # @param secret_environment flask_microservice::secret_environment, of all services
 # @return one sentence a problem, which never holds a secret's value; none if all is well
 #
@@ -11,7 +11,7 @@ function flask_microservice::environment_problems(
   Hash $declared,
   Sensitive[Hash] $secret_environment,
 ) >> Array[String[1]] {
-  $declared['secret_environment'].lest || { [] }.map |$_, $variable| {
+  $declared['secret_environment'].map |$_, $variable| {
     $what = "service ${service} has the secret environment variable ${variable}"
     $missing = $secret_environment.unwrap.dig($service, $variable) ? {
       undef   => ["${what} without a value: add it, encrypted, to flask_microservice::secret_environment (${service})"],

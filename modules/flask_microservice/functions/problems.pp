@@ -23,10 +23,14 @@ function flask_microservice::problems(
       undef   => ["service ${name} has no version: pin one in flask_microservice::versions (${name}: 'VERSION')"],
       default => [],
     }
+    $unfit = $declared['secret_environment'] ? {
+      undef   => [],
+      default => flask_microservice::environment_problems($name, $declared, $secret_environment),
+    }
     $unpinned
     + flask_microservice::upstream_problems($name, $declared, $services)
     + flask_microservice::secret_problems($name, $declared, $secrets)
-    + flask_microservice::environment_problems($name, $declared, $secret_environment)
+    + $unfit
     + flask_microservice::database_problems($name, $declared, $database, $secrets)
   }
   flask_microservice::listen_problems($services)
