@@ -1,6 +1,7 @@
 """What `fleet test` does to the boxes before it tests them: nothing, unless it is told to or there are none yet."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -104,6 +105,22 @@ def test_an_option_that_runs_nothing_brings_nothing_up(boxes: Boxes, option: str
     boxes.deployed = deployed
     assert boxes.told("node", "--deploy", "-q", option) == 0
     assert (boxes.brought_up, boxes.deployed, len(boxes.tested)) == (0, deployed, 1)
+
+
+def test_without_a_part_all_are_run_and_options_go_to_pytest(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`.ci/run` says no part: it would end before its first test."""
+    monkeypatch.setattr(rootfs, "ensure_layer", lambda _name: None)
+    monkeypatch.setattr(forge, "ensure", lambda: None)
+    words = shlex.split((REPO / ".ci/run").read_text(encoding="utf-8").splitlines()[-1])
+    assert boxes.told(*words[words.index("test") + 1 :]) == 0
+    assert [command[3] for command in boxes.commands] == ["tests/unit", "tests/catalog", "tests/node"]
+    assert {command[-1] for command in boxes.commands} == {"--durations=25"}
+
+
+def test_a_part_that_there_is_not_is_named(boxes: Boxes) -> None:
+    result = CliRunner().invoke(cli.fleet, ["test", "nodes"])
+    assert (result.exit_code, boxes.commands) == (2, [])
+    assert "'nodes' is none of all, unit, catalog, node, drill" in result.output
 
 
 def test_where_there_is_no_lab_one_is_brought_up(boxes: Boxes) -> None:

@@ -8,23 +8,26 @@ from fleet_cli import suite
 from fleet_cli.commands.context import Context
 
 REQUIRE_LAB, DEPLOY = "--require-lab", "--deploy"
+PARTS = ("all", *suite.PARTS, suite.DRILL)
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option(REQUIRE_LAB, is_flag=True, help="Fail, not skip, where this machine can't run the boxes.")
 @click.option(DEPLOY, is_flag=True, help="Deploy what is checked out, and run the node tests that deploy, too.")
-@click.argument("part", required=False, type=click.Choice(["all", *suite.PARTS, suite.DRILL]), default="all")
-@click.argument("pytest_options", nargs=-1, type=click.UNPROCESSED)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[PART] [PYTEST_OPTIONS]...")
 @click.pass_obj
-def test(context: Context, require_lab: bool, deploy: bool, part: str, pytest_options: tuple[str, ...]) -> None:
+def test(context: Context, require_lab: bool, deploy: bool, words: tuple[str, ...]) -> None:
     """Run the tests: unit (Python, lint), catalog (what Puppet compiles), node (the boxes); without PART all.
 
-    The node tests work on what is deployed; where there is no lab, they bring one up. Options after PART, other than
-    the above, go to pytest: fleet test node -k rotated
+    The node tests work on what is deployed; where there is no lab, they bring one up. Options other than those below
+    go to pytest: fleet test node -k rotated
 
     `fleet test drill NAME` runs a drill: a long trial on the boxes that no other part has. It deploys, and leaves HEAD
     deployed. Without NAME it says which there are.
     """
+    part, pytest_options = (words[0], words[1:]) if words and not words[0].startswith("-") else ("all", words)
+    if part not in PARTS:
+        raise click.BadParameter(f"{part!r} is none of {', '.join(PARTS)}", param_hint="PART")
     parts = list(suite.PARTS) if part == "all" else [part]
     status = suite.run(
         context.lab,
