@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -35,13 +36,17 @@ def application(environ, start_response):
     with LOCK:
         UNDER_WAY.append(path)
         with (HERE / "most").open("a") as most:
-            most.write(f"{os.getpid()} {len(UNDER_WAY)}\\n")
+            most.write(f"{os.getpid()} {len(UNDER_WAY)} {path}\\n")
     try:
         if path == "/fail":
             raise ValueError("as asked")
         if path.startswith("/held"):
             (HERE / path[1:]).touch()
             while not (HERE / "go").exists():
+                time.sleep(0.01)
+        if path.startswith("/once"):
+            (HERE / path[1:]).touch()
+            while (HERE / path[1:]).exists():
                 time.sleep(0.01)
     finally:
         with LOCK:
@@ -55,7 +60,14 @@ class Served:
     """An application that gunicorn serves on a unix socket; a request for /held… waits for `let_go`."""
 
     def __init__(
-        self, directory: Path, *, workers: int, threads: int, hang: int, listener: socket.socket | None = None
+        self,
+        directory: Path,
+        *,
+        workers: int,
+        threads: int,
+        hang: int,
+        listener: socket.socket | None = None,
+        files: int | None = None,
     ) -> None:
         self.directory = directory
         self.socket = directory / "http.sock"
@@ -78,17 +90,30 @@ class Served:
             moved = "" if handed == (3,) else f"3<&{handed[0]} {handed[0]}<&-"
             hand_over = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" {moved}'
             command, bind = ["bash", "-c", hand_over, "bash", *command], []
+        if files:
+            command = ["bash", "-c", f'ulimit -n {files}; exec "$@"', "bash", *command]
         self.process = subprocess.Popen(
             [*command, *bind, "--no-control-socket", "--graceful-timeout", "60", "application"],
             cwd=directory, env=environment, stderr=(directory / "log").open("w"), pass_fds=handed,
         )  # fmt: skip
 
+    def connect(self) -> socket.socket:
+        if self.port:
+            return socket.create_connection(("127.0.0.1", self.port), 20)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(20)
+        connection.connect(str(self.socket))
+        return connection
+
+    def send(self, *requests: bytes) -> socket.socket:
+        """Send these, and leave the connection open."""
+        connection = self.connect()
+        connection.sendall(b"".join(requests))
+        return connection
+
     def get(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        if not self.port:
-            connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.sock.settimeout(20)
-            connection.sock.connect(str(self.socket))
+        connection.sock = self.connect()
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
@@ -96,8 +121,14 @@ class Served:
     def ask(self, *paths: str) -> None:
         """Ask for each of them, all at once."""
         for path in paths:
-            self.asked.append(threading.Thread(target=lambda path=path: self.answered.append(self.get(path)[0])))
+            self.asked.append(threading.Thread(target=self._ask, args=[path]))
             self.asked[-1].start()
+
+    def _ask(self, path: str) -> None:
+        try:
+            self.answered.append(self.get(path)[0])
+        except OSError:
+            self.answered.append(0)
 
     def begun(self) -> int:
         return len(list(self.directory.glob("held*")))
@@ -112,9 +143,17 @@ class Served:
             thread.join(20)
         return self.answered
 
+    def served(self) -> list[list[str]]:
+        """Of each request, in order: the process, how many this had at that time, the path."""
+        return [line.split() for line in (self.directory / "most").read_text().splitlines()]
+
     def most(self) -> int:
         """How many requests the application had at a time in one process, at most."""
-        return max(int(line.split()[1]) for line in (self.directory / "most").read_text().splitlines())
+        return max(int(number) for _process, number, _path in self.served())
+
+    def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
 
     def answers(self) -> bool:
         try:
@@ -127,8 +166,15 @@ class Served:
 def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     started: list[Served] = []
 
-    def start(*, workers: int = 1, threads: int = 2, hang: int = 60, listener: socket.socket | None = None) -> Served:
-        served = Served(tmp_path, workers=workers, threads=threads, hang=hang, listener=listener)
+    def start(
+        *,
+        workers: int = 1,
+        threads: int = 2,
+        hang: int = 60,
+        listener: socket.socket | None = None,
+        files: int | None = None,
+    ) -> Served:
+        served = Served(tmp_path, workers=workers, threads=threads, hang=hang, listener=listener, files=files)
         started.append(served)
         wait_for(served.answers, "gunicorn serves")
         return served
@@ -156,7 +202,7 @@ def test_a_service_that_hangs_says_so_until_a_request_ends(serve: Callable[..., 
     wait_for(lambda: served.begun() == 1, "one of two is busy")
     served.ask("/held-2")
     wait_for(lambda: served.get(HEALTH)[0] == 503, "it hangs")
-    assert served.get(HEALTH)[1].startswith("hangs: all 2 threads are busy, and no request has ended for 1 s")
+    assert served.get(HEALTH)[1] == "hangs: all threads (2 a worker) are busy, and no request has ended for 1 s\n"
     assert served.let_go() == [200, 200]
     wait_for(lambda: served.get(HEALTH) == (200, "ok\n"), "it is well again")
 
@@ -199,6 +245,138 @@ def test_a_request_waits_for_no_busy_worker_while_another_one_is_free(serve: Cal
         wait_for(partial(served.has_begun, number + 1), "a free worker serves it")
     assert served.get(HEALTH) == (200, "busy\n")
     assert served.let_go() == [200] * 4
+
+
+def test_a_worker_that_is_busy_for_long_does_not_hang_while_others_are_well(serve: Callable[..., Served]) -> None:
+    """Some long requests, all in one worker, would take a machine out."""
+    served = serve(workers=2, threads=1, hang=1)
+    served.ask("/held-1")
+    wait_for(lambda: served.begun() == 1, "one worker is busy")
+    (busy,) = {int(process) for process, _number, path in served.served() if path == "/held-1"}
+    (free,) = (pid for pid in served.workers() if pid != busy)
+    os.kill(free, signal.SIGSTOP)  # the busy one has to answer
+    try:
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            assert served.get(HEALTH) == (200, "busy\n")
+    finally:
+        os.kill(free, signal.SIGCONT)
+    served.ask("/held-2")
+    wait_for(lambda: served.get(HEALTH)[0] == 503, "both hang")
+    os.kill(free, signal.SIGKILL)
+    wait_for(lambda: free not in served.workers() and len(served.workers()) == 2, "there is another one")
+    wait_for(lambda: served.get(HEALTH)[0] == 200, "the new one is well")
+
+
+def test_a_connection_for_which_there_is_no_file_waits(serve: Callable[..., Served]) -> None:
+    """The worker would end, and with it all that it serves."""
+    served = serve(threads=2, files=40)
+    (worker,) = served.workers()
+    served.ask("/held-1")
+    wait_for(lambda: served.begun() == 1, "a request has begun")
+    clients = [served.connect() for _ in range(60)]
+    wait_for(lambda: "can't accept a connection" in (served.directory / "log").read_text(), "no file is left")
+    for client in clients:
+        client.close()
+    assert served.get("/") == (200, "ok\n")
+    assert served.let_go() == [200]
+    assert served.workers() == [worker]
+
+
+def test_clients_that_do_not_close_keep_nobody_waiting(serve: Callable[..., Served]) -> None:
+    """Each would hold up all the others of its worker for two seconds."""
+    served = serve(threads=2)
+    start = time.monotonic()
+    clients = []
+    for _ in range(10):
+        clients.append(served.send(b"GET / HTTP/1.0\r\n\r\n"))
+        assert b"200 OK" in clients[-1].recv(4096)
+    assert time.monotonic() - start < 10
+    for client in clients:
+        wait_for(lambda client=client: client.recv(4096) == b"", "the server has closed it")  # type: ignore[misc]
+
+
+def test_clients_that_say_nothing_take_no_thread(serve: Callable[..., Served]) -> None:
+    """A handful of them would keep everybody else waiting."""
+    served = serve(threads=2)
+    start = time.monotonic()
+    clients = [served.connect() for _ in range(10)]
+    assert served.get("/") == (200, "ok\n")
+    assert time.monotonic() - start < 10
+    clients[0].sendall(b"GET / HTTP/1.0\r\n\r\n")
+    assert b"200 OK" in clients[0].recv(4096)
+
+
+def test_a_client_that_sends_more_than_one_request_waits_for_its_turn(serve: Callable[..., Served]) -> None:
+    """One client could have a service for itself."""
+    served = serve(threads=1)
+    client = served.send(*(f"GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for path in ("held-1", "second")))
+    wait_for(lambda: served.begun() == 1, "its first has begun")
+    other = served.send(b"GET /other HTTP/1.0\r\n\r\n")
+    assert served.get(HEALTH) == (200, "busy\n")
+    served.let_go()
+    assert b"200 OK" in client.recv(4096)
+    assert b"200 OK" in other.recv(4096)
+    wait_for(lambda: len(served.served()) >= 4, "both of its requests are served")
+    paths = [path for _process, _number, path in served.served()]
+    assert paths.index("/other") < paths.index("/second")
+
+
+def test_a_health_check_without_an_end_keeps_no_other_waiting(serve: Callable[..., Served]) -> None:
+    """The one thread for them would wait for the rest, and the machine count as down."""
+    served = serve(threads=1)
+    served.ask("/held-1")
+    wait_for(lambda: served.begun() == 1, "its thread is busy")
+    clients = [served.send(f"GET {HEALTH} HTTP/1.1\r\n".encode()) for _ in range(3)]
+    assert served.get(HEALTH) == (200, "busy\n")
+    for client in clients:
+        client.close()
+    assert served.let_go() == [200]
+
+
+def test_a_request_that_waits_is_served_by_the_first_worker_that_can(serve: Callable[..., Served]) -> None:
+    """It would wait for the longest request of the worker that has it, with free threads beside."""
+    served = serve(workers=2, threads=1)
+    served.ask("/held-1")
+    wait_for(lambda: served.begun() == 1, "one worker is busy")
+    served.ask("/once-2")
+    wait_for((served.directory / "once-2").exists, "the other is busy")
+    others = [served.send(b"GET / HTTP/1.0\r\n\r\n") for _ in range(20)]
+    assert served.get(HEALTH) == (200, "busy\n")
+    (served.directory / "once-2").unlink()
+    for other in others:
+        assert b"200 OK" in other.recv(4096)
+    assert served.let_go() == [200, 200]
+
+
+def test_a_kept_connection_does_not_wait_for_its_worker(serve: Callable[..., Served]) -> None:
+    """A balancer keeps connections: a request would wait for a busy worker because the one before had been there."""
+    served = serve(workers=2, threads=1)
+    kept = []
+    while len({process for process, _number, path in served.served() if path == "/kept"}) < 2:
+        kept.append(served.send(b"GET /kept HTTP/1.1\r\nHost: a\r\n\r\n"))
+        assert b"200 OK" in kept[-1].recv(4096)
+    served.ask("/held-1")
+    wait_for(lambda: served.begun() == 1, "one worker is busy")
+    for connection in kept:
+        # The second of the two comes in one piece with the first, which the worker then has read already.
+        connection.sendall(b"GET /again HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+        answers = b""
+        while answers.count(b"200 OK") < 2:
+            answers += (more := connection.recv(4096))
+            assert more, "the connection is closed"
+    assert served.let_go() == [200]
+
+
+def test_a_request_that_waits_is_answered_when_the_service_is_stopped(serve: Callable[..., Served]) -> None:
+    served = serve(threads=1)
+    served.ask("/held-1")
+    wait_for(lambda: served.begun() == 1, "its thread is busy")
+    others = [served.send(b"GET / HTTP/1.0\r\n\r\n") for _ in range(3)]
+    assert served.get(HEALTH) == (200, "busy\n")
+    served.process.terminate()
+    assert served.let_go() == [200]
+    assert all(b"200 OK" in other.recv(4096) for other in others)
 
 
 def test_a_request_that_fails_makes_room_for_the_next(serve: Callable[..., Served]) -> None:

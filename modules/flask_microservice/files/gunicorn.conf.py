@@ -4,6 +4,8 @@ Any WSGI application can be taken out of a balancer so, whether it knows of drai
 more than serve requests, so that its health check is answered while all of these are busy.
 """
 
+import errno
+import mmap
 import os
 import selectors
 import socket
@@ -15,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn import util
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 DRAINING = Path("/run/flask-microservice", os.environ["FLASK_MICROSERVICE_NAME"], "draining")
 HEALTH_PATH = os.environ["FLASK_MICROSERVICE_HEALTH_PATH"]
@@ -24,7 +27,21 @@ HANG_SECONDS = int(os.environ["FLASK_MICROSERVICE_HANG_SECONDS"])
 USER_AGENT = "flask-microservice"
 PATIENCE_SECONDS = 0.02
 """For how long a busy worker leaves a new connection to those that are not."""
+SILENT_SECONDS = 5.0
+"""For how long a client may have a connection before something of its request is there."""
+LINGER_SECONDS = 2.0
+"""For how long a client may leave a connection open that is over."""
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 CHECKS = tuple(f"{method} {HEALTH_PATH}{end}".encode() for method in ("GET", "HEAD") for end in " ?")
+
+workers_state = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("d")
+"""What all workers see of each other, a number each: 0 for none, below 0 for one that is not busy, else when a request
+of a busy one last began or ended."""
+
+PUT_BYTES = 1 << 16
+put, taken = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+"""Where a busy worker puts a connection with a request that has to wait: the first worker with a free thread takes it.
+"""
 
 here = threading.local()
 """Whether the request of this thread is served beside as many as the worker serves."""
@@ -40,21 +57,36 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._serving: set[Any] = set()
         self._held: deque[Any] = deque()
-        self._changed = time.monotonic()
+        self._takes = False
+        self._full_until = 0.0
         super().__init__(*args, **kwargs)
+        self._place = place(self)
 
     def busy(self) -> bool:
         """Whether it serves as many requests as it may."""
         return len(self._serving) >= THREADS
 
+    def tell(self) -> None:
+        """Tell all workers whether this one is busy, and that a request of it has begun or ended."""
+        busy = self.busy()
+        workers_state[self._place] = time.monotonic() if busy else -1
+        if self._takes == busy:
+            self._takes = not busy
+            if self._takes:
+                self.poller.register(taken, selectors.EVENT_READ, lambda _taken: self._take())
+            else:
+                self.poller.unregister(taken)
+
     def hangs(self) -> bool:
-        """Whether it is busy, and no request has begun or ended for a while."""
-        return self.busy() and time.monotonic() - self._changed > HANG_SECONDS
+        """Whether all workers are busy, and no request has begun or ended in any of them for a while."""
+        before = time.monotonic() - HANG_SECONDS
+        return all(0 < changed < before for changed in workers_state if changed)
 
     @property
     def worker_connections(self) -> int:
         """How many connections there may be before it accepts no more by itself."""
-        return int(self.nr_conns if self.busy() else self.cfg.worker_connections)
+        waits = self.busy() or time.monotonic() < self._full_until
+        return int(self.nr_conns if waits else self.cfg.worker_connections)
 
     @worker_connections.setter
     def worker_connections(self, number: int) -> None:
@@ -68,6 +100,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             for listener in self.sockets:
                 self.accept(listener)
 
+    def accept(self, listener: Any) -> None:
+        """Accept a connection; where there is no room for one, try again a second later."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            self.log.warning("can't accept a connection: %s", error.strerror)
+            self._full_until = time.monotonic() + 1
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """Accept connections or not; one that was told to stop leaves the port to others while it finishes."""
         super().set_accept_enabled(enabled)
@@ -77,27 +119,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def enqueue_req(self, conn: Any) -> None:
         """Serve what a connection asks for, now or later."""
+        conn.close = partial(self._close, conn)
         conn.beside = False
-        if not self.busy():
-            self._serve(conn)
-            return
         begin = _begin(conn)
         if begin is None:
             self._await(conn)
-        elif not begin or begin.startswith(CHECKS):
+            return
+        conn.data_ready = True
+        if not self.busy():
+            self._serve(conn)
+        elif not begin or (begin.startswith(CHECKS) and b"\r\n\r\n" in begin):
             conn.beside = True
             super().enqueue_req(conn)
-        else:
+        elif not self._put(conn):
             self._held.append(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Let the next request begin."""
         if conn in self._serving:
+            waits = self.busy()  # otherwise, nothing does
             self._serving.remove(conn)
-            self._changed = time.monotonic()
+            self.tell()
+            if waits:
+                self._take()
         super().finish_request(conn, fs)
-        while self._held and not self.busy():
-            self._serve(self._held.popleft())
 
     def handle(self, conn: Any) -> Any:
         """Handle a request, in a thread of its own."""
@@ -106,15 +151,96 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _serve(self, conn: Any) -> None:
         self._serving.add(conn)
-        self._changed = time.monotonic()
+        self.tell()
         super().enqueue_req(conn)
+
+    def _put(self, conn: Any) -> bool:
+        """Leave a connection, and what is read of its next request, to the first worker with a free thread."""
+        read = conn.parser.unreader.buf.getvalue() if conn.parser else b""
+        if len(read) >= PUT_BYTES:
+            return False
+        try:
+            socket.send_fds(put, [b"." + read], [conn.sock.fileno()])
+        except OSError:  # as many wait as the kernel keeps
+            return False
+        self.nr_conns -= 1
+        util.close(conn.sock)
+        return True
+
+    def _take(self) -> None:
+        """Serve what waits, as far as there are free threads."""
+        while not self.busy():
+            if self._held:
+                self._serve(self._held.popleft())
+                continue
+            if time.monotonic() < self._full_until:
+                return
+            try:
+                read, files, _, _ = socket.recv_fds(taken, PUT_BYTES, 1)
+            except BlockingIOError:
+                return
+            if files:
+                self._go_on(socket.socket(fileno=files[0]), read[1:])
+
+    def _go_on(self, sock: socket.socket, read: bytes) -> None:
+        """Serve the next request of a connection that another worker has had."""
+        sock.set_inheritable(False)
+        try:
+            conn = TConn(self.cfg, sock, sock.getpeername(), sock.getsockname())
+        except OSError:  # the client has gone
+            sock.close()
+            return
+        self.nr_conns += 1
+        if read:
+            conn.init()
+            conn.parser.unreader.unread(read)
+        self.enqueue_req(conn)
 
     def _await(self, conn: Any) -> None:
         """Have it come back once something of its request is there, as gunicorn does with slow clients."""
+        self._watch(conn, SILENT_SECONDS, self.on_pending_socket_readable)
+
+    def _close(self, conn: Any, *, graceful: bool = False) -> None:
+        """Close a connection; gracefully, once the client has closed it too, for which no thread waits."""
+        try:
+            if graceful:
+                conn.sock.shutdown(socket.SHUT_WR)
+                self._watch(conn, LINGER_SECONDS, self._drain)
+                self.nr_conns += 1
+                return
+        except OSError:
+            pass  # the client has closed it already
+        util.close(conn.sock)
+
+    def _drain(self, conn: Any, sock: socket.socket) -> None:
+        """Read what a client sends after its answer, until it closes."""
+        try:
+            if sock.recv(1 << 16):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self.poller.unregister(sock)
+        self.pending_conns.remove(conn)
+        self.nr_conns -= 1
+        util.close(sock)
+
+    def _watch(self, conn: Any, seconds: float, readable: Callable[[Any, Any], None]) -> None:
         conn.sock.setblocking(False)
-        conn.set_timeout()
+        conn.timeout = time.monotonic() + seconds
         self.pending_conns.append(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(readable, conn))
+
+
+def place(worker: Any) -> int:
+    """Return the place of a worker in what all see of each other."""
+    return int(worker.age) % len(workers_state)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget a worker that has ended."""
+    workers_state[place(worker)] = 0
 
 
 def _begin(conn: Any) -> bytes | None:
@@ -122,14 +248,14 @@ def _begin(conn: Any) -> bytes | None:
     if conn.parser and (read := conn.parser.unreader.buf.getvalue()):
         return bytes(read)
     try:
-        return bytes(conn.sock.recv(max(map(len, CHECKS)), socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return bytes(conn.sock.recv(4096, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     except BlockingIOError:
         return None
     except OSError:
         return b""
 
 
-# gunicorn before 25.1 has other workers: there, the threads that serve answer the health check, too.
+# gunicorn before 25.2 has other workers: there, the threads that serve answer the health check, too.
 apart = hasattr(ThreadWorker, "on_pending_socket_readable")
 if apart:
     worker_class = Worker
@@ -139,6 +265,8 @@ threads = THREADS + apart
 def post_worker_init(worker: Any) -> None:
     """Put the answer of a draining, a busy or a hanging service before the application's own."""
     serve: Callable[..., Iterable[bytes]] = worker.wsgi
+    if apart:
+        worker.tell()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == HEALTH_PATH:
@@ -146,7 +274,7 @@ def post_worker_init(worker: Any) -> None:
             if environ.get("HTTP_USER_AGENT") != USER_AGENT and DRAINING.exists():
                 return _said(start_response, "503 Service Unavailable", "draining")
             if apart and worker.hangs():
-                why = f"hangs: all {THREADS} threads are busy, and no request has ended for {HANG_SECONDS} s"
+                why = f"hangs: all threads ({THREADS} a worker) are busy, and no request has ended for {HANG_SECONDS} s"
                 return _said(start_response, "503 Service Unavailable", why)
             # With one thread, the application may not be made for being asked two things at a time.
             if apart and here.beside and THREADS == 1:
