@@ -37,6 +37,9 @@ VALID: dict[str, list[Any]] = {
     ],
     "Deadlines": [{}, {"ready": 1, "watch": 0, "migrate": 3600, "stop": 1}, {"migrate": 86400, "hang": 86400}],
     "Log": [{}, {"level": "debug", "keep": 0, "max_size": "10M", "max_age": 1}],
+    "Node_pattern": ["a", "app1", "app1.example.org", "*", "app[1]", "app[1-3,7].x", "a[01-10/2]b[1,2-3]", "a_b-c"],
+    "Group": ["payments", "a", "eu-west", "a_b", "p2"],
+    "Groups": [{}, {"payments": []}, {"payments": ["pay[1-2].example.org", "pay9.example.org"]}],
     "Database_server": [
         {"host": "db1.example.test", "address": "192.0.2.1", "ca_file": "/etc/ssl/ca.pem"},
         {"host": "db1", "address": "2001:db8::1", "ca_file": "/ca.pem", "port": 5433},
@@ -48,6 +51,7 @@ VALID: dict[str, list[Any]] = {
         {"port": 7001, "database": "postgresql"},
         {"port": 7001, "application": "httpbin:app", "health_path": "/status/200"},
         {"port": 7001, "ensure": "absent"},
+        {"port": 7001, "nodes": ["payments", "app[1-3].example.org", "*"]},
         {"port": 7001, "secret_environment": ["SECRET_KEY"], "environment": {"TZ": "UTC"}},
         {
             "port": 7001, "version": "1.0-1", "address": "::1", "upstreams": ["inventory"], "workers": 1,
@@ -93,6 +97,10 @@ INVALID: dict[str, list[Any]] = {
     "Deadlines": [{"ready": 0}, {"watch": -1}, {"start": 5}, {"ready": "60"}, {"stop": 2**63 - 1}, {"ready": 86401}],
     "Log": [{"level": "loud"}, {"keep": -1}, {"max_size": "0"}, {"max_age": 0}, {"size": "1M"}, {"keep": 2**31},
             {"max_size": "9999999999G"}, {"max_age": 2**31}],
+    "Node_pattern": ["", "App1", "a b", "a[", "a]", "a[]", "a[1-]", "a[1,]", "a[a-b]", "a[1-3/0]", "a[3/2]", "a?",
+                     "a/b", "a\n", "a[-1]", "a[1--3]", "é", "a[1234567890]", 1, ["a"]],
+    "Group": ["", "Payments", "a.b", "1a", "a--b", "*", "a[1]", "-a", "a\n"],
+    "Groups": [{"payments": "pay1"}, {"pay.ments": []}, {"payments": ["Pay1"]}, []],
     "Database_server": [
         {}, {"host": "db1.example.test"}, {"host": "a b", "address": "192.0.2.1", "ca_file": "/ca.pem"},
         {"host": "db1", "address": "192.0.2.0/24", "ca_file": "/ca.pem"},
@@ -102,6 +110,7 @@ INVALID: dict[str, list[Any]] = {
     "Declaration": [
         {"port": 7001, "database": "sqlite"}, {"port": 7001, "database": True},
         {"port": 7001, "application": "httpbin"}, {"port": 7001, "health_path": "ready"},
+        {"port": 7001, "nodes": []}, {"port": 7001, "nodes": "payments"}, {"port": 7001, "nodes": ["Payments"]},
         {"port": "7001"}, {"prot": 7001}, {"socket": "orders.sock"}, {"port": 7001, "keep": 0},
         {"port": 7001, "log": {"max_size": "10 MB"}}, {"port": 7001, "deadlines": {"start": 5}},
         {"port": 7001, "ensure": "running"}, {"port": 7001, "workers": 0},

@@ -1,12 +1,16 @@
 # @summary Runs the Flask microservices that Hiera declares for a node
 #
-# Each entry of `services` becomes one `flask_microservice::service`. The class adds what only all of them together can
+# Each entry of `services` that is placed on the node becomes one `flask_microservice::service`; of the others, the catalog has
+# nothing. Profiles find those of the node in `$flask_microservice::placed`. The class adds what only all of them together can
 # tell: the version, where a tier's pin wins over the service's own; the URLs of upstreams on the same node; the values of
 # secrets. If declarations contradict each other the catalog fails, with one message that names all that is to mend, and
 # nothing on the node is touched.
 #
 # @param services
 #   The services: name => declaration. Hiera merges it deeply over all layers, so each service can have a file of its own.
+# @param groups
+#   Groups of nodes, for `nodes` in declarations: name => certnames or patterns of them, as `Flask_microservice::Groups` has it.
+#   Hiera merges it deeply, so a tier can have its own groups. A group that no node of a tier is in is declared there as `[]`.
 # @param versions
 #   The exact version of each service's package: name => version. A pin for a service that the node lacks is no error, so
 #   that a tier's file can pin all services of the fleet.
@@ -36,8 +40,13 @@
 #       secrets: {app: [secret_key]}
 #   flask_microservice::versions: {orders: '1.0.0-1'}
 #   flask_microservice::secrets: {orders: {app: {secret_key: 'ENC[PKCS7,...]'}}}
+#
+# @example In Hiera, a service that runs on two nodes only
+#   flask_microservice::services: {billing: {port: 7003, version: '1.0.0-1', nodes: [payments]}}
+#   flask_microservice::groups: {payments: ['pay[1-2].example.org']}
 class flask_microservice (
   Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services = {},
+  Flask_microservice::Groups $groups = {},
   Hash[Flask_microservice::Name, Flask_microservice::Version] $versions = {},
   Sensitive[Hash] $secrets = Sensitive({}),
   Sensitive[Hash] $secret_environment = Sensitive({}),
@@ -45,24 +54,40 @@ class flask_microservice (
   Optional[Stdlib::Absolutepath] $apt_source = undef,
   Integer[0, 86400] $drain_seconds = 0,
 ) {
-  $present = $services.filter |$name, $declared| { $declared['ensure'] != 'absent' }
-  $malformed = flask_microservice::malformed_secrets($secrets)
-  + flask_microservice::malformed_environment($secret_environment)
+  # First of all: what follows takes its time for each service.
+  $placement = flask_microservice::placement($services, $groups, $trusted['certname'])
+  $placed = $placement['here']
+  $elsewhere = $services.keys - $placed.keys
+  $present = $placed.filter |$_, $declared| { $declared['ensure'] != 'absent' }
+
+  $own_secrets = Sensitive($secrets.unwrap - $elsewhere)
+  $own_environment = Sensitive($secret_environment.unwrap - $elsewhere)
+  $malformed = flask_microservice::malformed_secrets($own_secrets)
+  + flask_microservice::malformed_environment($own_environment)
   $of_all = $malformed ? {
-    []      => flask_microservice::problems($present, $versions, $secrets, $secret_environment, $database),
+    []      => flask_microservice::problems($present, $versions, $own_secrets, $own_environment, $database),
     default => $malformed, # no other check could read them
   }
-  $problems = flask_microservice::name_problems($services) + $of_all
+  $problems = $placement['problems'] + flask_microservice::name_problems($placed) + $of_all
   unless $problems.empty {
     fail("flask_microservice can't run the declared services: ${problems.join('; ')}")
   }
+
+  $packages = $placed.map |$name, $declared| { $declared['package'].lest || { $name } }
+  flask_microservice::class_parameters({
+      'services'           => $placed,
+      'groups'             => {},
+      'versions'           => flask_microservice::part_of($versions, $placed.keys + $packages),
+      'secrets'            => Sensitive(flask_microservice::part_of($own_secrets.unwrap, $placed.keys)),
+      'secret_environment' => Sensitive(flask_microservice::part_of($own_environment.unwrap, $placed.keys)),
+  })
 
   class { 'flask_microservice::program':
     drain_seconds => $drain_seconds,
   }
 
   # Those that run come first: one that goes leaves a package alone that another one runs from.
-  ($present + $services).each |$name, $declared| {
+  ($present + $placed).each |$name, $declared| {
     $upstreams = $declared['upstreams'] ? {
       undef   => {},
       default => $present.filter |$upstream, $_| { $upstream in $declared['upstreams'] },
@@ -77,12 +102,12 @@ class flask_microservice (
     flask_microservice::service { $name:
       version            => flask_microservice::version_of($name, $declared, $versions),
       config             => $config + ($section.empty ? { true => {}, default => { 'upstreams' => $section } }),
-      secrets            => flask_microservice::secrets_of($name, $declared, $secrets, $database),
-      secret_environment => flask_microservice::environment_of($name, $declared, $secret_environment),
+      secrets            => flask_microservice::secrets_of($name, $declared, $own_secrets, $database),
+      secret_environment => flask_microservice::environment_of($name, $declared, $own_environment),
       peers              => $declared['peers'].lest || { [] } + $addresses + flask_microservice::database_peers($declared, $database),
       drain              => $drain_seconds,
       apt_source         => $apt_source,
-      *                  => $declared - ['version', 'config', 'secrets', 'secret_environment', 'peers', 'upstreams', 'database'],
+      *                  => $declared - ['nodes', 'version', 'config', 'secrets', 'secret_environment', 'peers', 'upstreams', 'database'],
     }
   }
 }

@@ -25,14 +25,13 @@ class profile::database (
   Integer[10] $max_connections = 200,
   Stdlib::Fqdn $certname = $trusted['certname'],
 ) {
-  $declared = lookup('flask_microservice::services', Hash[Flask_microservice::Name, Flask_microservice::Declaration])
+  $services = profile::services_of_tier().filter |$_, $its| { $its['database'] == 'postgresql' and $its['ensure'] != 'absent' }.keys
   $secrets = lookup('flask_microservice::secrets', Sensitive[Hash])
   $malformed = flask_microservice::malformed_secrets($secrets)
   unless $malformed.empty {
     fail("profile::database can't make logins of the declared secrets: ${malformed.join('; ')}")
   }
   $server = lookup('flask_microservice::database', Flask_microservice::Database_server)
-  $services = $declared.filter |$_, $its| { $its['database'] == 'postgresql' and $its['ensure'] != 'absent' }.keys
 
   class { 'postgresql::server':
     listen_addresses     => $address,

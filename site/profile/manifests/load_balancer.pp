@@ -90,9 +90,8 @@ class profile::load_balancer (
     order   => '0',
   }
 
-  $declared = lookup('flask_microservice::services', Hash[Flask_microservice::Name, Flask_microservice::Declaration])
   $served_with = $tls ? { true => $pem, default => undef }
-  $balanced = profile::reachable($declared) - $except
+  $balanced = profile::reachable(profile::services_of_tier()) - $except
   $problems = profile::balancer_problems($balanced, $plain_ports)
   unless $problems.empty {
     fail("profile::load_balancer can't balance the declared services: ${problems.join('; ')}")

@@ -17,7 +17,7 @@ class profile::microservices (
   Class['profile::puppet_ca'] -> Class['flask_microservice']
   Class['profile::fleet_repository'] -> Class['flask_microservice']
 
-  $reachable = profile::reachable($flask_microservice::services)
+  $reachable = profile::reachable($flask_microservice::placed)
   $rules = $reachable.map |$name, $its| { profile::firewall_rules($name, $its['port'], $clients) }
   concat::fragment { 'firewall: microservices':
     target  => $profile::firewall::config,
@@ -26,7 +26,7 @@ class profile::microservices (
   }
 
   # While it drains, balancers reach it: its port is closed after that.
-  $flask_microservice::services.filter |$_, $its| { $its['ensure'] == 'absent' }.each |$name, $_| {
+  $flask_microservice::placed.filter |$_, $its| { $its['ensure'] == 'absent' }.each |$name, $_| {
     Flask_microservice::Service[$name] -> Concat[$profile::firewall::config]
   }
 }
