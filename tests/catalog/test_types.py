@@ -40,6 +40,14 @@ VALID: dict[str, list[Any]] = {
     "Node_pattern": ["a", "app1", "app1.example.org", "*", "app[1]", "app[1-3,7].x", "a[01-10/2]b[1,2-3]", "a_b-c"],
     "Group": ["payments", "a", "eu-west", "a_b", "p2"],
     "Groups": [{}, {"payments": []}, {"payments": ["pay[1-2].example.org", "pay9.example.org"]}],
+    "Gateways": [
+        {}, {"lb1.example.org": {"address": "192.0.2.51", "ca_file": "/etc/ssl/ca.pem"}},
+        {"lb1": {"address": "2001:db8::1", "ca_file": "/ca.pem", "only": [], "except": ["orders"], "internal": ["a1"]}},
+    ],
+    "Base_url": ["http://a", "https://legacy.example.org:8443/api/v1", "http://192.0.2.7:80", "https://[2001:db8::7]/x"],
+    "External": [
+        {}, {"legacy": {"url": "https://legacy.example.org/api", "addresses": ["192.0.2.80"], "ca_file": "/ca.pem"}},
+    ],
     "Database_server": [
         {"host": "db1.example.test", "address": "192.0.2.1", "ca_file": "/etc/ssl/ca.pem"},
         {"host": "db1", "address": "2001:db8::1", "ca_file": "/ca.pem", "port": 5433},
@@ -51,7 +59,7 @@ VALID: dict[str, list[Any]] = {
         {"port": 7001, "database": "postgresql"},
         {"port": 7001, "application": "httpbin:app", "health_path": "/status/200"},
         {"port": 7001, "ensure": "absent"},
-        {"port": 7001, "nodes": ["payments", "app[1-3].example.org", "*"]},
+        {"port": 7001, "nodes": ["payments", "app[1-3].example.org", "*"], "through": "balancer"},
         {"port": 7001, "secret_environment": ["SECRET_KEY"], "environment": {"TZ": "UTC"}},
         {
             "port": 7001, "version": "1.0-1", "address": "::1", "upstreams": ["inventory"], "workers": 1,
@@ -101,6 +109,20 @@ INVALID: dict[str, list[Any]] = {
                      "a/b", "a\n", "a[-1]", "a[1--3]", "é", "a[1234567890]", 1, ["a"]],
     "Group": ["", "Payments", "a.b", "1a", "a--b", "*", "a[1]", "-a", "a\n"],
     "Groups": [{"payments": "pay1"}, {"pay.ments": []}, {"payments": ["Pay1"]}, []],
+    "Gateways": [
+        {"lb1": {"address": "192.0.2.51"}}, {"lb1": {"ca_file": "/ca.pem"}},
+        {"l b": {"address": "::1", "ca_file": "/a"}},
+        {"lb1": {"address": "192.0.2.0/24", "ca_file": "/ca.pem"}}, {"lb1": {"address": "::1", "ca_file": "ca.pem"}},
+        {"lb1": {"address": "::1", "ca_file": "/a", "only": "orders"}},
+        {"lb1": {"address": "::1", "ca_file": "/a", "x": 1}},
+    ],
+    "Base_url": ["", "legacy.example.org", "ftp://a", "http://", "http://a/", "http://a b", "http://a?x=1", "http://a:x",
+                 "http://a\n", "http://user@a", "HTTP://a", "http://a/%20"],
+    "External": [
+        {"legacy": {"url": "http://a"}}, {"legacy": {"url": "http://a", "addresses": []}}, {"legacy": "http://a"},
+        {"legacy": {"url": "http://a", "addresses": ["192.0.2.0/24"]}},
+        {"Legacy": {"url": "http://a", "addresses": ["::1"]}},
+    ],
     "Database_server": [
         {}, {"host": "db1.example.test"}, {"host": "a b", "address": "192.0.2.1", "ca_file": "/ca.pem"},
         {"host": "db1", "address": "192.0.2.0/24", "ca_file": "/ca.pem"},
@@ -111,6 +133,7 @@ INVALID: dict[str, list[Any]] = {
         {"port": 7001, "database": "sqlite"}, {"port": 7001, "database": True},
         {"port": 7001, "application": "httpbin"}, {"port": 7001, "health_path": "ready"},
         {"port": 7001, "nodes": []}, {"port": 7001, "nodes": "payments"}, {"port": 7001, "nodes": ["Payments"]},
+        {"port": 7001, "through": "lb1"}, {"port": 7001, "through": True},
         {"port": "7001"}, {"prot": 7001}, {"socket": "orders.sock"}, {"port": 7001, "keep": 0},
         {"port": 7001, "log": {"max_size": "10 MB"}}, {"port": 7001, "deadlines": {"start": 5}},
         {"port": 7001, "ensure": "running"}, {"port": 7001, "workers": 0},

@@ -2,8 +2,8 @@
 #
 # Each entry of `services` that is placed on the node becomes one `flask_microservice::service`; of the others, the catalog has
 # nothing. Profiles find those of the node in `$flask_microservice::placed`. The class adds what only all of them together can
-# tell: the version, where a tier's pin wins over the service's own; the URLs of upstreams on the same node; the values of
-# secrets. If declarations contradict each other the catalog fails, with one message that names all that is to mend, and
+# tell: the version, where a tier's pin wins over the service's own; the URLs of upstreams, on the node or at a balancer; the
+# values of secrets. If declarations contradict each other the catalog fails, with one message that names all that is to mend, and
 # nothing on the node is touched.
 #
 # @param services
@@ -24,6 +24,11 @@
 # @param database
 #   The PostgreSQL server of the services that declare `database: postgresql`. Each has a database and a login of its own
 #   name there, with the password of its secret `database` => `password`; making them is not this module's matter.
+# @param gateways
+#   The balancers through which services reach upstreams that run on other nodes: name => balancer, as
+#   `Flask_microservice::Gateways` has it. The class writes their names into /etc/hosts, as services ask no name server.
+# @param external
+#   Upstreams that are no service of Hiera: name => where, as `Flask_microservice::External` has it.
 # @param apt_source
 #   The file in /etc/apt that names the repository of the services. With it, only that repository's index is fetched when
 #   a version is not known yet; without it, all of them.
@@ -51,6 +56,8 @@ class flask_microservice (
   Sensitive[Hash] $secrets = Sensitive({}),
   Sensitive[Hash] $secret_environment = Sensitive({}),
   Optional[Flask_microservice::Database_server] $database = undef,
+  Flask_microservice::Gateways $gateways = {},
+  Flask_microservice::External $external = {},
   Optional[Stdlib::Absolutepath] $apt_source = undef,
   Integer[0, 86400] $drain_seconds = 0,
 ) {
@@ -60,12 +67,14 @@ class flask_microservice (
   $elsewhere = $services.keys - $placed.keys
   $present = $placed.filter |$_, $declared| { $declared['ensure'] != 'absent' }
 
+  $beyond = { 'services' => $placement['anywhere'], 'gateways' => $gateways, 'external' => $external }
+
   $own_secrets = Sensitive($secrets.unwrap - $elsewhere)
   $own_environment = Sensitive($secret_environment.unwrap - $elsewhere)
   $malformed = flask_microservice::malformed_secrets($own_secrets)
   + flask_microservice::malformed_environment($own_environment)
   $of_all = $malformed ? {
-    []      => flask_microservice::problems($present, $versions, $own_secrets, $own_environment, $database),
+    []      => flask_microservice::problems($present, $versions, $own_secrets, $own_environment, $database, $beyond),
     default => $malformed, # no other check could read them
   }
   $problems = $placement['problems'] + flask_microservice::name_problems($placed) + $of_all
@@ -77,6 +86,8 @@ class flask_microservice (
   flask_microservice::class_parameters({
       'services'           => $placed,
       'groups'             => {},
+      'gateways'           => {},
+      'external'           => {},
       'versions'           => flask_microservice::part_of($versions, $placed.keys + $packages),
       'secrets'            => Sensitive(flask_microservice::part_of($own_secrets.unwrap, $placed.keys)),
       'secret_environment' => Sensitive(flask_microservice::part_of($own_environment.unwrap, $placed.keys)),
@@ -86,28 +97,45 @@ class flask_microservice (
     drain_seconds => $drain_seconds,
   }
 
+  # What the class makes of a declaration itself; all else are parameters of the service.
+  $resolved = [
+    'nodes', 'version', 'config', 'secrets', 'secret_environment', 'environment', 'peers', 'upstreams', 'through', 'database',
+  ]
   # Those that run come first: one that goes leaves a package alone that another one runs from.
   ($present + $placed).each |$name, $declared| {
-    $upstreams = $declared['upstreams'] ? {
-      undef   => {},
-      default => $present.filter |$upstream, $_| { $upstream in $declared['upstreams'] },
-    }
-    $urls = Hash($upstreams.map |$upstream, $its| { [$upstream, flask_microservice::url($its)] })
+    $ways = flask_microservice::ways($declared, $present, $beyond)
+    $urls = Hash($ways.map |$upstream, $way| { [$upstream, $way['url']] })
     $config = $declared['config'].lest || { {} }
     $section = $config['upstreams'].lest || { {} } + $urls
-    # One that listens on a single address is reached there, which the service must be let do.
-    $apart = $upstreams.filter |$_, $its| { !($its['address'] in [undef, '0.0.0.0', '::']) }
-    $addresses = $apart.map |$_, $its| { $its['address'] }
+    $addresses = $ways.map |$_, $way| { $way['addresses'] }.flatten + flask_microservice::database_peers($declared, $database)
+    $authorities = $ways.map |$_, $way| { $way['ca_file'] }.filter |$_, $file| { !($file in [undef, 'public']) }
+    $trust = $authorities[0] ? {
+      undef   => {},
+      default => { 'REQUESTS_CA_BUNDLE' => $authorities[0] },
+    }
 
     flask_microservice::service { $name:
       version            => flask_microservice::version_of($name, $declared, $versions),
       config             => $config + ($section.empty ? { true => {}, default => { 'upstreams' => $section } }),
       secrets            => flask_microservice::secrets_of($name, $declared, $own_secrets, $database),
       secret_environment => flask_microservice::environment_of($name, $declared, $own_environment),
-      peers              => $declared['peers'].lest || { [] } + $addresses + flask_microservice::database_peers($declared, $database),
+      environment        => $trust + $declared['environment'].lest || { {} },
+      peers              => ($declared['peers'].lest || { [] } + $addresses).unique,
       drain              => $drain_seconds,
       apt_source         => $apt_source,
-      *                  => $declared - ['nodes', 'version', 'config', 'secrets', 'secret_environment', 'peers', 'upstreams', 'database'],
+      *                  => $declared - $resolved,
+    }
+
+    if $declared['ensure'] != 'absent' {
+      $ways.filter |$_, $way| { $way['host'] }.each |$_, $way| {
+        $host = $way['host']
+        ensure_resource('file_line', "flask_microservice: ${host}", {
+            path  => '/etc/hosts',
+            line  => "${way['addresses'][0]} ${host} # flask_microservice ${host}",
+            match => " # flask_microservice ${regsubst($host, '[.]', '[.]', 'G')}$",
+        })
+        File_line["flask_microservice: ${host}"] -> Flask_microservice::Service[$name]
+      }
     }
   }
 }

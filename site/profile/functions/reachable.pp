@@ -11,6 +11,6 @@ function profile::reachable(
   Hash[Flask_microservice::Name, Flask_microservice::Declaration] $services,
 ) >> Hash[Flask_microservice::Name, Flask_microservice::Declaration] {
   $services.filter |$_, $its| {
-    $its['ensure'] != 'absent' and $its['port'] and $its['address'] !~ Pattern[/\A127\./, /\A::1\z/]
+    $its['ensure'] != 'absent' and flask_microservice::reached_from_elsewhere($its)
   }
 }

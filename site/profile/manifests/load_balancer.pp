@@ -27,7 +27,11 @@
 #   thread until its client has sent it: all of them together get a quarter of the threads of each machine. A shorter body has
 #   ten seconds to arrive.
 # @param except
-#   Services of the tier that are not to be reached through here.
+#   Services of the tier that are not to be reached through here. Where `flask_microservice::gateways` has this machine, say it
+#   there (`only`, `except`, `internal`): the nodes have to know it as well.
+# @param nodes
+#   Addresses and networks of the tier's nodes, whose services reach each other through here. They may connect to the services'
+#   ports, too, and nobody else to those of `internal` services.
 #
 # @example Hiera, with a certificate of one's own
 #   profile::load_balancer::certificate: /etc/ssl/certs/www.example.com.pem
@@ -45,6 +49,7 @@ class profile::load_balancer (
   Integer[1] $queue_seconds = 10,
   Integer[1] $uploads = 8,
   Array[Flask_microservice::Name] $except = [],
+  Array[Stdlib::IP::Address] $nodes = [],
 ) {
   $config = '/etc/haproxy/haproxy.cfg'
   $pem = '/etc/haproxy/fleet.pem'
@@ -91,8 +96,12 @@ class profile::load_balancer (
   }
 
   $served_with = $tls ? { true => $pem, default => undef }
-  $balanced = profile::reachable(profile::services_of_tier()) - $except
-  $problems = profile::balancer_problems($balanced, $plain_ports)
+  $gateways = lookup('flask_microservice::gateways', { 'value_type' => Flask_microservice::Gateways, 'default_value' => {} })
+  $gateway = $gateways[$trusted['certname']].lest || { {} }
+  $internal = $gateway['internal'].lest || { [] }
+  $reachable = profile::reachable(profile::services_of_tier()) - $except
+  $balanced = $reachable.filter |$name, $_| { flask_microservice::balanced_by($gateway, $name) }
+  $problems = profile::balancer_problems($balanced, $plain_ports) + profile::gateway_problems($gateway, $tls, $except, $nodes)
   unless $problems.empty {
     fail("profile::load_balancer can't balance the declared services: ${problems.join('; ')}")
   }
@@ -103,7 +112,7 @@ class profile::load_balancer (
       plain_port  => $plain_ports[$name],
       health_path => $its['health_path'],
       certificate => $served_with,
-      clients     => $clients,
+      clients     => ($name in $internal) ? { true => $nodes, default => ($clients + $nodes).unique },
       config      => $config,
       queue       => $queue,
       uploads     => $uploads,

@@ -1,0 +1,50 @@
+# @summary How a service of this node reaches one of its upstreams
+#
+# One that runs on the node is asked there, unless `through: balancer` says otherwise; one that runs elsewhere, at the balancer.
+#
+# @param upstream the upstream
+# @param declared the declaration of the service that asks it
+# @param running the services that run on the node
+# @param beyond `services`: all of the fleet; `gateways` and `external`: the parameters of the class
+# @return `url`; `addresses` to connect to, besides the loopback ones; `host` and the `ca_file` that verifies it, if need be;
+#   undef if there is no way
+#
+# @api private
+function flask_microservice::way_to(
+  Flask_microservice::Name $upstream,
+  Hash $declared,
+  Hash $running,
+  Hash $beyond,
+) >> Optional[Hash] {
+  $here = $running[$upstream]
+  $external = $beyond['external'][$upstream]
+  $its = $here.lest || { $beyond['services'][$upstream] }
+  $gateway = $beyond['gateways'].filter |$_, $gateway| { flask_microservice::balanced_by($gateway, $upstream) }.keys[0]
+
+  $way = if $external {
+    $host = regsubst($external['url'], '\A[a-z]+://(\[.*\]|[^:/]+).*\z', '\1')
+    $of_elsewhere = {
+      'url'       => $external['url'],
+      'addresses' => $external['addresses'],
+      'host'      => $host ? { Variant[Stdlib::IP::Address, Pattern[/\A\[/]] => undef, default => $host },
+      'ca_file'   => $external['url'] ? { /\Ahttps/ => $external['ca_file'].lest || { 'public' }, default => undef },
+    }
+    $of_elsewhere
+  } elsif $here and !$declared['through'] {
+    # One that listens on a single address is reached there.
+    $addresses = $here['address'] ? {
+      Variant[Undef, Enum['0.0.0.0', '::']] => [],
+      default                               => [$here['address']],
+    }
+    $here['port'] ? { Undef => undef, default => { 'url' => flask_microservice::url($here), 'addresses' => $addresses } }
+  } elsif $its and $gateway and $its['ensure'] != 'absent' and flask_microservice::reached_from_elsewhere($its) {
+    $of_balancer = {
+      'url'       => "https://${gateway}:${its['port']}",
+      'addresses' => [$beyond['gateways'][$gateway]['address']],
+      'host'      => $gateway,
+      'ca_file'   => $beyond['gateways'][$gateway]['ca_file'],
+    }
+    $of_balancer
+  }
+  $way
+}
