@@ -1,10 +1,13 @@
 # @summary Runs the Flask microservices that Hiera declares for a node
 #
 # Each entry of `services` that is placed on the node becomes one `flask_microservice::service`; of the others, the catalog has
-# nothing. Profiles find those of the node in `$flask_microservice::placed`. The class adds what only all of them together can
-# tell: the version, where a tier's pin wins over the service's own; the URLs of upstreams, on the node or at a balancer; the
-# values of secrets. If declarations contradict each other the catalog fails, with one message that names all that is to mend, and
-# nothing on the node is touched.
+# nothing. Profiles find those of the node in `$flask_microservice::placed`. A declared service that the node still has, and that is
+# placed elsewhere now, is removed as if it were `absent`: its data and log stay. The node's fact `flask_microservices` says
+# which ones it has, and counts for nothing else. `$flask_microservice::removed` has the names of all that go.
+#
+# The class adds what only all of the services together can tell: the version, where a tier's pin wins over the service's own; the
+# URLs of upstreams, on the node or at a balancer; the values of secrets. If declarations contradict each other the catalog
+# fails, with one message that names all that is to mend, and nothing on the node is touched.
 #
 # @param services
 #   The services: name => declaration. Hiera merges it deeply over all layers, so each service can have a file of its own.
@@ -29,6 +32,8 @@
 #   `Flask_microservice::Gateways` has it. The class writes their names into /etc/hosts, as services ask no name server.
 # @param external
 #   Upstreams that are no service of Hiera: name => where, as `Flask_microservice::External` has it.
+# @param remove_undeclared
+#   Whether a service that is on the node, and that Hiera does not declare any more, is removed. Without it, each run warns of it.
 # @param apt_source
 #   The file in /etc/apt that names the repository of the services. With it, only that repository's index is fetched when
 #   a version is not known yet; without it, all of them.
@@ -58,6 +63,7 @@ class flask_microservice (
   Optional[Flask_microservice::Database_server] $database = undef,
   Flask_microservice::Gateways $gateways = {},
   Flask_microservice::External $external = {},
+  Boolean $remove_undeclared = false,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
   Integer[0, 86400] $drain_seconds = 0,
 ) {
@@ -93,6 +99,22 @@ class flask_microservice (
       'secret_environment' => Sensitive(flask_microservice::part_of($own_environment.unwrap, $placed.keys)),
   })
 
+  # What is on the node and is not to be. A node may say what it likes here: it only loses services by it.
+  $there = $facts['flask_microservices'] ? {
+    Hash    => $facts['flask_microservices'].keys.filter |$_, $name| { flask_microservice::removable($name) } - $placed.keys,
+    default => [],
+  }
+  $undeclared = $there - $services.keys
+  $not_here = $there - $undeclared + ($remove_undeclared ? { true => $undeclared, default => [] })
+  $leaving = Hash($not_here.map |$_, $name| {
+      $package = flask_microservice::part_of($services[$name].lest || { {} }, ['package'])
+      [$name, $package + { 'ensure' => 'absent' }]
+  })
+  $removed = ($placed.keys - $present.keys) + $leaving.keys
+  unless $remove_undeclared {
+    flask_microservice_undeclared { $undeclared: }
+  }
+
   class { 'flask_microservice::program':
     drain_seconds => $drain_seconds,
   }
@@ -102,7 +124,7 @@ class flask_microservice (
     'nodes', 'version', 'config', 'secrets', 'secret_environment', 'environment', 'peers', 'upstreams', 'through', 'database',
   ]
   # Those that run come first: one that goes leaves a package alone that another one runs from.
-  ($present + $placed).each |$name, $declared| {
+  ($present + $placed + $leaving).each |$name, $declared| {
     $ways = flask_microservice::ways($declared, $present, $beyond)
     $urls = Hash($ways.map |$upstream, $way| { [$upstream, $way['url']] })
     $config = $declared['config'].lest || { {} }

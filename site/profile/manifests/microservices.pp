@@ -26,7 +26,7 @@ class profile::microservices (
   }
 
   # While it drains, balancers reach it: its port is closed after that.
-  $flask_microservice::placed.filter |$_, $its| { $its['ensure'] == 'absent' }.each |$name, $_| {
+  $flask_microservice::removed.each |$_, $name| {
     Flask_microservice::Service[$name] -> Concat[$profile::firewall::config]
   }
 }
