@@ -12,6 +12,7 @@ from fleet_cli.validation import (
     json_schema,
     machines,
     merging,
+    placement_rules,
     reach_rules,
     service_check,
     shadowing,
@@ -114,6 +115,7 @@ class HieraCheck:
         for services in self._services(data, code):
             yield from services.findings()
         yield from service_check.name_findings(data, checked)
+        yield from placement_rules.findings(data, self._services(data, code))
 
     def _services(self, data: FleetData, code: PuppetCode) -> list[Running]:
         if self._running is None:

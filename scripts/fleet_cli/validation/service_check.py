@@ -4,7 +4,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 
-from fleet_cli.validation import services
+from fleet_cli.validation import placed, services
 from fleet_cli.validation.documents import Pair, mapping
 from fleet_cli.validation.file_check import Checked
 from fleet_cli.validation.finding import Finding, did_you_mean
@@ -14,7 +14,7 @@ from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.service_rules import Running, together
 from fleet_cli.validation.services import Service
 
-_LINKS = {"ensure", "package", "port", "socket", "upstreams"}
+_LINKS = {"ensure", "nodes", "package", "port", "socket", "through", "upstreams"}
 """What of one service's declaration others may be at odds with."""
 _OWN = (services.SERVICES, services.VERSIONS)
 
@@ -29,7 +29,7 @@ def running(data: FleetData, code: PuppetCode, certnames: set[str] | None) -> It
     everywhere = data.declared
     for group, machines in data.groups.items():
         if runs_services(code, group) and known_tier(data, group[1]):
-            shared = _of_group(data, group, everywhere)
+            shared = _of_group(data, code, group, everywhere)
             yield shared
             for machine in machines:
                 if certnames is not None and machine.certname not in certnames:
@@ -74,6 +74,7 @@ def runs_services(code: PuppetCode, group: Group) -> bool:
 def name_findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[Finding]:
     """Names of services that are none."""
     known = data.declared
+    external = placed.external((name, data.documents[name]) for name in data.places)
     packages = {
         str(pair.node.value["package"].node.value)
         for name in data.places
@@ -85,18 +86,27 @@ def name_findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[F
             top, *below = each.path
             if top == services.SERVICES and "upstreams" not in below:
                 continue  # where it stands is its declaration, or it is a package
+            if top == placed.EXTERNAL or ("upstreams" in below and each.name in external):
+                continue
             if each.name not in known and not (top == services.VERSIONS and each.name in packages):
                 suggestion = did_you_mean(each.name, known) or "declare it, or drop it here"
                 message = f"'{each.name}' is no declared service"
                 yield Finding(name, each.line, each.column, "unknown-service", message, suggestion)
 
 
-def _of_group(data: FleetData, group: Group, everywhere: set[str]) -> Running:
-    keys = (*_OWN, services.SECRETS, services.SECRET_ENVIRONMENT)
+def _of_group(data: FleetData, code: PuppetCode, group: Group, everywhere: set[str]) -> Running:
+    keys = (*_OWN, services.SECRETS, services.SECRET_ENVIRONMENT, placed.GROUPS, placed.GATEWAYS, placed.EXTERNAL)
     files = {key: data.in_order(data.shared_with[group].get(key, ())) for key in keys}
     said = services.declarations(files[services.SERVICES])
     merged = {name: services.merged(name, its) for name, its in said.items()}
-    present = {name: service for name, service in merged.items() if service.present}
+    groups = placed.groups(files[placed.GROUPS])
+    places = placed.place(merged, groups, _of_tier(data, code, group[1]))
+    here = {machine.certname for machine in data.groups[group]}
+    present = {
+        name: service
+        for name, service in merged.items()
+        if service.present and (name not in places.where or not here.isdisjoint(places.where[name]))
+    }
     return Running(
         services=merged, running=present, together=together(present.values()), declarations=said,
         touched=set(merged), rewired=set(merged),
@@ -105,7 +115,19 @@ def _of_group(data: FleetData, group: Group, everywhere: set[str]) -> Running:
         has_secrets=bool(files[services.SECRETS] or files[services.SECRET_ENVIRONMENT]),
         has_database=services.DATABASE in data.shared_with[group], everywhere=everywhere, where=f"tier {group[1]}",
         pin_file=data.layers.file_for("tier", group[1]) or f"the layer of {TIER}",
+        placed=places, of_tier=places, groups=groups, gateways=placed.gateways(files[placed.GATEWAYS]),
+        external=placed.external(files[placed.EXTERNAL]),
     )  # fmt: skip
+
+
+def _of_tier(data: FleetData, code: PuppetCode, tier: str) -> list[str]:
+    """The certnames of the machines of a tier that run services."""
+    return [
+        machine.certname
+        for group, machines in data.groups.items()
+        if group[1] == tier and runs_services(code, group)
+        for machine in machines
+    ]
 
 
 def _of_machine(data: FleetData, machine: Machine, shared: Running) -> Running:
@@ -117,9 +139,16 @@ def _of_machine(data: FleetData, machine: Machine, shared: Running) -> Running:
     merged = {name: _merged(data, name, said.get(name, []), shared) for name in touched}
     # Ten thousand machines: none has a copy of what all have.
     present: MutableMapping[str, Service] = ChainMap(merged, shared.running)
-    if not all(service.present for service in merged.values()):
-        present = {name: service for name, service in present.items() if service.present}
     keys = {key for _, document in own for key in document.top}
+    groups = placed.groups(data.files_of(machine, placed.GROUPS)) if placed.GROUPS in keys else shared.groups
+    limited = {name: shared.services[name] for name in shared.placed.where if name not in merged}
+    places = placed.place({**limited, **merged}, groups, [machine.certname])
+    if places.where or not all(service.present for service in merged.values()):
+        present = {
+            name: service
+            for name, service in ChainMap(merged, shared.services).items()
+            if service.present and not places.nowhere(name)
+        }
     return replace(
         shared, services=ChainMap(merged, shared.services), running=present, touched=touched,
         rewired={name for name, its in said.items() if any(_rewires(pair) for _, pair in its)},
@@ -130,6 +159,7 @@ def _of_machine(data: FleetData, machine: Machine, shared: Running) -> Running:
         if services.SECRET_ENVIRONMENT in keys else shared.variables,
         has_secrets=shared.has_secrets or bool({services.SECRETS, services.SECRET_ENVIRONMENT} & keys),
         has_database=shared.has_database or services.DATABASE in keys, specific=frozenset(name for name, _ in own),
+        placed=places, groups=groups,
     )  # fmt: skip
 
 
@@ -146,4 +176,4 @@ def _merged(data: FleetData, name: str, own: list[tuple[str, Pair]], shared: Run
 
 def _rewires(declaration: Pair) -> bool:
     """Whether a declaration changes who waits for whom."""
-    return bool({"upstreams", "ensure"} & mapping(declaration.node).keys())
+    return bool({"upstreams", "ensure", "nodes", "through"} & mapping(declaration.node).keys())

@@ -5,10 +5,11 @@ deployed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fleet_cli.validation import eyaml
 from fleet_cli.validation.finding import Finding, did_you_mean, nearest
+from fleet_cli.validation.placed import GATEWAYS, Gateway, Placed
 from fleet_cli.validation.services import Declarations, Service, Spot, version_of
 
 Together = Mapping[tuple[str, str], set[str]]
@@ -36,7 +37,7 @@ class Running:
 
     Attributes:
         services: all of them, those that are absent too.
-        running: those that are to run.
+        running: those that are to run, on one of the machines at least.
         together: of all services of their group, which share something.
         declarations: what files that all machines of their group read say of services.
         touched: the names to look at; the others are the same as in a group that was looked at.
@@ -49,6 +50,11 @@ class Running:
         everywhere: the names of all services of the fleet.
         where: the machines in words, such as "tier staging".
         pin_file: the file where a version of theirs is to be pinned.
+        placed: on which of the machines each of them runs.
+        of_tier: on which machines of their tier each of them runs.
+        groups: the groups of nodes that are declared for them.
+        gateways: the balancers that they ask others through.
+        external: the names of upstreams that are no services of Hiera.
         specific: the files of one machine alone: what is in them is what is new.
     """
 
@@ -66,6 +72,11 @@ class Running:
     everywhere: set[str]
     where: str
     pin_file: str
+    placed: Placed = field(default_factory=Placed)
+    of_tier: Placed = field(default_factory=Placed)
+    groups: Mapping[str, list[str]] = field(default_factory=dict)
+    gateways: Iterable[Gateway] = ()
+    external: Set[str] = frozenset()
     specific: frozenset[str] = frozenset()
 
     def findings(self) -> Iterator[Finding]:
@@ -82,6 +93,10 @@ class Running:
         yield from self._shared("socket", "shared-socket")
         yield from self._packages()
         yield from self._cycles()
+
+    def runs(self, name: str) -> bool:
+        """Whether a service is declared here, and not absent."""
+        return name in self.services and self.services[name].present
 
     def present(self, names: set[str]) -> list[Service]:
         """Those of the named services that are to run, in order."""
@@ -120,10 +135,19 @@ class Running:
             name = str(spot.node.value)
             if name == service.name:
                 yield _at(spot, "upstream-cycle", f"service '{name}' is its own upstream", "drop it")
+            elif name in self.external:
+                continue
             elif name in self.running and "socket" in self.running[name].fields:
                 message = f"the upstream '{name}' of '{service.name}' has a socket, and no port to be asked on"
                 yield _at(spot, "unreachable-upstream", message, "give it a port", related=[self.running[name].home])
-            elif name in self.services and name not in self.running:
+            elif self.runs(name) and self.of_tier.nowhere(name):
+                message = f"the upstream '{name}' of '{service.name}' runs on no machine of the {self.where}"
+                yield _at(spot, "unreachable-upstream", message, "mend its 'nodes'", related=[self.services[name].home])
+            elif self.runs(name) and (far := self._far(service, name)):
+                message = f"the upstream '{name}' of '{service.name}' {far}, and no balancer is in front of it"
+                yield _at(spot, "unreachable-upstream", message, f"declare one in {GATEWAYS}",
+                          related=[self.services[name].home])  # fmt: skip
+            elif name in self.services and name not in self.running and not self.runs(name):
                 message = f"the upstream '{name}' of '{service.name}' is absent in the {self.where}"
                 yield _at(spot, "unreachable-upstream", message, "drop it", related=[self.services[name].home])
             elif name not in self.services and name in self.everywhere:
@@ -132,6 +156,15 @@ class Running:
             if ("upstreams", name) in service.config:
                 message = f"the address of '{name}' is in 'config' and follows from 'upstreams' as well"
                 yield _at(service.config["upstreams", name], "upstream-twice", message, "drop it here", related=[spot])
+
+    def _far(self, service: Service, upstream: str) -> str:
+        """From where a service can't ask an upstream; empty if it can, from everywhere."""
+        if any(gateway.balances(upstream) for gateway in self.gateways):
+            return ""
+        if service.text("through"):
+            return "is asked through the balancer"
+        away = self.placed.of(service.name) - self.placed.of(upstream)
+        return f"does not run on {min(away)}" if away else ""
 
     def _secrets(self, service: Service) -> Iterator[Finding]:
         for (section, key), spot in service.secrets.items():
@@ -192,7 +225,7 @@ class Running:
     def _trial_units(self) -> Iterator[Finding]:
         """A service may have the units in which releases of another one are tried: NAME-check@RELEASE.service."""
         for base in sorted({service.name.removesuffix("-check") for service in self.present(self.touched)}):
-            if {base, f"{base}-check"} <= self.running.keys():
+            if {base, f"{base}-check"} <= self.running.keys() and self.placed.meet([base, f"{base}-check"]):
                 spot, related = self.running[f"{base}-check"].home, [self.running[base].home]
                 message = f"service '{base}-check' has the units in which releases of '{base}' are tried"
                 yield _at(spot, "system-name", message, "choose another name for it", related=related)
@@ -200,8 +233,12 @@ class Running:
     def _shared(self, part: str, code: str) -> Iterator[Finding]:
         for value, sharing in self._sharing(part).items():
             spots = [(service.fields[part], service.name) for service in sharing]
-            (first, first_name), *others = sorted(spots, key=lambda each: (each[0].file in self.specific, each))
-            for spot, name in others:
+            ordered = sorted(spots, key=lambda each: (each[0].file in self.specific, each))
+            for number, (spot, name) in enumerate(ordered):
+                beside = [each for each in ordered[:number] if self.placed.meet([each[1], name])]
+                if not beside:
+                    continue
+                first, first_name = beside[0]
                 message = f"services '{first_name}' and '{name}' share {part} {value} ({first.file}:{first.line})"
                 free = f"{self._free_port()} is free" if part == "port" else "give it its own"
                 yield _at(spot, code, message, free, related=[first])
@@ -219,7 +256,10 @@ class Running:
 
     def _packages(self) -> Iterator[Finding]:
         for package, sharing in self._sharing("package").items():
-            spots = {service.name: spot for service in sharing if (spot := version_of(service, self.pins))}
+            beside = [
+                one for one in sharing if any(self.placed.meet([one.name, two.name]) for two in sharing if one != two)
+            ]
+            spots = {service.name: spot for service in beside if (spot := version_of(service, self.pins))}
             if len({str(spot.node.value) for spot in spots.values()}) > 1:
                 names = " and ".join(sorted(spots))
                 last = max(spots.values(), key=lambda spot: (spot.file in self.specific, spot))
@@ -230,6 +270,8 @@ class Running:
         done: set[str] = set()
         for start in self.present(self.rewired):
             for cycle in self._cycles_from(start.name, done):
+                if not self.placed.meet(cycle):
+                    continue  # on no machine do all of them run
                 spot = next(spot for spot in self.running[cycle[0]].upstreams if spot.node.value == cycle[1])
                 message = "services wait for each other: " + " → ".join([*cycle, cycle[0]])
                 related = [self.running[name].home for name in cycle]

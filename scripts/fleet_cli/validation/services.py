@@ -31,7 +31,7 @@ class Service:
     Attributes:
         name: its name.
         fields: the parts of its declaration that one layer gives alone, each from the highest that has it.
-        upstreams: from all layers.
+        upstreams, nodes: from all layers.
         config: by section and key.
         secrets: the names of the secret keys, by section and key.
         environment, secret_environment: its variables, and the names of the secret ones.
@@ -41,6 +41,7 @@ class Service:
     name: str
     fields: dict[str, Spot] = field(default_factory=dict)
     upstreams: list[Spot] = field(default_factory=list)
+    nodes: list[Spot] = field(default_factory=list)
     config: dict[tuple[str, str], Spot] = field(default_factory=dict)
     secrets: dict[tuple[str, str], Spot] = field(default_factory=dict)
     environment: dict[str, Spot] = field(default_factory=dict)
@@ -96,6 +97,7 @@ def over(higher: Service, lower: Service) -> Service:
     """Merge a service with what lower layers say of it."""
     return Service(
         higher.name, {**lower.fields, **higher.fields}, [*higher.upstreams, *lower.upstreams],
+        [*higher.nodes, *lower.nodes],
         {**lower.config, **higher.config}, {**lower.secrets, **higher.secrets},
         {**lower.environment, **higher.environment}, {**lower.secret_environment, **higher.secret_environment},
         [*lower.declared, *higher.declared],
@@ -114,6 +116,8 @@ def _add(service: Service, file: str, declaration: Pair) -> None:
         match part:
             case "upstreams":
                 service.upstreams += _listed(file, pair)
+            case "nodes":
+                service.nodes += _listed(file, pair)
             case "config":
                 for section, keys in mapping(pair.node).items():
                     for key, spot in _named(file, keys).items():

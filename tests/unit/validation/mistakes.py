@@ -12,6 +12,9 @@ INVENTORY = "hieradata/services/inventory.yaml"
 SERVER = "hieradata/nodes/puppet.fleet.test.yaml"
 BALANCER = "hieradata/roles/load_balancer.yaml"
 
+STOCK = "flask_microservice::groups: {stock: ['app[1-2].fleet.test']}\n"
+GROUPS = STOCK.replace("[1-2]", "*")
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -70,6 +73,47 @@ MISTAKES = {
     "a value from a key that no file has": Mistake(
         {BALANCER: ("fleet::network", "fleet::netwrok")},
         (BALANCER, '"%{alias'), "unknown-lookup", ("did you mean 'fleet::network'?",),
+    ),
+    # Placement
+    "a certname that no machine has": Mistake(
+        {INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: ['*', staging2.fleet.test]")},
+        (INVENTORY, "staging2.fleet.test"), "unknown-node",
+        ("matches no machine of the fleet", "did you mean 'staging1.fleet.test'?"),
+    ),
+    "a group, misspelt": Mistake(
+        {INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: [stok, '*']"), COMMON: ("", GROUPS)},
+        (INVENTORY, "stok"), "unknown-group", ("neither a group nor a certname", "did you mean 'stock'?"),
+    ),
+    "a group that a tier does not have": Mistake(
+        {INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: [stock, '*']"), PRODUCTION: ("", STOCK)},
+        (INVENTORY, "stock"), "unknown-group", ("not declared in the tier staging", "stock: [] if no machine is in it"),
+    ),
+    "a group that nobody uses": Mistake(
+        {PRODUCTION: ("", STOCK)}, (PRODUCTION, "stock:"), "unused-group",
+        ("no service is placed on the group 'stock'",),
+    ),
+    "a machine of another tier in a group": Mistake(
+        {INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: [stock, '*']"), COMMON: ("", GROUPS),
+         STAGING: ("", STOCK.replace("app[1-2]", "app[3-4]"))},
+        (STAGING, "'app[3-4].fleet.test'"), "unknown-node", ("matches no machine that reads this file",),
+    ),
+    "a range that runs backward": Mistake(
+        {INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: ['app[2-1].fleet.test', '*']")},
+        (INVENTORY, "'app[2-1]"), "wrong-range", ("2-1 runs backward",),
+    ),
+    "a version of a service that no machine of the tier runs": Mistake(
+        {ORDERS: ("    port: 7001\n", "    port: 7001\n    nodes: ['app*']\n")},
+        (STAGING, "orders: '1.0.0-1'"), "placed-nowhere", ("runs on no machine of the tier staging",),
+    ),
+    "an upstream on another machine, with no balancer": Mistake(
+        {INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: [app1.fleet.test, 'staging*']"),
+         PRODUCTION: ("    address: 10.77.0.51\n", "    address: 10.77.0.51\n    except: [inventory]\n")},
+        (ORDERS, "inventory"), "unreachable-upstream",
+        ("does not run on app2.fleet.test, and no balancer", "flask_microservice::gateways"),
+    ),
+    "a port of two services that meet on one machine": Mistake(
+        {INVENTORY: ("    port: 7002", "    port: 7001\n    nodes: [app1.fleet.test, 'staging*']")},
+        (ORDERS, "port: 7001"), "shared-port", ("share port 7001",),
     ),
     # Types
     "a number in quotes": Mistake(
