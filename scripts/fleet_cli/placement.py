@@ -4,7 +4,7 @@ Patterns mean what they do in ClusterShell: `app[1-3,7]`, `app[01-10]`, `app[1-9
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 _TOKENS = re.compile(r"\*|\[[^\]]*\]|[^*\[]+")
@@ -22,6 +22,12 @@ def matches(pattern: str, certname: str) -> bool:
     for token in _TOKENS.findall(pattern):
         reached = {end for start in reached for end in _ends(token, certname, start)}
     return len(certname) in reached
+
+
+def runs(nodes: Iterable[str], groups: Mapping[str, Iterable[str]], certname: str) -> bool:
+    """Whether a service that is placed on groups and patterns runs on a node."""
+    patterns = [pattern for word in nodes for pattern in groups.get(word, [word])]
+    return any(matches(pattern, certname) for pattern in patterns)
 
 
 def fault(pattern: str, certnames: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from deployed import LAB, REPO, TO_LEAVE, Deployed, connect, fleet_environment
-from fleet_cli import agents, host, laboratory, paths, puppetdb, ssh
+from fleet_cli import agents, host, laboratory, paths, placement, puppetdb, ssh
 from fleet_cli.errors import FleetError
 from fleet_cli.labfile import Box, Lab
 from testinfra.host import Host
@@ -79,16 +79,25 @@ def staging(lab: Lab) -> Box:
 
 @pytest.fixture(scope="session")
 def looked_up(lab: Lab) -> dict[str, dict[str, Any]]:
-    """What `puppet lookup` on the server resolves for each node as its services, by box name."""
+    """What `puppet lookup` on the server resolves for each node as the services that are placed on it, by box name."""
     result = {}
     for box in lab.nodes:
-        answer = ssh.run(
-            lab.server,
-            ["puppet", "lookup", "flask_microservice::services", "--node", box.certname, "--environment",
-             fleet_environment(), "--render-as", "json"],
-        )  # fmt: skip
-        result[box.name] = json.loads(answer.stdout)
+        declared = _lookup(lab, box, "flask_microservice::services")
+        groups: dict[str, list[str]] = {}
+        if any("nodes" in entry for entry in declared.values()):
+            found = _lookup(lab, box, "flask_microservice::groups", "--default", "none")
+            groups = found if isinstance(found, dict) else {}
+        result[box.name] = {
+            name: entry
+            for name, entry in declared.items()
+            if "nodes" not in entry or placement.runs(entry["nodes"], groups, box.certname)
+        }
     return result
+
+
+def _lookup(lab: Lab, box: Box, key: str, *options: str) -> Any:
+    command = ["puppet", "lookup", key, "--node", box.certname, "--environment", fleet_environment()]
+    return json.loads(ssh.run(lab.server, [*command, "--render-as", "json", *options]).stdout)
 
 
 @pytest.fixture

@@ -35,3 +35,10 @@ def test_a_pattern_that_can_match_nothing_is_told(pattern: str, words: str) -> N
 
 def test_a_word_may_be_a_certname_where_nodes_have_names_of_one_word() -> None:
     assert placement.fault("app1", ["app1", "app2"]) == ""
+
+
+def test_a_service_runs_on_the_members_of_its_groups() -> None:
+    groups = {"payments": ["pay[1-2].x"], "none": []}
+    assert placement.runs(["payments"], groups, "pay2.x")
+    assert placement.runs(["none", "app1.x"], groups, "app1.x")
+    assert not placement.runs(["none"], groups, "pay1.x")

@@ -53,6 +53,22 @@ def test_markdown_fits_into_a_comment_and_says_what_it_leaves_out() -> None:
     assert "more groups of nodes, which do not fit in here" in text
 
 
+def test_a_service_that_goes_from_one_node_to_another_is_a_move_in_each_form() -> None:
+    moved = plan({
+        "app1": [ResourceChange("remove", "Flask_microservice_release[billing]", ())],
+        "app2": [Effect("billing", "removed", "1.0-1")],
+        "app3": [Effect("billing", "first release", "", "1.0-1"), Effect("orders", "first release", "", "1.0-1")],
+        "app4": [Effect("old", "removed", "1.0-1")],
+    })  # fmt: skip
+    line = "billing: leaves app1, app2, comes to app3"
+    assert [text.strip() for text in rendering_text.lines(moved) if "leaves" in text] == [line]
+    assert f"- {line}" in rendering_markdown.text(moved)
+    assert f"<li>{line}</li>" in rendering_html.page(moved)
+    assert json.loads(rendering_json.text(moved))["moves"] == [
+        {"service": "billing", "leaves": ["app1", "app2"], "comes_to": ["app3"]}
+    ]
+
+
 def test_json_has_all_that_the_other_forms_have() -> None:
     items: list[Item] = [
         Presence("add", "app", "staging"), Failure("head", "broken"), Effect("a", "restart", because=("File[/a]",)),

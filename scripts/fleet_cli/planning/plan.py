@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from fleet_cli.planning import changes, dependencies, effects
+from fleet_cli.planning import changes, dependencies, effects, moves
 from fleet_cli.planning.catalog import Catalog
 from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.contents import Contents
 from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
+from fleet_cli.planning.moves import Move
 from fleet_cli.planning.side import Compiled, Side
 from fleet_cli.planning.store import Store
 from fleet_cli.planning.unused import Unused
@@ -81,6 +82,11 @@ class Plan:
     def changed_nodes(self) -> list[str]:
         """The nodes on which something changes."""
         return sorted({node for group in self.groups for node in group.nodes})
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """The services that go from some nodes to others."""
+        return moves.find((group.nodes, item) for group in self.groups for item in group.items)
 
     def of_kind(self, kind: type[T]) -> Iterator[tuple[T, tuple[str, ...]]]:
         """Yield each item of a kind with its nodes."""

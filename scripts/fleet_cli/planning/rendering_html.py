@@ -30,6 +30,7 @@ def page(plan: Plan) -> str:
             base=plan.base,
             head=plan.head,
             summary=summary(plan),
+            moves=[str(move) for move in plan.moves],
             groups=[_group(group) for group in plan.groups],
             unused=list(unused_lines(plan.unused)),
             notes=plan.notes,

@@ -26,6 +26,7 @@ def as_dict(plan: Plan) -> dict[str, Any]:
         "nodes": plan.nodes,
         "changed_nodes": plan.changed_nodes,
         "compiled": plan.compiled,
+        "moves": [asdict(move) for move in plan.moves],
         "groups": [
             {"nodes": list(group.nodes), "items": [_item(item) for item in group.items]} for group in plan.groups
         ],

@@ -17,6 +17,8 @@ MAX_CHARACTERS = 60_000
 def text(plan: Plan) -> str:
     """Return a plan as Markdown; what does not fit into a comment is counted, and left out."""
     head = [f"### Plan: {_plain(plan.base)} → {_plain(plan.head)}", "", f"**{summary(plan)}**"]
+    if plan.moves:
+        head += ["", *(f"- {_plain(str(move))}" for move in plan.moves)]
     tail = [*_unused(plan), *(f"\n_{_plain(note)}_" for note in plan.notes)]
     room = MAX_CHARACTERS - sum(len(line) + 1 for line in (*head, *tail))
     parts = []

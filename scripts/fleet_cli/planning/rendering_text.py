@@ -38,6 +38,10 @@ def show(plan: Plan, console: Console) -> None:
 def lines(plan: Plan) -> Iterator[str]:
     """Return the lines of a plan; the first character that is no space says what a line is about."""
     yield headline(plan)
+    if plan.moves:
+        yield ""
+        yield "Services that move:"
+        yield from (f"  {move}" for move in plan.moves)
     for group in plan.groups:
         yield ""
         yield names_of_nodes(group.nodes)
