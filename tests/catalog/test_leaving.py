@@ -1,11 +1,14 @@
 """A service leaves a node that it is no longer placed on, and nothing else does."""
 
+from dataclasses import replace
+
 import pytest
 from fleet_cli import paths, rootfs
 
 from .catalogs import Catalog, Node
 from .conftest import Compile
 
+DECLARED = "/usr/local/lib/flask-microservice/declared"
 NOTHING = "---\n{}\n"
 SERVICES = """
 flask_microservice::services:
@@ -31,6 +34,11 @@ def catalogs(compile: Compile) -> dict[str, Catalog]:
         "was there": node(flask_microservices=FACT),
         "removes": node("flask_microservice::remove_undeclared: true\n", flask_microservices=FACT),
         "new": node(),
+        "by the define": replace(
+            node("flask_microservice::remove_undeclared: true\n", flask_microservices=FACT),
+            code="include role::app\nflask_microservice::service { 'forgotten': port => 7009, version => '1.0-1' }",
+        ),
+        "the define alone": Node(code="flask_microservice::service { 'orders': port => 7001, version => '1.0-1' }"),
     }
     return dict(zip(cases, compile(list(cases.values())), strict=True))
 
@@ -69,6 +77,23 @@ def test_a_service_that_is_no_longer_declared_stays_with_a_warning(catalogs: dic
 def test_it_goes_if_hiera_says_that_such_go_and_what_is_the_systems_never_does(catalogs: dict[str, Catalog]) -> None:
     assert absent(catalogs["removes"]) == {"billing", "ledger", "forgotten"}
     assert catalogs["removes"].titles("Flask_microservice_undeclared") == set()
+
+
+def test_what_is_declared_by_the_define_alone_is_not_taken_for_undeclared(catalogs: dict[str, Catalog]) -> None:
+    assert absent(catalogs["by the define"]) == {"billing", "ledger"}
+    assert catalogs["by the define"].titles("Flask_microservice_undeclared") == set()
+    assert f"File[{DECLARED}/forgotten]" in catalogs["by the define"]
+
+
+def test_the_node_is_told_what_is_declared_so_that_it_can_tell_what_is_not(catalogs: dict[str, Catalog]) -> None:
+    files = catalogs["was there"].titles("File")
+    assert {name for name in files if name.startswith(f"{DECLARED}/")} == {f"{DECLARED}/orders"}
+    assert catalogs["was there"][f"File[{DECLARED}]"]["purge"] is True
+
+
+def test_where_only_some_services_are_known_the_node_is_told_nothing(catalogs: dict[str, Catalog]) -> None:
+    assert catalogs["the define alone"][f"File[{DECLARED}]"]["ensure"] == "absent"
+    assert f"File[{DECLARED}/orders]" not in catalogs["the define alone"]
 
 
 def test_the_warning_is_in_the_run_and_the_run_changes_nothing() -> None:

@@ -105,18 +105,19 @@ class flask_microservice (
     default => [],
   }
   $undeclared = $there - $services.keys
-  $not_here = $there - $undeclared + ($remove_undeclared ? { true => $undeclared, default => [] })
-  $leaving = Hash($not_here.map |$_, $name| {
-      $package = flask_microservice::part_of($services[$name].lest || { {} }, ['package'])
+  $leaving = Hash(($there - $undeclared).map |$_, $name| {
+      $package = flask_microservice::part_of($services[$name], ['package'])
       [$name, $package + { 'ensure' => 'absent' }]
   })
-  $removed = ($placed.keys - $present.keys) + $leaving.keys
-  unless $remove_undeclared {
-    flask_microservice_undeclared { $undeclared: }
+  $removed = ($placed.keys - $present.keys) + $leaving.keys + ($remove_undeclared ? { true => $undeclared, default => [] })
+  flask_microservice::undeclared { $undeclared:
+    remove => $remove_undeclared,
+    drain  => $drain_seconds,
   }
 
   class { 'flask_microservice::program':
     drain_seconds => $drain_seconds,
+    complete      => true,
   }
 
   # What the class makes of a declaration itself; all else are parameters of the service.

@@ -2,7 +2,8 @@
 
 require_relative '../puppet_x/flask_microservice/status'
 
-# The microservices of the node, by name: which release serves, which one served before, and whether it is ready.
+# The microservices of the node, by name: which release serves, which one served before, whether it is ready, and
+# whether Puppet's last catalog lacked the service.
 # One process for all of them, which asks systemd once; it works while Facter looks for other facts.
 Facter.add(:flask_microservices) do
   confine { File.executable?(PuppetX::FlaskMicroservice::PROGRAM) }
@@ -18,6 +19,7 @@ Facter.add(:flask_microservices) do
         'previous' => service['kept'].first,
         'ready' => service['ready'],
         'draining' => service['draining'],
+        'undeclared' => service['undeclared'] || false, # the program may be older than this fact
       }
     end
   end

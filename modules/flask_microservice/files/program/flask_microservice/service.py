@@ -69,6 +69,10 @@ class Service:
         release = release_name(unit.version, unit.text, config, environment)
         return Declared(unit, config, release, environment)
 
+    def undeclared(self) -> bool:
+        """Whether Puppet's last catalog lacked it; not where Puppet does not know all services of the node."""
+        return places.DECLARED.is_dir() and not (places.DECLARED / self.name).exists()
+
     def instances(self) -> set[str]:
         """Every release that has a unit on the port."""
         return _releases(places.UNITS, f"{self.name}@")
@@ -87,7 +91,7 @@ class Service:
 
 
 def declared_names() -> list[str]:
-    """The services that Puppet has declared on this node."""
+    """The services that Puppet has declared on this node, those that it no longer declares among them."""
     found = []
     for path in sorted(places.UNITS.glob("*@.service")):
         try:

@@ -15,6 +15,8 @@ from .unit_texts import socket_text
 
 HEALTH_AT_ONCE = 16
 """How many services are asked for their health at a time."""
+UNDECLARED = "runs, undeclared: Puppet has no declaration of it; declare it with 'ensure: absent' to remove it"
+"""What is said of a service that runs and that the node's catalog lacks."""
 States = dict[str, dict[str, str]]
 """Properties of units, by unit."""
 
@@ -30,6 +32,7 @@ class Status:
         kept: releases to go back to.
         ready: what the health check of the running release says; None where it was not asked.
         finishing: releases that were told to stop, and have requests under way.
+        undeclared: whether Puppet's last catalog lacked it. The state says whether its unit is there.
         note: what is to be known besides; empty if there is nothing.
     """
 
@@ -42,6 +45,7 @@ class Status:
     draining: bool
     ready: bool | None = None
     finishing: list[str] = field(default_factory=list)
+    undeclared: bool = False
     note: str = ""
 
 
@@ -79,11 +83,15 @@ def _status(service: Service, serving: Serving, states: States) -> Status:
         state, release = _state(service, serving, declared, states, finishing), declared.release
         if state == "rolled-back":
             note = rolled_back(release, service.name)
+    undeclared = service.undeclared()
+    if undeclared and serving.release:
+        note = UNDECLARED
     version = version_of(serving.release)
     draining = service.draining.exists()
     return Status(
-        service.name, state, version, serving.release, release, serving.kept, draining, finishing=finishing, note=note
-    )
+        service.name, state, version, serving.release, release, serving.kept, draining,
+        finishing=finishing, undeclared=undeclared, note=note,
+    )  # fmt: skip
 
 
 def _state(service: Service, serving: Serving, declared: Declared, states: States, finishing: list[str]) -> str:
