@@ -123,6 +123,7 @@ class flask_microservice (
   # What the class makes of a declaration itself; all else are parameters of the service.
   $resolved = [
     'nodes', 'version', 'config', 'secrets', 'secret_environment', 'environment', 'peers', 'upstreams', 'through', 'database',
+    'data',
   ]
   # Those that run come first: one that goes leaves a package alone that another one runs from.
   ($present + $placed + $leaving).each |$name, $declared| {

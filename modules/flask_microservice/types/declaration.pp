@@ -1,10 +1,11 @@
 # @summary One service, as it is declared in Hiera
 #
-# The keys are parameters of `flask_microservice::service`, which says what each does, and seven that the class resolves:
+# The keys are parameters of `flask_microservice::service`, which says what each does, and eight that the class resolves:
 # `nodes`, the nodes that it runs on, by group of `flask_microservice::groups` or by certname, and without it all of them;
 # `upstreams`, names of other services, and `through: balancer`, so that these are asked there even if they run on the node;
 # `secrets` and `secret_environment`, names of keys of the config and of environment variables whose values stand encrypted
-# elsewhere; and `database`, the kind of database that it has on a server. Without one it uses a file of its own (SQLite).
+# elsewhere; `database`, the kind of database that it has on a server, without which it uses a file of its own (SQLite); and
+# `data: per_node`, which says that such a file is meant to be another one on each node.
 type Flask_microservice::Declaration = Struct[{
     Optional[port]               => Flask_microservice::Port,
     Optional[socket]             => Stdlib::Absolutepath,
@@ -17,6 +18,7 @@ type Flask_microservice::Declaration = Struct[{
     Optional[upstreams]          => Array[Flask_microservice::Name],
     Optional[through]            => Enum['balancer'],
     Optional[database]           => Enum['postgresql'],
+    Optional[data]               => Enum['per_node'],
     Optional[config]             => Flask_microservice::Config,
     Optional[secrets]            => Flask_microservice::Secret_keys,
     Optional[application]        => Flask_microservice::Application,

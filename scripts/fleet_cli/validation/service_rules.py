@@ -88,6 +88,7 @@ class Running:
             yield from self._secrets(service)
             yield from self._environment(service)
             yield from self._database(service)
+            yield from self._data(service)
         yield from self._trial_units()
         yield from self._shared("port", "shared-port")
         yield from self._shared("socket", "shared-socket")
@@ -221,6 +222,16 @@ class Running:
             yield _at(
                 spot, "no-secret", message, "add it, encrypted, to flask_microservice::secrets (database: password)"
             )
+
+    def _data(self, service: Service) -> Iterator[Finding]:
+        """A service that runs on all nodes has always had its data on each; who names nodes thinks of where data is."""
+        machines = self.of_tier.of(service.name)
+        if not service.nodes or not service.keeps_data_in_file or service.text("data") or len(machines) < 2:
+            return
+        where = f"{len(machines)} machines of the {self.where}"
+        message = f"service '{service.name}' keeps its data in a file, and runs on {where}"
+        mend = "say 'data: per_node' if each is to have its own, or 'database: postgresql'"
+        yield _at(service.nodes[0], "data-per-node", message, mend, related=[service.home])
 
     def _trial_units(self) -> Iterator[Finding]:
         """A service may have the units in which releases of another one are tried: NAME-check@RELEASE.service."""

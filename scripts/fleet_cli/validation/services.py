@@ -59,6 +59,15 @@ class Service:
         return self.text("package") or self.name
 
     @property
+    def keeps_data_in_file(self) -> bool:
+        """Whether its database is a file of its node; of an application that is not from the template nobody knows."""
+        url = self.config.get(("database", "url"))
+        elsewhere = url is not None and not str(url.node.value).startswith("sqlite:")
+        return not (
+            self.text("database") or self.text("application") or ("database", "url") in self.secrets or elsewhere
+        )
+
+    @property
     def home(self) -> Spot:
         """Where it is declared: where its port is, else in the lowest layer that names it."""
         for spot in self.declared:

@@ -115,6 +115,12 @@ MISTAKES = {
         {INVENTORY: ("    port: 7002", "    port: 7001\n    nodes: [app1.fleet.test, 'staging*']")},
         (ORDERS, "port: 7001"), "shared-port", ("share port 7001",),
     ),
+    "data in a file, on several machines": Mistake(
+        {INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: ['*']"),
+         PRODUCTION: ("  inventory: {database: postgresql}\n", "")},
+        (INVENTORY, "'*'"), "data-per-node",
+        ("keeps its data in a file, and runs on 2 machines of the tier production", "data: per_node"),
+    ),
     # Types
     "a number in quotes": Mistake(
         {PRODUCTION: ("drain_seconds: 5", "drain_seconds: '5'")},

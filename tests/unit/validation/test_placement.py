@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from .conftest import Validate, edit
 from .mistakes import INVENTORY, ORDERS, PRODUCTION, STAGING
 
@@ -34,6 +36,31 @@ def test_a_group_without_machines_is_no_mistake(repo: Path, validate: Validate) 
         STAGING: ("", "flask_microservice::groups: {stock: []}\n"),
     })  # fmt: skip
     assert found(repo, validate) == []
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["nodes: ['*']\n    data: per_node", "nodes: [app1.fleet.test, 'staging*']", "data: per_node", "backlog: 99"],
+)
+def test_data_in_a_file_is_no_mistake_if_it_is_said_or_has_one_place_or_was_ever_so(
+    repo: Path, validate: Validate, declared: str
+) -> None:
+    edit(repo, {
+        INVENTORY: ("    port: 7002", f"    port: 7002\n    {declared}"),
+        PRODUCTION: ("  inventory: {database: postgresql}\n", ""),
+    })  # fmt: skip
+    assert [line for line in found(repo, validate) if "data" in line] == []
+
+
+@pytest.mark.parametrize("elsewhere", ["config: {database: {url: 'mysql://db.example.org/x'}}", "application: a:b"])
+def test_data_that_is_elsewhere_or_nobody_knows_where_is_no_mistake(
+    repo: Path, validate: Validate, elsewhere: str
+) -> None:
+    edit(repo, {
+        INVENTORY: ("    config:\n      log: {level: info}", f"    nodes: ['*']\n    {elsewhere}"),
+        PRODUCTION: ("  inventory: {database: postgresql}\n", ""),
+    })  # fmt: skip
+    assert [line for line in found(repo, validate) if "data-per-node" in line] == []
 
 
 def test_services_that_hiera_does_not_run_are_upstreams_like_others(repo: Path, validate: Validate) -> None:
