@@ -7,6 +7,7 @@ from fleet_cli.planning.changes import Parameter, ResourceChange
 from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Item, Plan, Presence, grouped
+from fleet_cli.planning.remarks import Remark
 from fleet_cli.planning.unused import Unused
 
 NASTY = "</pre><script>alert(1)</script> `````` | *x*"
@@ -65,18 +66,26 @@ def test_a_service_that_goes_from_one_node_to_another_is_a_move_in_each_form() -
     assert f"- {line}" in rendering_markdown.text(moved)
     assert f"<li>{line}</li>" in rendering_html.page(moved)
     assert json.loads(rendering_json.text(moved))["moves"] == [
-        {"service": "billing", "leaves": ["app1", "app2"], "comes_to": ["app3"]}
+        {"service": "billing", "leaves": ["app1", "app2"], "comes_to": ["app3"], "data_stays": []}
     ]
 
 
 def test_json_has_all_that_the_other_forms_have() -> None:
     items: list[Item] = [
         Presence("add", "app", "staging"), Failure("head", "broken"), Effect("a", "restart", because=("File[/a]",)),
+        Remark("memory", "capacity", "too little"),
         CHANGE, Dependency("add", "File[/a]", "before", "File[/b]"),
     ]  # fmt: skip
+    assert all(
+        "memory: too little" in form
+        for form in (
+            "\n".join(rendering_text.lines(plan({"n": items}))), rendering_markdown.text(plan({"n": items})),
+            rendering_html.page(plan({"n": items})),
+        )
+    )  # fmt: skip
     data = json.loads(rendering_json.text(plan({"n": items}, ("a note",))))
     assert [item["kind"] for item in data["groups"][0]["items"]] == [
-        "machine", "failure", "effect", "resource", "dependency",
+        "machine", "failure", "effect", "remark", "resource", "dependency",
     ]  # fmt: skip
     assert (data["changes"], data["changed_nodes"], data["notes"]) == (True, ["n"], ["a note"])
     assert data["unused"] == {"classes": ["old::class"], "files": [], "keys": ["a.yaml: key"]}

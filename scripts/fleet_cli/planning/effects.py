@@ -46,7 +46,7 @@ def _releases(old: Catalog, new: Catalog, old_contents: Contents, new_contents: 
     """A release is what a service's unit, config and secret environment say: another one for any change (naming.py)."""
     names = {resource.title for catalog in (old, new) for resource in catalog.of_kind(RELEASE)}
     for name in sorted(names):
-        was, now = (_serves(catalog, name) for catalog in (old, new))
+        was, now = (serves(catalog, name) for catalog in (old, new))
         before, after = _Parts(old, old_contents, name), _Parts(new, new_contents, name)
         if was and now:
             reasons = tuple(before.reasons(after))
@@ -58,7 +58,8 @@ def _releases(old: Catalog, new: Catalog, old_contents: Contents, new_contents: 
             yield Effect(name, "removed", before.version)
 
 
-def _serves(catalog: Catalog, name: str) -> bool:
+def serves(catalog: Catalog, name: str) -> bool:
+    """Whether a catalog has a service serve."""
     resource = catalog.get(f"{RELEASE}[{name}]")
     return resource is not None and resource.parameters.get("ensure", "serving") == "serving"
 

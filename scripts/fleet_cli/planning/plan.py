@@ -1,16 +1,18 @@
 """The plan: what a change of the control repository does, to which nodes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from fleet_cli.planning import changes, dependencies, effects, moves
+from fleet_cli.planning import changes, dependencies, effects, moves, remarks
 from fleet_cli.planning.catalog import Catalog
 from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.contents import Contents
 from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
+from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.moves import Move
+from fleet_cli.planning.remarks import Remark
 from fleet_cli.planning.side import Compiled, Side
 from fleet_cli.planning.store import Store
 from fleet_cli.planning.unused import Unused
@@ -38,8 +40,8 @@ class Presence:
     tier: str
 
 
-Item = ResourceChange | Effect | Dependency | Failure | Presence
-T = TypeVar("T", ResourceChange, Effect, Dependency, Failure, Presence)
+Item = ResourceChange | Effect | Remark | Dependency | Failure | Presence
+T = TypeVar("T", ResourceChange, Effect, Remark, Dependency, Failure, Presence)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Plan:
                     yield item, group.nodes
 
 
-def compare(base: Side, head: Side, store: Store) -> dict[str, list[Item]]:
+def compare(base: Side, head: Side, store: Store, facts: FactSets) -> dict[str, list[Item]]:
     """Return what changes on each node on which something does."""
     files = {*base.environment.files.items()} ^ {*head.environment.files.items()}
     sources = any("/files/" in path for path, _ in files)
@@ -111,6 +113,8 @@ def compare(base: Side, head: Side, store: Store) -> dict[str, list[Item]]:
             items.append(Presence("add", machine.role, machine.tier))
             if now and now.error:
                 items.append(Failure("head", now.error))
+            elif now:
+                items += remarks.find(None, Catalog(store.get(now.number)), facts.of(machine))
         elif now is None:
             machine = before[certname]
             items.append(Presence("remove", machine.role, machine.tier))
@@ -118,31 +122,39 @@ def compare(base: Side, head: Side, store: Store) -> dict[str, list[Item]]:
             side = "both" if was.error and now.error else "head" if now.error else "base"
             items.append(Failure(side, now.error or was.error))
         elif was.number != now.number or sources:
-            items += _items((base, was), (head, now), store)
+            items += _items((base, was), (head, now), store, facts.of(after[certname]))
         if items:
             found[certname] = items
     return found
 
 
-def _items(before: tuple[Side, Compiled], after: tuple[Side, Compiled], store: Store) -> list[Item]:
+def _items(
+    before: tuple[Side, Compiled], after: tuple[Side, Compiled], store: Store, facts: Mapping[str, Any]
+) -> list[Item]:
     (base, was), (head, now) = before, after
     old = Catalog(store.get(was.number))
     new = old if was.number == now.number else Catalog(store.get(now.number))
-    return differences(old, new, Contents(old, base.environment), Contents(new, head.environment))
+    return differences(old, new, Contents(old, base.environment), Contents(new, head.environment), facts)
 
 
-def differences(old: Catalog, new: Catalog, old_contents: Contents, new_contents: Contents) -> list[Item]:
-    """Return what changes between two catalogs of a node."""
+def differences(
+    old: Catalog, new: Catalog, old_contents: Contents, new_contents: Contents, facts: Mapping[str, Any] | None = None
+) -> list[Item]:
+    """Return what changes between two catalogs of a node; without its facts, nothing is said of its capacity."""
     found = changes.compare(old, new, old_contents, new_contents)
     what_follows = effects.find(found, old, new, old_contents, new_contents)
-    return [*found, *what_follows, *dependencies.find(old, new)]
+    return [*found, *what_follows, *remarks.find(old, new, facts), *dependencies.find(old, new)]
 
 
 def grouped(by_node: dict[str, list[Item]]) -> tuple[Group, ...]:
     """Return what is the same on several nodes once; what concerns the same nodes stays together, in its order."""
+    everything = [item for items in by_node.values() for item in items]
+    coming = {item.subject for item in everything if isinstance(item, Effect) and item.what == "first release"}
     nodes: dict[Item, list[str]] = {}
     for node, items in by_node.items():
         for item in items:
+            if isinstance(item, Remark) and item.what == remarks.DATA and item.subject not in coming:
+                continue  # a service that is removed leaves its data as ever
             nodes.setdefault(item, []).append(node)
     together: dict[tuple[str, ...], list[Item]] = {}
     for item, where in nodes.items():

@@ -116,7 +116,7 @@ def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> 
                 after.label,
                 len({*first.catalogs, *second.catalogs}),
                 first.compiled + second.compiled,
-                plan.grouped(plan.compare(first, second, catalogs)),
+                plan.grouped(plan.compare(first, second, catalogs, settings.facts)),
                 unused.find(first, second) if settings.choice.everything else unused.Unused(),
                 tuple(_notes(first, second, settings.facts)),
             )

@@ -9,6 +9,7 @@ from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Plan, Presence
+from fleet_cli.planning.remarks import Remark
 from fleet_cli.planning.wording import (
     SIGNS,
     names_of_nodes,
@@ -46,6 +47,7 @@ def _group(group: Group) -> dict[str, Any]:
         "machines": [(item.action, one_presence(item)) for item in group.items if isinstance(item, Presence)],
         "failures": [one_failure(item) for item in group.items if isinstance(item, Failure)],
         "effects": [sentence(item) for item in group.items if isinstance(item, Effect)],
+        "remarks": [str(item) for item in group.items if isinstance(item, Remark)],
         "resources": [item for item in group.items if isinstance(item, ResourceChange)],
         "dependencies": [(item.action, sentence(item)) for item in group.items if isinstance(item, Dependency)],
     }

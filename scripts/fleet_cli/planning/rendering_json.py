@@ -7,8 +7,8 @@ from typing import Any
 from fleet_cli.planning.plan import Item, Plan
 
 KINDS = {
-    "ResourceChange": "resource", "Effect": "effect", "Dependency": "dependency", "Failure": "failure",
-    "Presence": "machine",
+    "ResourceChange": "resource", "Effect": "effect", "Remark": "remark", "Dependency": "dependency",
+    "Failure": "failure", "Presence": "machine",
 }  # fmt: skip
 
 

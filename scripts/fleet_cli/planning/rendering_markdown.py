@@ -8,6 +8,7 @@ from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Plan, Presence
+from fleet_cli.planning.remarks import Remark
 from fleet_cli.planning.wording import names_of_nodes, one_failure, one_presence, sentence, summary, unused_lines
 
 MAX_CHARACTERS = 60_000
@@ -44,6 +45,8 @@ def _group(group: Group) -> Iterator[str]:
     for item in group.items:
         if isinstance(item, Effect):
             yield f"- {_plain(sentence(item))}"
+        elif isinstance(item, Remark):
+            yield f"- {_plain(str(item))}"
         elif isinstance(item, Failure):
             yield f"- :x: {_plain(one_failure(item))}"
         elif isinstance(item, Presence):

@@ -9,6 +9,7 @@ from fleet_cli.planning.changes import Parameter, ResourceChange
 from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Item, Plan, Presence
+from fleet_cli.planning.remarks import Remark
 from fleet_cli.planning.wording import (
     ORDER,
     SIGNS,
@@ -73,6 +74,8 @@ def _item(item: Item, follows: dict[str, int]) -> Iterator[str]:
         yield from (f"      {line}" for line in rest)
     elif isinstance(item, Effect):
         yield f"  > {sentence(item)}"
+    elif isinstance(item, Remark):
+        yield f"  > {item}"
     elif isinstance(item, Dependency):
         yield f"  {SIGNS[item.action]} {sentence(item)}"
     elif not item.follows:

@@ -7,9 +7,10 @@ from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Plan, Presence
+from fleet_cli.planning.remarks import Remark
 from fleet_cli.planning.unused import Unused
 
-ORDER = (Presence, Failure, Effect, ResourceChange, Dependency)
+ORDER = (Presence, Failure, Effect, Remark, ResourceChange, Dependency)
 """What comes first of what concerns the same nodes."""
 SIGNS = {"add": "+", "remove": "-", "change": "~"}
 NODES = 4
