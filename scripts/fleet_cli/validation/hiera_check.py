@@ -7,6 +7,7 @@ from functools import partial
 from fleet_cli import kept
 from fleet_cli.errors import FleetError
 from fleet_cli.validation import (
+    balancer_rules,
     config_check,
     file_check,
     json_schema,
@@ -116,6 +117,7 @@ class HieraCheck:
             yield from services.findings()
         yield from service_check.name_findings(data, checked)
         yield from placement_rules.findings(data, self._services(data, code))
+        yield from balancer_rules.findings(data, code, self._services(data, code))
 
     def _services(self, data: FleetData, code: PuppetCode) -> list[Running]:
         if self._running is None:

@@ -42,8 +42,9 @@ class Placed:
 
 @dataclass(frozen=True)
 class Gateway:
-    """A balancer that services ask others through."""
+    """A balancer that services ask others through, by the name in its certificate."""
 
+    name: str
     only: frozenset[str] | None
     excepted: frozenset[str]
 
@@ -89,8 +90,8 @@ def gateways(files: Files) -> list[Gateway]:
             for part, value in mapping(pair.node).items():
                 parts.setdefault(part, set()).update(str(item.value) for item in items(value.node))
     return [
-        Gateway(frozenset(parts["only"]) if "only" in parts else None, frozenset(parts.get("except", ())))
-        for parts in said.values()
+        Gateway(name, frozenset(parts["only"]) if "only" in parts else None, frozenset(parts.get("except", ())))
+        for name, parts in said.items()
     ]
 
 

@@ -138,13 +138,18 @@ class Running:
                 yield _at(spot, "upstream-cycle", f"service '{name}' is its own upstream", "drop it")
             elif name in self.external:
                 continue
-            elif name in self.running and "socket" in self.running[name].fields:
+            elif self.runs(name) and "socket" in self.services[name].fields:
                 message = f"the upstream '{name}' of '{service.name}' has a socket, and no port to be asked on"
-                yield _at(spot, "unreachable-upstream", message, "give it a port", related=[self.running[name].home])
+                yield _at(spot, "unreachable-upstream", message, "give it a port", related=[self.services[name].home])
             elif self.runs(name) and self.of_tier.nowhere(name):
                 message = f"the upstream '{name}' of '{service.name}' runs on no machine of the {self.where}"
                 yield _at(spot, "unreachable-upstream", message, "mend its 'nodes'", related=[self.services[name].home])
-            elif self.runs(name) and (far := self._far(service, name)):
+            elif self.runs(name) and (far := self._far(service, name)) and not self._reached(name):
+                address = self.services[name].text("address")
+                message = f"the upstream '{name}' of '{service.name}' {far}, and listens at {address} alone"
+                yield _at(spot, "unreachable-upstream", message, "mend its 'address'",
+                          related=[self.services[name].home])  # fmt: skip
+            elif self.runs(name) and far and not any(gateway.balances(name) for gateway in self.gateways):
                 message = f"the upstream '{name}' of '{service.name}' {far}, and no balancer is in front of it"
                 yield _at(spot, "unreachable-upstream", message, f"declare one in {GATEWAYS}",
                           related=[self.services[name].home])  # fmt: skip
@@ -159,13 +164,16 @@ class Running:
                 yield _at(service.config["upstreams", name], "upstream-twice", message, "drop it here", related=[spot])
 
     def _far(self, service: Service, upstream: str) -> str:
-        """From where a service can't ask an upstream; empty if it can, from everywhere."""
-        if any(gateway.balances(upstream) for gateway in self.gateways):
-            return ""
+        """Why a service can't ask an upstream on its own machine; empty if it can, wherever it runs."""
         if service.text("through"):
             return "is asked through the balancer"
         away = self.placed.of(service.name) - self.placed.of(upstream)
         return f"does not run on {min(away)}" if away else ""
+
+    def _reached(self, name: str) -> bool:
+        """Whether other machines reach a service; where its port is missing, that is the mistake."""
+        service = self.services[name]
+        return service.reached_from_elsewhere or "port" not in service.fields
 
     def _secrets(self, service: Service) -> Iterator[Finding]:
         for (section, key), spot in service.secrets.items():

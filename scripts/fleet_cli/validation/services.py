@@ -68,6 +68,12 @@ class Service:
         )
 
     @property
+    def reached_from_elsewhere(self) -> bool:
+        """Whether other machines can reach it; as flask_microservice::reached_from_elsewhere has it."""
+        address = self.text("address")
+        return "port" in self.fields and address != "::1" and not address.startswith("127.")
+
+    @property
     def home(self) -> Spot:
         """Where it is declared: where its port is, else in the lowest layer that names it."""
         for spot in self.declared:

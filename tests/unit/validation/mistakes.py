@@ -121,6 +121,27 @@ MISTAKES = {
         (INVENTORY, "'*'"), "data-per-node",
         ("keeps its data in a file, and runs on 2 machines of the tier production", "data: per_node"),
     ),
+    "a port of two services that meet at the balancer alone": Mistake(
+        {ORDERS: ("    port: 7001\n", "    port: 7002\n    nodes: [app1.fleet.test]\n"),
+         INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: [app2.fleet.test, 'staging*']"),
+         STAGING: ("  orders: '1.0.0-1'\n", "")},
+        (ORDERS, "port: 7002"), "shared-port",
+        ("the balancer lb1.fleet.test has port 7002 twice, for 'inventory' and 'orders'", f"({INVENTORY}:4)"),
+    ),
+    "a plain port that a service has": Mistake(
+        {BALANCER: ("", "profile::load_balancer::plain_ports: {inventory: 7001}\n")},
+        (BALANCER, "inventory: 7001"), "shared-port", ("has port 7001 twice", "'inventory' and 'orders'"),
+    ),
+    "an upstream on another machine that listens on loopback alone": Mistake(
+        {INVENTORY: ("    port: 7002", "    port: 7002\n    address: 127.0.0.1\n"
+                                       "    nodes: [app1.fleet.test, 'staging*']")},
+        (ORDERS, "inventory"), "unreachable-upstream",
+        ("does not run on app2.fleet.test, and listens at 127.0.0.1 alone", "mend its 'address'"),
+    ),
+    "an upstream on another machine that has a socket alone": Mistake(
+        {INVENTORY: ("    port: 7002", "    socket: /run/inventory-in.sock\n    nodes: [app1.fleet.test, 'staging*']")},
+        (ORDERS, "inventory"), "unreachable-upstream", ("has a socket, and no port to be asked on",),
+    ),
     # Types
     "a number in quotes": Mistake(
         {PRODUCTION: ("drain_seconds: 5", "drain_seconds: '5'")},
@@ -131,7 +152,7 @@ MISTAKES = {
     ),
     "a list that is none": Mistake(
         {PRODUCTION: ("clients: [10.77.0.51]", "clients: 10.77.0.51")},
-        (PRODUCTION, "10.77.0.51"), "wrong-type", ("Array[Stdlib::IP::Address]", "as a list: [10.77.0.51]"),
+        (PRODUCTION, "10.77.0.51\n# It asks"), "wrong-type", ("Array[Stdlib::IP::Address]", "as a list: [10.77.0.51]"),
     ),
     "an address that is none": Mistake(
         {COMMON: ("profile::microservices::clients: [10.77.0.1]", "profile::microservices::clients: [10.77.0.256]")},

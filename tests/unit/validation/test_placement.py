@@ -12,15 +12,6 @@ def found(repo: Path, validate: Validate) -> list[str]:
     return [str(finding) for finding in validate(repo)]
 
 
-def test_services_of_different_machines_may_have_one_port(repo: Path, validate: Validate) -> None:
-    edit(repo, {
-        ORDERS: ("    port: 7001\n", "    port: 7001\n    nodes: ['app1.*', 'staging*']\n"),
-        INVENTORY: ("    port: 7002", "    port: 7001\n    nodes: [app2.fleet.test]"),
-        STAGING: ("  inventory: '1.0.0-1'\n", ""),
-    })  # fmt: skip
-    assert not [line for line in found(repo, validate) if "shared-port" in line]
-
-
 def test_an_upstream_of_another_machine_is_asked_through_the_balancer(repo: Path, validate: Validate) -> None:
     edit(repo, {
         INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: [stock, 'staging1.*']"),
@@ -61,6 +52,23 @@ def test_data_that_is_elsewhere_or_nobody_knows_where_is_no_mistake(
         PRODUCTION: ("  inventory: {database: postgresql}\n", ""),
     })  # fmt: skip
     assert [line for line in found(repo, validate) if "data-per-node" in line] == []
+
+
+def test_services_of_different_machines_may_have_one_port_if_no_balancer_has_both(
+    repo: Path, validate: Validate
+) -> None:
+    edit(repo, {
+        ORDERS: ("    port: 7001\n", "    port: 7002\n    nodes: ['app1.*', 'staging*']\n"),
+        INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: [app2.fleet.test]"),
+        PRODUCTION: ("    address: 10.77.0.51\n", "    address: 10.77.0.51\n    except: [orders]\n"),
+        STAGING: ("  inventory: '1.0.0-1'\n", ""),
+    })  # fmt: skip
+    assert "shared-port" not in "".join(found(repo, validate))
+
+
+def test_an_upstream_on_loopback_is_no_mistake_where_both_run(repo: Path, validate: Validate) -> None:
+    edit(repo, {INVENTORY: ("    port: 7002", "    port: 7002\n    address: 127.0.0.1")})
+    assert found(repo, validate) == []
 
 
 def test_services_that_hiera_does_not_run_are_upstreams_like_others(repo: Path, validate: Validate) -> None:

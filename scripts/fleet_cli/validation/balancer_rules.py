@@ -1,0 +1,87 @@
+"""What is wrong with the ports of balancers; profile::balancer_problems fails their catalogs for the same."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from fleet_cli.validation import placed, services
+from fleet_cli.validation.documents import items, mapping
+from fleet_cli.validation.finding import Finding
+from fleet_cli.validation.fleet_data import FleetData
+from fleet_cli.validation.layers import Machine
+from fleet_cli.validation.placed import Placed
+from fleet_cli.validation.puppet_code import PuppetCode
+from fleet_cli.validation.service_rules import Running
+from fleet_cli.validation.services import Service, Spot
+
+CLASS = "profile::load_balancer"
+EXCEPT, PLAIN_PORTS = f"{CLASS}::except", f"{CLASS}::plain_ports"
+
+
+class Port(NamedTuple):
+    """A port that a balancer opens for a service, with TLS or `plain`."""
+
+    service: str
+    plain: bool
+    spot: Spot
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Where it is said."""
+        return self.spot.file, self.spot.line, self.spot.column
+
+
+def findings(data: FleetData, code: PuppetCode, running: Iterable[Running]) -> Iterator[Finding]:
+    """Ports that a balancer would open twice; of services that share one on a machine, too, that is found already."""
+    shared = [each for each in running if not each.specific]
+    for (role, tier), machines in data.groups.items():
+        if CLASS not in code.reach(role).classes:
+            continue
+        meeting = [each.placed for each in shared if each.where == f"tier {tier}"]
+        said = services.declarations(data.in_order(data.shared_with[role, tier].get(services.SERVICES, ())))
+        merged = {name: services.merged(name, its) for name, its in said.items()}
+        told = set()
+        for machine in machines:
+            for first, second in _twice(_ports(data, machine, merged), meeting):
+                if (first.place, second.place) in told:
+                    continue
+                told.add((first.place, second.place))
+                both = "and".join(f" '{name}' " for name in sorted({first.service, second.service}))
+                number, spot = second.spot.node.value, second.spot
+                message = f"the balancer {machine.certname} has port {number} twice, for{both}({_where(first)})"
+                mend = "give one another port, or have another balancer in front of it ('only', 'except')"
+                related = frozenset({first.spot.file})
+                yield Finding(spot.file, spot.line, spot.column, "shared-port", message, mend, related)
+
+
+def _where(port: Port) -> str:
+    return f"{port.spot.file}:{port.spot.line}"
+
+
+def _twice(ports: Iterable[Port], meeting: list[Placed]) -> Iterator[tuple[Port, Port]]:
+    """Ports with the number of another one, each with the first of that number."""
+    first: dict[str, Port] = {}
+    for port in sorted(ports, key=lambda each: (each.plain, each.place)):
+        other = first.setdefault(str(port.spot.node.value), port)
+        alike = not (port.plain or other.plain) and any(each.meet([port.service, other.service]) for each in meeting)
+        if other is not port and not alike:
+            yield other, port
+
+
+def _ports(data: FleetData, machine: Machine, merged: Mapping[str, Service]) -> Iterator[Port]:
+    """The ports of a balancer: of all services that some machine of the tier may run and that it is in front of."""
+    groups = placed.groups(data.files_of(machine, placed.GROUPS))
+    gateways = placed.gateways(data.files_of(machine, placed.GATEWAYS))
+    gateway = next((one for one in gateways if one.name == machine.certname), None)
+    excepted = {
+        str(item.value)
+        for _, document in data.files_of(machine, EXCEPT)[:1]
+        for item in items(document.top[EXCEPT].node)
+    }
+    for name, service in merged.items():
+        nowhere = bool(service.nodes) and all(groups.get(str(spot.node.value)) == [] for spot in service.nodes)
+        balanced = name not in excepted and (gateway is None or gateway.balances(name))
+        if service.present and service.reached_from_elsewhere and balanced and not nowhere:
+            yield Port(name, False, service.fields["port"])
+    for file, document in data.files_of(machine, PLAIN_PORTS)[:1]:
+        for name, pair in mapping(document.top[PLAIN_PORTS].node).items():
+            yield Port(name, True, Spot(file, pair.line, pair.column, pair.node))
