@@ -85,13 +85,14 @@ def left_as_declared(control: Workspace, fleet: Fleet, node: Node) -> Iterator[N
 
 
 @pytest.fixture(autouse=True)
-def as_before(node: Node) -> Iterator[None]:
+def as_before(node: Node, request: pytest.FixtureRequest) -> Iterator[None]:
     """After each test the release of before serves, and nothing else is there."""
     node.shell(f"cp -a /etc/{SERVICE}/default_config.ini /root/{SERVICE}.ini")
     before = node.release
     yield
-    node.shell(f"cp -a /root/{SERVICE}.ini /etc/{SERVICE}/default_config.ini")
-    node.call("switch", SERVICE)
+    if "good_at_last" not in request.fixturenames:
+        node.shell(f"cp -a /root/{SERVICE}.ini /etc/{SERVICE}/default_config.ini")
+        node.call("switch", SERVICE)
     assert node.release == before
     assert node.traces() == []
     assert node.running() == [f"{SERVICE}@{before}.service"]
@@ -119,16 +120,26 @@ def broken(fleet: Fleet, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> 
     fleet.ok("publish", *(str(path) for path in made))
 
 
-@pytest.mark.usefixtures("broken")
-@pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_version_fails_the_run_and_the_old_one_loses_nothing(
-    what: str, control: Workspace, node: Node, url: str
-) -> None:
-    version, _, reason = BROKEN[what]
-    before = node.release
-    good = yaml.safe_load(control.read(PINS))["flask_microservice::versions"][SERVICE]
-    pin(control, version)
-    try:
+class TestBroken:
+    """One broken version after the other is declared, and after the last of them the good one again."""
+
+    @pytest.fixture(scope="class")
+    def good_at_last(self, control: Workspace, node: Node) -> Iterator[None]:
+        before = node.release
+        good = yaml.safe_load(control.read(PINS))["flask_microservice::versions"][SERVICE]
+        yield
+        pin(control, good)
+        run = apply(control, node)
+        assert (run["outcome"], node.release) == ("changed", before)
+
+    @pytest.mark.usefixtures("broken", "good_at_last")
+    @pytest.mark.parametrize("what", BROKEN)
+    def test_a_broken_version_fails_the_run_and_the_old_one_loses_nothing(
+        self, what: str, control: Workspace, node: Node, url: str
+    ) -> None:
+        version, _, reason = BROKEN[what]
+        before = node.release
+        pin(control, version)
         with Load(url, keep_alive=what != "is never ready") as load:
             run = apply(control, node)
             assert node.release == before
@@ -139,10 +150,6 @@ def test_a_broken_version_fails_the_run_and_the_old_one_loses_nothing(
         assert reason in failure["message"]
         assert f"{before} still serves" in failure["message"]
         assert node.traces() == []
-    finally:
-        pin(control, good)
-        run = apply(control, node)
-    assert (run["outcome"], node.release) == ("changed", before)
 
 
 @pytest.mark.usefixtures("broken")
@@ -208,7 +215,9 @@ def test_changes_of_config_and_rollbacks_lose_no_request(node: Node, url: str, k
     assert set(load.releases) == {first, second}
 
 
-def test_the_same_load_and_a_plain_restart_for_comparison(node: Node, url: str) -> None:
+@pytest.mark.drill
+def test_plain_restart(node: Node, url: str) -> None:
+    """Say what the same load loses by a restart, to compare."""
     for keep_alive in (False, True):
         with Load(url, keep_alive=keep_alive) as load:
             node.shell(f"systemctl restart {SERVICE}@{node.release}.service")
