@@ -126,11 +126,13 @@ class TestBroken:
     @pytest.fixture(scope="class")
     def good_at_last(self, control: Workspace, node: Node) -> Iterator[None]:
         before = node.release
-        good = yaml.safe_load(control.read(PINS))["flask_microservice::versions"][SERVICE]
+        good, declared = control.read(PINS), control.read(OTHER_HIERA)
         yield
-        pin(control, good)
+        control.commit(PINS, good)
+        control.commit(OTHER_HIERA, declared)
         run = apply(control, node)
         assert (run["outcome"], node.release) == ("changed", before)
+        assert Node(node.box, OTHER).status()["state"] == "serving"
 
     @pytest.mark.usefixtures("broken", "good_at_last")
     @pytest.mark.parametrize("what", BROKEN)
@@ -151,31 +153,24 @@ class TestBroken:
         assert f"{before} still serves" in failure["message"]
         assert node.traces() == []
 
-
-@pytest.mark.usefixtures("broken")
-def test_services_that_change_in_one_run_are_switched_at_once_and_apart(control: Workspace, node: Node) -> None:
-    """A release that is refused keeps no other service from its new one, and each resource tells its own outcome."""
-    other = Node(node.box, OTHER)
-    before, other_before = node.release, other.release
-    good = yaml.safe_load(control.read(PINS))["flask_microservice::versions"][SERVICE]
-    declared = control.read(OTHER_HIERA)
-    data = yaml.safe_load(declared)
-    data["flask_microservice::services"][OTHER]["config"]["log"] = {"level": "debug"}
-    control.commit(OTHER_HIERA, yaml.safe_dump(data))
-    pin(control, BROKEN["imports what is not there"][0])
-    try:
+    @pytest.mark.usefixtures("broken", "good_at_last")
+    def test_services_that_change_in_one_run_are_switched_at_once_and_apart(
+        self, control: Workspace, node: Node
+    ) -> None:
+        """A refused release keeps no other service from its new one; each resource tells its own outcome."""
+        other = Node(node.box, OTHER)
+        before, other_before = node.release, other.release
+        data = yaml.safe_load(control.read(OTHER_HIERA))
+        data["flask_microservice::services"][OTHER]["config"]["log"] = {"level": "debug"}
+        control.commit(OTHER_HIERA, yaml.safe_dump(data))
+        pin(control, BROKEN["imports what is not there"][0])
         run = apply(control, node)
         assert [failure["resource"] for failure in run["failed"]] == [f"Flask_microservice_release[{SERVICE}]"]
         assert BROKEN["imports what is not there"][2] in run["failed"][0]["message"]
         assert f"Flask_microservice_release[{OTHER}]" in run["changed"]
         assert node.release == before
         assert (other.status()["state"], other.status()["kept"][0]) == ("serving", other_before)
-    finally:
-        pin(control, good)
-        control.commit(OTHER_HIERA, declared)
-        run = apply(control, node)
-    assert (run["outcome"], other.status()["state"]) == ("changed", "serving")
-    assert other.traces() == []
+        assert other.traces() == []
 
 
 def test_a_config_that_the_service_refuses_never_serves(control: Workspace, node: Node, url: str) -> None:
