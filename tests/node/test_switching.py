@@ -120,19 +120,21 @@ def broken(fleet: Fleet, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> 
     fleet.ok("publish", *(str(path) for path in made))
 
 
+@pytest.fixture(scope="class")
+def good_at_last(control: Workspace, node: Node) -> Iterator[None]:
+    """Declare the good versions again, after the last of several tests."""
+    before = node.release
+    good, declared = control.read(PINS), control.read(OTHER_HIERA)
+    yield
+    control.commit(PINS, good)
+    control.commit(OTHER_HIERA, declared)
+    run = apply(control, node)
+    assert (run["outcome"], node.release) == ("changed", before)
+    assert Node(node.box, OTHER).status()["state"] == "serving"
+
+
 class TestBroken:
     """One broken version after the other is declared, and after the last of them the good one again."""
-
-    @pytest.fixture(scope="class")
-    def good_at_last(self, control: Workspace, node: Node) -> Iterator[None]:
-        before = node.release
-        good, declared = control.read(PINS), control.read(OTHER_HIERA)
-        yield
-        control.commit(PINS, good)
-        control.commit(OTHER_HIERA, declared)
-        run = apply(control, node)
-        assert (run["outcome"], node.release) == ("changed", before)
-        assert Node(node.box, OTHER).status()["state"] == "serving"
 
     @pytest.mark.usefixtures("broken", "good_at_last")
     @pytest.mark.parametrize("what", BROKEN)
