@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from fleet_cli import puppetdb
+from fleet_cli import deploying, puppetdb
 from fleet_cli.labfile import Box, Lab
+from waiting import wait_for
 from workspace import Fleet, Workspace
 
 
@@ -18,8 +19,12 @@ def plan(fleet: Fleet, *arguments: str) -> list[dict[str, Any]]:
     return [item for group in found["groups"] for item in group["items"]]
 
 
-def done(lab: Lab, box: Box) -> set[str]:
-    """The resources that the newest run of a node changed, from its report in PuppetDB."""
+def done(lab: Lab, box: Box, commit: str) -> set[str]:
+    """The resources that the newest run of a node changed, from its report in PuppetDB, which may come after the run."""
+    newest = f'reports[configuration_version] {{ certname = "{box.certname}" and latest_report? = true }}'
+    wait_for(
+        lambda: commit in str(puppetdb.query(lab, newest)), f"PuppetDB has the report of {box.certname} on {commit}"
+    )
     pql = (
         "events[resource_type, resource_title] "
         f'{{ certname = "{box.certname}" and latest_report? = true and status = "success" }}'
@@ -53,7 +58,9 @@ def test_the_next_run_does_what_the_plan_says(workspace: Workspace, lab: Lab, st
     fleet.ok("deploy")
     (run,) = fleet.agent(staging.name)
     assert run["outcome"] == "changed", run
-    assert resources(items) | restarts == done(lab, staging) | set(run["restarted"])
+    assert resources(items) | restarts == done(lab, staging, deploying.head(workspace.directory)) | set(
+        run["restarted"]
+    )
     assert [name for name in run["switched"] if name.startswith("orders: ")], run
 
 
