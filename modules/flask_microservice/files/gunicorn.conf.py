@@ -27,7 +27,7 @@ THREADS = int(os.environ["FLASK_MICROSERVICE_THREADS"])
 HANG_SECONDS = int(os.environ["FLASK_MICROSERVICE_HANG_SECONDS"])
 USER_AGENT = "flask-microservice"
 PATIENCE_SECONDS = 0.02
-"""For how long a busy worker leaves a new connection to those that are not."""
+"""For how long a busy worker leaves a new connection to those that are not, and keeps for itself what waits."""
 SILENT_SECONDS = 5.0
 """For how long a client may have a connection before something of its request is there."""
 LINGER_SECONDS = 2.0
@@ -96,6 +96,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Do what is due; while it is busy, look for a health check every now and then."""
         busy = self.busy()
         super().wait_for_and_dispatch_events(min(timeout, PATIENCE_SECONDS) if busy else timeout)
+        patience = time.monotonic() - PATIENCE_SECONDS
+        while self._held and self._held[0].held <= patience and self._put(self._held[0]):
+            self._held.popleft()
         if busy and self.busy() and self.alive and not self._full():
             for listener in self.sockets:
                 self.accept(listener)
@@ -131,7 +134,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         elif not begin or (begin.startswith(CHECKS) and b"\r\n\r\n" in begin):
             conn.beside = True
             super().enqueue_req(conn)
-        elif not self._put(conn):
+        else:
+            conn.held = time.monotonic()
             self._held.append(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
