@@ -1,9 +1,12 @@
 """From a service's source to its Debian package, in a clean Debian 13 that is thrown away afterwards."""
 
 import hashlib
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,10 +67,12 @@ def build(source: Path, output: Path) -> list[Package]:
         output: where the .deb files go; made when missing.
 
     Raises:
-        FleetError: this is no source of a Debian package, or the build fails; the message has the end of its log.
+        FleetError: this is no source of a Debian package, nothing can be written to `output` (which is found before
+            anything is built), or the build fails; the message has the end of its log.
     """
     source = source.resolve()
     name = _source_name(source)
+    _require_writable(output)
     rootfs.ensure_layer("build")
     host.require_disk(output, gib=1)
     log: list[str] = []
@@ -83,11 +88,35 @@ def build(source: Path, output: Path) -> list[Package]:
             )
         except CommandFailedError as error:
             raise FleetError(f"{source}: the build ended with status {error.status}:\n{_why(log)}") from None
-        output.mkdir(parents=True, exist_ok=True)
         built = sorted(scratch.glob("*.deb"))
         if not built:
             raise FleetError(f"{source}: the build made no .deb file; does debian/control have a Package?")
-        return [describe(_deliver(deb, output)) for deb in built]
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            return [describe(_deliver(deb, output)) for deb in built]
+        except OSError as error:
+            raise _unwritable(output, error) from None
+
+
+def _require_writable(output: Path) -> None:
+    """Refuse a directory that can't be made or written to; make nothing, for the build may fail.
+
+    Raises:
+        FleetError: nothing can be written where `output` is or will be.
+    """
+    existing = next(path for path in (output, *output.absolute().parents) if os.path.lexists(path))
+    try:
+        with suppress(FileNotFoundError):
+            output.lstat()  # Says what is wrong with the name itself.
+        # Permissions alone don't tell: root has them all, and a file system may be read-only.
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise _unwritable(output, error) from None
+
+
+def _unwritable(output: Path, error: OSError) -> FleetError:
+    return FleetError(f"{output}: no package can be written there: {error.strerror}; choose another --output")
 
 
 def _why(log: Sequence[str]) -> str:

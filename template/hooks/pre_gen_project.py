@@ -1,4 +1,8 @@
-"""Refuse, before a file is written, what would not build or run: with one message for the first thing found."""
+"""Refuse, before a file is written, what would not build or run: with one message for the first thing found.
+
+cookiecutter has made the service's folder by then, and removes it after a refusal. `__folder` in cookiecutter.json sees to it
+that this is a folder of its own: of the name a/b it would leave `a`, and of .. it would remove what is there.
+"""
 
 import json
 import keyword

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -23,9 +24,15 @@ FOUND = "only-on-a-box-of-the-la[b]"
 """It, as grep is told it: what is typed on a box is in the box's journal."""
 TOKENS = [f"{MARK} '\"\\\\ $HOME `id` %i %{{foo}} #\nsecond=line{number}" for number in range(2)]
 HIERA = "hieradata/services/httpbin.yaml"
+VIRTUALENV = "/opt/venvs/httpbin"
+PLACES = (
+    f"{VIRTUALENV} /opt/releases/httpbin /etc/httpbin /var/lib/httpbin /var/log/httpbin /usr/share/doc/httpbin"
+    " /etc/logrotate.d/httpbin /etc/systemd/system/httpbin* /run/httpbin* /var/lib/dpkg/info/httpbin.*"
+)
+"""Where its package, or the module for its sake, puts something."""
 
 
-def declared(**more: str) -> str:
+def declared(**more: Any) -> str:
     """The Hiera file of the example, with a secret environment variable besides."""
     data = yaml.safe_load((EXAMPLE / "service.yaml").read_text(encoding="utf-8"))
     data[SERVICES]["httpbin"] |= {"secret_environment": ["TOKEN"], "deadlines": {"watch": 1}, **more}
@@ -64,7 +71,7 @@ def httpbin(control: Workspace, staging: Box, lab: Lab, package: Path) -> Iterat
     apply(control, staging, declared(), TOKENS[0])
     (parameters,) = [one for one in puppetdb.declared_services(lab)[staging.certname] if one["name"] == "httpbin"]
     yield Deployed(staging, parameters)
-    apply(control, staging, declared(ensure="absent"), TOKENS[0])
+    apply(control, staging, declared(ensure="absent", purge=True), TOKENS[0])
     control.fleet.ok("run", staging.name, "--end-trial")
     assert not connect(staging).package("httpbin").is_installed
     assert not connect(staging).file("/etc/httpbin").exists
@@ -87,6 +94,16 @@ def test_an_application_from_pypi_runs_beside_the_services(httpbin: Deployed, fl
     (shown,) = [one for box in boxes for one in box["services"] if one["name"] == "httpbin"]
     assert shown["ready"] is True
     assert shown["version"] == httpbin.parameters["version"]
+
+
+def test_the_commands_of_its_libraries_run_where_they_are_installed(httpbin: Deployed) -> None:
+    node = httpbin.node
+    scripts = node.check_output(f"find {VIRTUALENV}/bin -type f").splitlines()
+    assert f"{VIRTUALENV}/bin/gunicorn" in scripts
+    for script in scripts:
+        assert node.check_output(f"head -n 1 {script}").startswith(f"#!{VIRTUALENV}/bin/python"), script
+    assert node.check_output(f"{VIRTUALENV}/bin/gunicorn --version").startswith("gunicorn ")
+    assert node.run(f"grep -rl /build/httpbin {VIRTUALENV}").stdout == "", "the build's folder, which is on no node"
 
 
 def token(service: Deployed) -> str:
@@ -123,3 +140,19 @@ def test_another_value_is_another_release_and_going_back_goes_back_to_the_one_be
     assert token(httpbin) == TOKENS[1]
     httpbin.node.check_output("flask-microservice rollback httpbin")
     assert token(httpbin) == TOKENS[0]
+
+
+def test_nothing_of_it_is_left_after_a_purge_even_if_root_has_run_its_commands(
+    httpbin: Deployed, control: Workspace, staging: Box
+) -> None:
+    """Root may write byte code beside the modules it loads; dpkg leaves a folder with a file that it does not know."""
+    node = httpbin.node
+    node.check_output(f"{VIRTUALENV}/bin/gunicorn --version")
+    node.check_output(f"{VIRTUALENV}/bin/python -c 'import httpbin'")
+    owned = node.check_output("dpkg-query --listfiles httpbin").splitlines()
+    unknown = set(node.check_output(f"find {VIRTUALENV}").splitlines()) - set(owned)
+    assert unknown == set(), "files that dpkg does not know"
+
+    apply(control, staging, declared(ensure="absent", purge=True), TOKENS[0])
+    assert node.run(f"ls -d {PLACES}").stdout == ""
+    assert not node.user("httpbin").exists

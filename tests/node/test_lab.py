@@ -53,13 +53,22 @@ def stopped(lab: Lab, workspace: Workspace) -> Iterator[tuple[Box, Path]]:
 
 
 @pytest.mark.deploys
-def test_a_box_that_was_stopped_comes_back_with_its_services(
+def test_a_box_that_does_not_boot_is_named_and_comes_back_with_its_services(
     stopped: tuple[Box, Path], workspace: Workspace, lab: Lab
 ) -> None:
-    box, _ = stopped
-    fleet = workspace.fleet
+    box, config = stopped
+    fleet, text = workspace.fleet, config.read_text(encoding="utf-8")
     shown = next(entry for entry in json.loads(fleet.ok("lab", "status", "--json")) if entry["box"] == box.name)
     assert shown["services"] == [], "a box that is down has no service that answers"
+
+    config.write_text(text + "lxc.mount.entry = /nowhere/at/all mnt none bind 0 0\n", encoding="utf-8")
+    result = fleet("lab", "up", box.name)
+    assert result.returncode == 1
+    assert f"box {box.name} did not boot" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert Boxes(lab).running(lab.server), "the other boxes must not suffer"
+
+    config.write_text(text, encoding="utf-8")
     fleet.ok("lab", "up", box.name)
     services = puppetdb.declared_services(lab)[box.certname]
     assert services
@@ -67,18 +76,6 @@ def test_a_box_that_was_stopped_comes_back_with_its_services(
         answer = requests.get(f"http://{box.address}:{service['port']}/health/ready", timeout=10)
         assert answer.status_code == 200, service["name"]
     assert connect(box).check_output("systemctl --failed --no-legend --plain") == ""
-
-
-@pytest.mark.deploys
-def test_a_box_that_does_not_boot_is_named(stopped: tuple[Box, Path], workspace: Workspace, lab: Lab) -> None:
-    box, config = stopped
-    text = config.read_text(encoding="utf-8")
-    config.write_text(text + "lxc.mount.entry = /nowhere/at/all mnt none bind 0 0\n", encoding="utf-8")
-    result = workspace.fleet("lab", "up", box.name)
-    assert result.returncode == 1
-    assert f"box {box.name} did not boot" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert Boxes(lab).running(lab.server), "the other boxes must not suffer"
 
 
 def test_a_command_on_a_box_may_be_a_pipe(fleet: Fleet, staging: Box) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fleet_cli import puppetdb
 from fleet_cli.labfile import Box, Lab
+from waiting import wait_for
 from workspace import Fleet, Workspace
 
 
@@ -18,8 +19,15 @@ def plan(fleet: Fleet, *arguments: str) -> list[dict[str, Any]]:
     return [item for group in found["groups"] for item in group["items"]]
 
 
-def done(lab: Lab, box: Box) -> set[str]:
-    """The resources that the newest run of a node changed, from its report in PuppetDB."""
+def newest(lab: Lab, box: Box) -> str | None:
+    """Which report of a node is its newest one in PuppetDB."""
+    report = puppetdb.latest_report(lab, box)
+    return report["hash"] if report else None
+
+
+def done(lab: Lab, box: Box, before: str | None) -> set[str]:
+    """The resources that a node's run changed, from its report: the one that PuppetDB gets after the one `before`."""
+    wait_for(lambda: newest(lab, box) != before, f"PuppetDB has the report of {box.certname}")
     pql = (
         "events[resource_type, resource_title] "
         f'{{ certname = "{box.certname}" and latest_report? = true and status = "success" }}'
@@ -51,9 +59,10 @@ def test_the_next_run_does_what_the_plan_says(workspace: Workspace, lab: Lab, st
     restarts = {f"Service[{item['subject']}]" for item in items if item.get("what") in ("restart", "reload")}
     assert restarts == {"Service[nftables]"}
     fleet.ok("deploy")
+    before = newest(lab, staging)
     (run,) = fleet.agent(staging.name)
     assert run["outcome"] == "changed", run
-    assert resources(items) | restarts == done(lab, staging) | set(run["restarted"])
+    assert resources(items) | restarts == done(lab, staging, before) | set(run["restarted"])
     assert [name for name in run["switched"] if name.startswith("orders: ")], run
 
 

@@ -85,13 +85,14 @@ def left_as_declared(control: Workspace, fleet: Fleet, node: Node) -> Iterator[N
 
 
 @pytest.fixture(autouse=True)
-def as_before(node: Node) -> Iterator[None]:
+def as_before(node: Node, request: pytest.FixtureRequest) -> Iterator[None]:
     """After each test the release of before serves, and nothing else is there."""
     node.shell(f"cp -a /etc/{SERVICE}/default_config.ini /root/{SERVICE}.ini")
     before = node.release
     yield
-    node.shell(f"cp -a /root/{SERVICE}.ini /etc/{SERVICE}/default_config.ini")
-    node.call("switch", SERVICE)
+    if "good_at_last" not in request.fixturenames:
+        node.shell(f"cp -a /root/{SERVICE}.ini /etc/{SERVICE}/default_config.ini")
+        node.call("switch", SERVICE)
     assert node.release == before
     assert node.traces() == []
     assert node.running() == [f"{SERVICE}@{before}.service"]
@@ -119,16 +120,30 @@ def broken(fleet: Fleet, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> 
     fleet.ok("publish", *(str(path) for path in made))
 
 
-@pytest.mark.usefixtures("broken")
-@pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_version_fails_the_run_and_the_old_one_loses_nothing(
-    what: str, control: Workspace, node: Node, url: str
-) -> None:
-    version, _, reason = BROKEN[what]
+@pytest.fixture(scope="class")
+def good_at_last(control: Workspace, node: Node) -> Iterator[None]:
+    """Declare the good versions again, after the last of several tests."""
     before = node.release
-    good = yaml.safe_load(control.read(PINS))["flask_microservice::versions"][SERVICE]
-    pin(control, version)
-    try:
+    good, declared = control.read(PINS), control.read(OTHER_HIERA)
+    yield
+    control.commit(PINS, good)
+    control.commit(OTHER_HIERA, declared)
+    run = apply(control, node)
+    assert (run["outcome"], node.release) == ("changed", before)
+    assert Node(node.box, OTHER).status()["state"] == "serving"
+
+
+class TestBroken:
+    """One broken version after the other is declared, and after the last of them the good one again."""
+
+    @pytest.mark.usefixtures("broken", "good_at_last")
+    @pytest.mark.parametrize("what", BROKEN)
+    def test_a_broken_version_fails_the_run_and_the_old_one_loses_nothing(
+        self, what: str, control: Workspace, node: Node, url: str
+    ) -> None:
+        version, _, reason = BROKEN[what]
+        before = node.release
+        pin(control, version)
         with Load(url, keep_alive=what != "is never ready") as load:
             run = apply(control, node)
             assert node.release == before
@@ -139,36 +154,25 @@ def test_a_broken_version_fails_the_run_and_the_old_one_loses_nothing(
         assert reason in failure["message"]
         assert f"{before} still serves" in failure["message"]
         assert node.traces() == []
-    finally:
-        pin(control, good)
-        run = apply(control, node)
-    assert (run["outcome"], node.release) == ("changed", before)
 
-
-@pytest.mark.usefixtures("broken")
-def test_services_that_change_in_one_run_are_switched_at_once_and_apart(control: Workspace, node: Node) -> None:
-    """A release that is refused keeps no other service from its new one, and each resource tells its own outcome."""
-    other = Node(node.box, OTHER)
-    before, other_before = node.release, other.release
-    good = yaml.safe_load(control.read(PINS))["flask_microservice::versions"][SERVICE]
-    declared = control.read(OTHER_HIERA)
-    data = yaml.safe_load(declared)
-    data["flask_microservice::services"][OTHER]["config"]["log"] = {"level": "debug"}
-    control.commit(OTHER_HIERA, yaml.safe_dump(data))
-    pin(control, BROKEN["imports what is not there"][0])
-    try:
+    @pytest.mark.usefixtures("broken", "good_at_last")
+    def test_services_that_change_in_one_run_are_switched_at_once_and_apart(
+        self, control: Workspace, node: Node
+    ) -> None:
+        """A refused release keeps no other service from its new one; each resource tells its own outcome."""
+        other = Node(node.box, OTHER)
+        before, other_before = node.release, other.release
+        data = yaml.safe_load(control.read(OTHER_HIERA))
+        data["flask_microservice::services"][OTHER]["config"]["log"] = {"level": "debug"}
+        control.commit(OTHER_HIERA, yaml.safe_dump(data))
+        pin(control, BROKEN["imports what is not there"][0])
         run = apply(control, node)
         assert [failure["resource"] for failure in run["failed"]] == [f"Flask_microservice_release[{SERVICE}]"]
         assert BROKEN["imports what is not there"][2] in run["failed"][0]["message"]
         assert f"Flask_microservice_release[{OTHER}]" in run["changed"]
         assert node.release == before
         assert (other.status()["state"], other.status()["kept"][0]) == ("serving", other_before)
-    finally:
-        pin(control, good)
-        control.commit(OTHER_HIERA, declared)
-        run = apply(control, node)
-    assert (run["outcome"], other.status()["state"]) == ("changed", "serving")
-    assert other.traces() == []
+        assert other.traces() == []
 
 
 def test_a_config_that_the_service_refuses_never_serves(control: Workspace, node: Node, url: str) -> None:
@@ -208,7 +212,9 @@ def test_changes_of_config_and_rollbacks_lose_no_request(node: Node, url: str, k
     assert set(load.releases) == {first, second}
 
 
-def test_the_same_load_and_a_plain_restart_for_comparison(node: Node, url: str) -> None:
+@pytest.mark.drill
+def test_plain_restart(node: Node, url: str) -> None:
+    """Say what the same load loses by a restart, to compare."""
     for keep_alive in (False, True):
         with Load(url, keep_alive=keep_alive) as load:
             node.shell(f"systemctl restart {SERVICE}@{node.release}.service")

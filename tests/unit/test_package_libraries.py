@@ -16,7 +16,7 @@ import pytest
 from fleet_cli import paths, rootfs, templates
 
 EXAMPLE = paths.control_repo() / "modules/flask_microservice/examples/httpbin/debian"
-TEMPLATE = paths.control_repo() / "template/{{cookiecutter.name}}/debian"
+TEMPLATE = paths.control_repo() / "template/{{cookiecutter.__folder}}/debian"
 # What dpkg-shlibdeps said of opencv-python, shortened.
 NO_LIBRARY = """
 dpkg-shlibdeps: error: cannot find library libGL.so.1 needed by debian/billing/opt/x/cv2.abi3.so (ELF format: 'e')

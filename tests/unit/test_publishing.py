@@ -181,6 +181,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
         lambda here: package(here, "99.0-1", name="bash"),
         ("bash_99.0-1_amd64.deb: Debian has a package bash", "another name"),
     ),
+    "has a name that one of Debian's provides": (
+        lambda here: package(here, "99.0-1", name="awk"),
+        ("awk_99.0-1_amd64.deb: Debian's package ", "awk provides awk, and machines", "another name"),
+    ),
     "has a version that no service can declare": (
         lambda here: package(here, "1:2:3-1"),
         ("Version: '1:2:3-1'", "Flask_microservice::Version"),

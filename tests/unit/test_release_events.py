@@ -17,6 +17,9 @@ SCRIPT = Path(__file__).with_name("release_events.rb")
         (["serving", "written"], False),  # the same, in a run that had looked before it wrote the config
         (["stopped"], True),  # somebody has stopped it
         (["interrupted"], True),
+        (["serving", "removed"], False),  # Hiera declares it absent
+        (["stopped", "removed"], False),  # the same, of one that somebody has stopped
+        (["serving", "gone"], True),  # somebody has brought it back
     ],
 )
 def test_a_change_is_corrective_if_nobody_declared_it(state: list[str], corrective: bool) -> None:

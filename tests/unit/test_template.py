@@ -219,6 +219,17 @@ def test_a_name_that_would_not_build_is_refused(
     assert f"name {name!r}" in refusal(render, tmp_path, capfd, name=name, said=said)
 
 
+@pytest.mark.parametrize("name", ["a/b", "a//b", "..", "a/../..", ".", "", "-", "TMP/else/where", "x" * 300])
+def test_a_name_that_is_no_name_of_a_folder_makes_none_and_costs_none(
+    render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    """cookiecutter makes a service's folder before the hook looks at the name, and removes it if the hook refuses."""
+    (tmp_path / "mine").write_text("")
+    refusal(render, tmp_path, capfd, name=name.replace("TMP", str(tmp_path)), said="is no Debian package name")
+    assert (tmp_path / "mine").is_file()
+    assert not (tmp_path / "else").exists()
+
+
 def test_the_template_refuses_the_names_that_the_module_does() -> None:
     kinds = ("account", "unit", "directory", "package")
     types = "".join(
@@ -277,7 +288,7 @@ def refusal(render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], s
     errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert said in errors[0]
-    assert not [path for path in (tmp_path / "services").rglob("*") if path.is_file()]
+    assert list((tmp_path / "services").iterdir()) == []
     return errors[0]
 
 

@@ -4,6 +4,7 @@ Minutes, where the other unit tests take seconds: their libraries are installed,
 """
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -98,27 +99,26 @@ def git(service: Path, *arguments: str) -> str:
     return subprocess.run(["git", "-C", str(service), *arguments], capture_output=True, text=True, check=True).stdout
 
 
+def follow(services: Services, service: Path, command: str) -> None:
+    """Run a command that the docs of a service tell its developer to run; it must succeed."""
+    if not command.startswith("tox"):
+        result = subprocess.run(shlex.split(command), cwd=service, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
+        return
+    for line in service_tox.commands(service, "format" if command == "tox -e format" else "lint"):
+        result = subprocess.run([sys.executable, "-m", *line], cwd=service, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, f"{line}: {result.stdout}{result.stderr}"
+    if command == "tox":
+        result = services.test(service)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_who_adds_a_resource_as_the_docs_say_ends_with_green_tests(services: Services, ledger: Path) -> None:
     """The docs are all that a developer has: a step that does not work, or breaks a shipped test, costs each a day."""
-
-    def run(command: str) -> None:
-        if not command.startswith("tox"):
-            result = subprocess.run(shlex.split(command), cwd=ledger, capture_output=True, text=True, check=False)
-            assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
-            return
-        for line in service_tox.commands(ledger, "format" if command == "tox -e format" else "lint"):
-            result = subprocess.run(
-                [sys.executable, "-m", *line], cwd=ledger, capture_output=True, text=True, check=False
-            )
-            assert result.returncode == 0, f"{line}: {result.stdout}{result.stderr}"
-        if command == "tox":
-            result = services.test(ledger)
-            assert result.returncode == 0, result.stdout + result.stderr
-
     for step in written_steps.steps(ledger / "docs/source/extending.rst"):
         step.write(ledger)
         for command in step.commands:
-            run(command)
+            follow(services, ledger, command)
     package = "src/ledger"
     changed = {f"{package}/{name}.py" for name in ("application", "models", "schemas", "tags")}
     changed |= {f"{package}/migrations/versions/0002_tags.py", "src/tests/test_tags.py"}
@@ -126,3 +126,17 @@ def test_who_adds_a_resource_as_the_docs_say_ends_with_green_tests(services: Ser
     assert {line[3:] for line in status if line[1] != " "} == changed, (
         "a developer's checkout has files that are nobody's"
     )
+
+
+def test_who_joins_two_newest_migrations_as_the_docs_say_ends_with_green_tests(
+    services: Services, ledger: Path
+) -> None:
+    """Two branches that meet are an everyday matter, and none for which a shipped test is to be mended."""
+    for number in ("0002", "0003"):
+        follow(services, ledger, f".venv/bin/ledger db revision -m Mine --rev-id {number} --head 0001 --splice")
+    page = (ledger / "docs/source/migrations.rst").read_text(encoding="utf-8")
+    [commands] = re.findall(r"^    ledger db merge .*\n(?:    .*\n)*", page, re.MULTILINE)
+    for command in commands.replace("ledger", ".venv/bin/ledger").splitlines():
+        follow(services, ledger, command.strip())
+    assert (ledger / "src/ledger/migrations/versions/0004_join.py").is_file()
+    follow(services, ledger, "tox")

@@ -13,7 +13,7 @@ from fleet_cli import paths, templates
 from fleet_cli.errors import FleetError
 
 REPO = Path(__file__).resolve().parents[2]
-SERVICE = "template/{{cookiecutter.name}}"
+SERVICE = "template/{{cookiecutter.__folder}}"
 README = f"{SERVICE}/README.rst"
 VARIANTS = [
     {"name": "orders", "upstream": "inventory"},

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ THREADS = int(os.environ["FLASK_MICROSERVICE_THREADS"])
 HANG_SECONDS = int(os.environ["FLASK_MICROSERVICE_HANG_SECONDS"])
 USER_AGENT = "flask-microservice"
 PATIENCE_SECONDS = 0.02
-"""For how long a busy worker leaves a new connection to those that are not."""
+"""For how long a busy worker leaves a new connection to those that are not, and keeps for itself what waits."""
 SILENT_SECONDS = 5.0
 """For how long a client may have a connection before something of its request is there."""
 LINGER_SECONDS = 2.0
@@ -85,8 +86,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     @property
     def worker_connections(self) -> int:
         """How many connections there may be before it accepts no more by itself."""
-        waits = self.busy() or time.monotonic() < self._full_until
-        return int(self.nr_conns if waits else self.cfg.worker_connections)
+        return int(self.nr_conns if self.busy() or self._full() else self.cfg.worker_connections)
 
     @worker_connections.setter
     def worker_connections(self, number: int) -> None:
@@ -96,7 +96,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Do what is due; while it is busy, look for a health check every now and then."""
         busy = self.busy()
         super().wait_for_and_dispatch_events(min(timeout, PATIENCE_SECONDS) if busy else timeout)
-        if busy and self.busy() and self.alive and self.nr_conns < self.cfg.worker_connections:
+        patience = time.monotonic() - PATIENCE_SECONDS
+        while self._held and self._held[0].held <= patience and self._put(self._held[0]):
+            self._held.popleft()
+        if busy and self.busy() and self.alive and not self._full():
             for listener in self.sockets:
                 self.accept(listener)
 
@@ -119,7 +122,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def enqueue_req(self, conn: Any) -> None:
         """Serve what a connection asks for, now or later."""
-        conn.close = partial(self._close, conn)
+        conn.close = partial(self._close, conn.sock)
         conn.beside = False
         begin = _begin(conn)
         if begin is None:
@@ -131,7 +134,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         elif not begin or (begin.startswith(CHECKS) and b"\r\n\r\n" in begin):
             conn.beside = True
             super().enqueue_req(conn)
-        elif not self._put(conn):
+        else:
+            conn.held = time.monotonic()
             self._held.append(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
@@ -153,6 +157,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._serving.add(conn)
         self.tell()
         super().enqueue_req(conn)
+
+    def _full(self) -> bool:
+        """Whether there is no room for another connection."""
+        return self.nr_conns >= self.cfg.worker_connections or time.monotonic() < self._full_until
 
     def _put(self, conn: Any) -> bool:
         """Leave a connection, and what is read of its next request, to the first worker with a free thread."""
@@ -200,19 +208,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Have it come back once something of its request is there, as gunicorn does with slow clients."""
         self._watch(conn, SILENT_SECONDS, self.on_pending_socket_readable)
 
-    def _close(self, conn: Any, *, graceful: bool = False) -> None:
+    def _close(self, sock: socket.socket, *, graceful: bool = False) -> None:
         """Close a connection; gracefully, once the client has closed it too, for which no thread waits."""
         try:
             if graceful:
-                conn.sock.shutdown(socket.SHUT_WR)
-                self._watch(conn, LINGER_SECONDS, self._drain)
+                sock.shutdown(socket.SHUT_WR)
+                self._watch(Ended(sock), LINGER_SECONDS, self._drain)
                 self.nr_conns += 1
                 return
         except OSError:
             pass  # the client has closed it already
-        util.close(conn.sock)
+        util.close(sock)
 
-    def _drain(self, conn: Any, sock: socket.socket) -> None:
+    def _drain(self, conn: "Ended", sock: socket.socket) -> None:
         """Read what a client sends after its answer, until it closes."""
         try:
             if sock.recv(1 << 16):
@@ -224,13 +232,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.poller.unregister(sock)
         self.pending_conns.remove(conn)
         self.nr_conns -= 1
-        util.close(sock)
+        conn.close()
 
     def _watch(self, conn: Any, seconds: float, readable: Callable[[Any, Any], None]) -> None:
         conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + seconds
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(readable, conn))
+
+
+@dataclass(eq=False)
+class Ended:
+    """A connection that is over, but not closed by its client yet."""
+
+    sock: socket.socket
+    timeout: float = 0.0
+
+    def close(self) -> None:
+        """Close it."""
+        util.close(self.sock)
 
 
 def place(worker: Any) -> int:

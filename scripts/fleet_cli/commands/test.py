@@ -11,10 +11,19 @@ REQUIRE_LAB, DEPLOY = "--require-lab", "--deploy"
 PARTS = ("all", *suite.PARTS, suite.DRILL)
 
 
+def _part_first(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Put `all` before options that no part precedes."""
+    if not words or words[0].startswith("-"):
+        return ("all", *words)
+    if words[0] not in PARTS:
+        raise click.BadParameter(f"{words[0]!r} is none of {', '.join(PARTS)}", param_hint="PART")
+    return words
+
+
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option(REQUIRE_LAB, is_flag=True, help="Fail, not skip, where this machine can't run the boxes.")
 @click.option(DEPLOY, is_flag=True, help="Deploy what is checked out, and run the node tests that deploy, too.")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[PART] [PYTEST_OPTIONS]...")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, callback=_part_first, metavar="[PART] [PYTEST_OPTIONS]...")
 @click.pass_obj
 def test(context: Context, require_lab: bool, deploy: bool, words: tuple[str, ...]) -> None:
     """Run the tests: unit (Python, lint), catalog (what Puppet compiles), node (the boxes); without PART all.
@@ -25,9 +34,7 @@ def test(context: Context, require_lab: bool, deploy: bool, words: tuple[str, ..
     `fleet test drill NAME` runs a drill: a long trial on the boxes that no other part has. It deploys, and leaves HEAD
     deployed. Without NAME it says which there are.
     """
-    part, pytest_options = (words[0], words[1:]) if words and not words[0].startswith("-") else ("all", words)
-    if part not in PARTS:
-        raise click.BadParameter(f"{part!r} is none of {', '.join(PARTS)}", param_hint="PART")
+    part, *pytest_options = words
     parts = list(suite.PARTS) if part == "all" else [part]
     status = suite.run(
         context.lab,

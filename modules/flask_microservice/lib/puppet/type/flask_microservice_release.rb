@@ -43,9 +43,11 @@ Puppet::Type.newtype(:flask_microservice_release) do
     end
 
     # Whether a change is the one that was declared, or puts right what nobody declared (a service that was stopped, say), which
-    # Puppet calls corrective. It compares with the last run, after which each release served: an upgrade would be corrective.
+    # Puppet calls corrective. It compares with the last run, after which each release served: an upgrade would be corrective,
+    # and so the removal of a service that somebody has stopped or rolled back.
     def insync_values?(last, is)
-      provider.declared_change? || super
+      declared = should == :absent ? Array(last).none? { |each| each.to_s == 'absent' } : provider.declared_change?
+      declared || super
     end
 
     def change_to_s(was, now)

@@ -34,7 +34,7 @@ def warnings(new: Collection[Deb], index: Index, declared_too: Collection[str]) 
     """Yield what a person should know about packages that are to be published.
 
     Raises:
-        PublishError: one has the name of a package of Debian.
+        PublishError: one has a name that a package of Debian has or provides.
     """
     if not new:
         return
@@ -44,8 +44,8 @@ def warnings(new: Collection[Deb], index: Index, declared_too: Collection[str]) 
     if taken is None:
         yield "apt has no index of Debian here, which may have a package of that name: run apt-get update"
     for deb in new:
-        if deb.identity.name in (taken or ()):
-            what = f"Debian has a package {deb.identity.name}, and machines can't tell them apart"
+        if has := (taken or {}).get(deb.identity.name):
+            what = f"{has}, and machines can't tell them apart"
             if deb.identity.name not in used:
                 raise PublishError(f"{deb.path}: {what}: give yours another name (Package in debian/control)")
             yield f"{what}; it is published because others of that name were before: give yours another one"

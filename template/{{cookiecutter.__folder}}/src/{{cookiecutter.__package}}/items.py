@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from . import NAME, VERSION
 from .database import db
 from .models import Category, Item
-from .problems import Unsuited
+from .problems import Unsuited, unreferenced
 from .representations import Resource, load_body, load_query
 from .schemas import ItemQuerySchema, ItemSchema
 
@@ -109,7 +109,8 @@ class ItemResource(Resource):
           204: {description: It is gone.}
         """
         db.session.delete(_find(item_id))
-        db.session.commit()
+        with unreferenced("Something else refers to this item: it can be removed only after that."):
+            db.session.commit()
         return Response(status=204)
 
 

@@ -27,8 +27,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _NUMBER = re.compile(r"""^revision\b[^=\n]*=\s*(["'])(?P<number>.+?)\1""", re.MULTILINE)
 # Seconds for which a migration waits for one that another process runs.
 MIGRATION_WAIT = 60.0
-# PostgreSQL's code for what is there already.
+# PostgreSQL's code for what is there already; and those for what others refer to, the second of `ON DELETE RESTRICT`.
 UNIQUE_VIOLATION = "23505"
+REFERENCE_VIOLATIONS = ("23503", "23001")
 # Those that HTTP promises to change nothing.
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -72,6 +73,7 @@ def configure(app: Flask, url: sa.URL, timeout: float) -> None:
         with app.app_context():
             sa.event.listen(db.engine, "connect", partial(_set_up_sqlite, timeout))
             sa.event.listen(db.engine, "begin", _begin)
+            sa.event.listen(db.engine, "checkin", _end)
 
 
 def _set_up_sqlite(timeout: float, connection: sqlite3.Connection, _: Any) -> None:
@@ -99,6 +101,12 @@ def _begin(connection: sa.Connection) -> None:
     """Begin as a writer where the request may write: SQLite refuses at once who has read before another's write."""
     writes = has_request_context() and request.method not in SAFE_METHODS
     connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # type: ignore[union-attr]
+
+
+def _end(connection: sqlite3.Connection | None, _: Any) -> None:
+    """End what a commit that was refused leaves open: SQLAlchemy takes it for ended, and others would wait for it."""
+    if connection and connection.in_transaction:
+        connection.rollback()
 
 
 @cache
@@ -148,6 +156,14 @@ def is_duplicate(error: sa.exc.IntegrityError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         return error.orig.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
     return getattr(error.orig, "sqlstate", None) == UNIQUE_VIOLATION
+
+
+def is_reference(error: sa.exc.IntegrityError) -> bool:
+    """Whether the database refused what breaks a foreign key."""
+    if isinstance(error.orig, sqlite3.Error):
+        # SQLite carries out `ON DELETE RESTRICT` by a trigger.
+        return error.orig.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, sqlite3.SQLITE_CONSTRAINT_TRIGGER)
+    return getattr(error.orig, "sqlstate", None) in REFERENCE_VIOLATIONS
 
 
 def revision() -> str | None:

@@ -17,7 +17,7 @@ from werkzeug.routing import Rule
 from . import NAME, VERSION, problems, schemas
 from .representations import JSON, XML, Resource
 
-# What may go wrong with any request to the API, and with those that have a query, a path or a body.
+# What may go wrong with any request to the API, with those that have a query, a path or a body, and with a removal.
 PROBLEMS = {
     "406": "Accept names neither JSON nor XML.",
     "500": "The service failed.",
@@ -32,6 +32,7 @@ BODY_PROBLEMS = {
     "415": "The body is in another form than JSON or XML.",
     "422": "The body does not fit its schema.",
 }
+DELETE_PROBLEMS = {"409": "Something else refers to it."}
 
 
 def describe(app: Flask) -> dict[str, Any]:
@@ -70,11 +71,11 @@ def _operations(app: Flask, rule: Rule) -> dict[str, Any]:
         if operation := load_yaml_from_docstring(handler.__doc__ or ""):
             resource = kind is not None and issubclass(kind, Resource)
             summary = (inspect.getdoc(handler) or "").partition("\n")[0]
-            operations[method.lower()] = {"summary": summary} | _complete(operation, rule, resource)
+            operations[method.lower()] = {"summary": summary} | _complete(operation, rule, resource, method)
     return operations
 
 
-def _complete(operation: dict[str, Any], rule: Rule, resource: bool) -> dict[str, Any]:
+def _complete(operation: dict[str, Any], rule: Rule, resource: bool, method: str) -> dict[str, Any]:
     responses = {str(status): response for status, response in operation["responses"].items()}
     for response in responses.values():
         if schema := response.pop("schema", None):
@@ -89,6 +90,7 @@ def _complete(operation: dict[str, Any], rule: Rule, resource: bool) -> dict[str
         expected |= QUERY_PROBLEMS if "parameters" in operation else {}
         expected |= PATH_PROBLEMS if rule.arguments else {}
         expected |= BODY_PROBLEMS if "requestBody" in operation else {}
+        expected |= DELETE_PROBLEMS if method == "DELETE" else {}
         for status, description in expected.items():
             responses.setdefault(status, _problem(description))
     return operation | {"responses": dict(sorted(responses.items()))}

@@ -57,6 +57,17 @@ def unique(pointer: str, detail: str) -> Iterator[None]:
         raise Unsuited(pointer, detail) from None
 
 
+@contextmanager
+def unreferenced(detail: str) -> Iterator[None]:
+    """Answer 409 with DETAIL if what is deleted within is a row that other rows refer to."""
+    try:
+        yield
+    except IntegrityError as error:
+        if not database.is_reference(error):
+            raise
+        raise Conflict(detail) from None
+
+
 def answer(error: Exception) -> Response:
     """The answer to a request that ended in ERROR; a failure of ours or of an upstream is logged."""
     error = _as_http(error)
