@@ -11,7 +11,7 @@ def run(lab: Lab, boxes: Sequence[Box], *, noop: bool = False) -> list[AgentRun]
     """Run the agent on nodes: databases, other nodes, balancers.
 
     A service that moves is on its new nodes then, and the balancers know. A node that has kept one has a second run,
-    which removes it, and so have the balancers of its tier. If no node says that it keeps one, there are no second run.
+    which removes it, and so have the balancers of its tier. If no node says that it keeps one, there is none.
 
     Returns:
         the runs in their order; of a node that had two, both.
