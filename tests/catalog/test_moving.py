@@ -15,9 +15,9 @@ flask_microservice::services:
   orders: {port: 7001, upstreams: [billing]}
   billing: {port: 7002, nodes: [payments]}
   ledger: {port: 7003, nodes: [payments], upstreams: [billing]}
-  private: {port: 7004, address: 127.0.0.1, nodes: [payments]}
+  secluded: {port: 7004, address: 127.0.0.1, nodes: [payments]}
 flask_microservice::groups: {payments: ['app[2-3].example.test'], none: []}
-flask_microservice::versions: {orders: 1.0-1, billing: 2.0-1, ledger: 1.0-1, private: 1.0-1, taker: 1.0-1}
+flask_microservice::versions: {orders: 1.0-1, billing: 2.0-1, ledger: 1.0-1, secluded: 1.0-1, taker: 1.0-1}
 flask_microservice::gateways: {lb.example.test: {address: 192.0.2.51, ca_file: /etc/ssl/ca.pem}}
 profile::microservices::clients: [192.0.2.51]
 profile::load_balancer::clients: [192.0.2.0/24]
@@ -119,7 +119,6 @@ GONE = {
         **vars(node(told(serving={}, known={}))),
         "facts": {"flask_microservices": {"billing": {"state": "stopped"}}},
     }),
-    "it is declared absent": node("down", more="flask_microservice::services: {billing: {ensure: absent}}\n"),
     "its port is another's": node(
         "down", more="flask_microservice::services: {taker: {port: 7002, nodes: [app1.example.test]}}\n"
     ),
@@ -159,6 +158,13 @@ def test_it_goes_at_once_where_there_is_nothing_to_wait_for(case: str, compile: 
     assert catalog.titles("Flask_microservice_staying") == set()
 
 
+def test_one_that_is_declared_absent_has_nobody_to_wait_for(compile: Compile) -> None:
+    one = node("down", more="flask_microservice::services: {billing: {ensure: absent}}\n")
+    text = SERVICES.replace(", upstreams: [billing]", "")
+    (catalog,) = compile([Node(**{**vars(one), "hiera": {**one.hiera, "services/orders.yaml": text}})])
+    assert absent(catalog) == {"billing"}
+
+
 def test_a_service_that_is_placed_nowhere_has_nobody_to_wait_for(compile: Compile) -> None:
     one = node("down")
     text = SERVICES.replace("billing: {port: 7002, nodes: [payments]", "billing: {port: 7002, nodes: [none]")
@@ -176,8 +182,8 @@ def test_a_tier_without_a_balancer_has_nobody_to_wait_for(compile: Compile) -> N
 
 
 def test_one_that_only_its_own_node_reaches_has_nobody_to_wait_for(compile: Compile) -> None:
-    (catalog,) = compile([node("down", "private")])
-    assert absent(catalog) == {"private"}
+    (catalog,) = compile([node("down", "secluded")])
+    assert absent(catalog) == {"secluded"}
 
 
 def test_of_two_moves_each_waits_for_itself(compile: Compile) -> None:
