@@ -61,6 +61,7 @@ class AgentRun:
         would_change: what the agent would change, had it not been told to change nothing.
         restarted: services that were restarted or refreshed.
         switched: microservices that serve another release now, with what the node says of it.
+        staying: microservices that are placed elsewhere now, and stay for the moment, with what they wait for.
         seconds: what the agent says the run took; 0.0 without a report.
         errors: what the agent printed as errors, each once and whole, but for what `failed` says already.
     """
@@ -72,6 +73,7 @@ class AgentRun:
     would_change: list[PendingChange] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
     switched: list[str] = field(default_factory=list)
+    staying: dict[str, str] = field(default_factory=dict)
     failed: list[FailedResource] = field(default_factory=list)
     skipped: int = 0
     seconds: float = 0.0
@@ -169,6 +171,7 @@ def explain(run: AgentRun) -> list[str]:
     lines += [line for change in run.would_change for line in _indented(_pending(change))]
     lines += [f"  {name} restarted" for name in run.restarted]
     lines += [f"  {switch}" for switch in run.switched]
+    lines += [f"  {name} stays here for now: {reason}" for name, reason in run.staying.items()]
     lines += [line for failure in run.failed for line in _indented(_failure(failure))]
     lines += [line for error in run.errors for line in _indented(error)]
     return lines
@@ -247,10 +250,25 @@ def _add_report(result: AgentRun, text: str) -> None:
             result.restarted.append(name)
         result.skipped += bool(state.get("skipped"))
     result.would_change += _pending_refreshes(report.get("logs") or [])
+    result.staying = _staying(report.get("logs") or [])
     if result.noop and result.outcome == "unchanged" and result.would_change:
         result.outcome = "would change"
     times = (report.get("metrics") or {}).get("time", {}).get("values") or []
     result.seconds = float(next((value for name, _, value in times if name == "total"), 0.0))
+
+
+_STAYS = re.compile(r"service (?P<name>\S+) stays here for now: (?P<reason>.+)", re.DOTALL)
+"""The notice of Puppet's type flask_microservice_staying."""
+
+
+def _staying(logs: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """What a node keeps for now, and what each of these services waits for."""
+    found = [
+        _STAYS.fullmatch(str(log.get("message")))
+        for log in logs
+        if "Flask_microservice_staying[" in str(log.get("source"))
+    ]
+    return {match["name"]: match["reason"] for match in found if match}
 
 
 def _pending_refreshes(logs: Sequence[dict[str, Any]]) -> list[PendingChange]:

@@ -24,6 +24,7 @@ class Node:
         hiera: files below hieradata/ that differ from the repository's, as `{path: text}`.
         code: Puppet code to compile in the place of manifests/site.pp.
         facts: facts besides those that every node has.
+        puppetdb: rows that queries find, by entity, or why PuppetDB does not answer; None: there is no PuppetDB.
     """
 
     certname: str = "node1.example.test"
@@ -32,6 +33,7 @@ class Node:
     hiera: Mapping[str, str] = field(default_factory=dict)
     code: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    puppetdb: Mapping[str, Sequence[Mapping[str, Any]]] | str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def _request(node: Node, environment: str, common_facts: Mapping[str, Any], expo
     names = {"hostname": host, "domain": domain, "fqdn": node.certname}
     facts = {**common_facts, "networking": {**common_facts["networking"], **names}, **node.facts}
     extensions = {"pp_role": node.role, "pp_environment": node.tier}
-    return program.Request(node.certname, extensions, environment, facts, node.code, exports)
+    return program.Request(node.certname, extensions, environment, facts, node.code, exports, node.puppetdb)
 
 
 def _lay_out(environment: Path, repo: Path, hiera: Mapping[str, str]) -> None:

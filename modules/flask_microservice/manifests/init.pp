@@ -5,6 +5,9 @@
 # placed elsewhere now, is removed as if it were `absent`: its data and log stay. The node's fact `flask_microservices` says
 # which ones it has, and counts for nothing else. `$flask_microservice::removed` has the names of all that go.
 #
+# With `held_by`, such a service stays for as long as a function says, and serves on: nothing of it is in the catalog but why it stays.
+# `$flask_microservice::staying` has the declarations of these.
+#
 # The class adds what only all of the services together can tell: the version, where a tier's pin wins over the service's own; the
 # URLs of upstreams, on the node or at a balancer; the values of secrets. If declarations contradict each other the catalog
 # fails, with one message that names all that is to mend, and nothing on the node is touched.
@@ -34,6 +37,10 @@
 #   Upstreams that are no service of Hiera: name => where, as `Flask_microservice::External` has it.
 # @param remove_undeclared
 #   Whether a service that is on the node, and that Hiera does not declare any more, is removed. Without it, each run warns of it.
+# @param held_by
+#   The name of a function that says which services, placed elsewhere now, the node has to keep for the moment. It is called with
+#   their declarations by name, `groups` and `gateways`, and returns why, by name: one part of a sentence for each that is to stay.
+#   Without it, all of them go at once.
 # @param apt_source
 #   The file in /etc/apt that names the repository of the services. With it, only that repository's index is fetched when
 #   a version is not known yet; without it, all of them.
@@ -64,6 +71,7 @@ class flask_microservice (
   Flask_microservice::Gateways $gateways = {},
   Flask_microservice::External $external = {},
   Boolean $remove_undeclared = false,
+  Optional[Pattern[/\A[a-z]\w*(::[a-z]\w*)*\z/]] $held_by = undef,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
   Integer[0, 86400] $drain_seconds = 0,
 ) {
@@ -105,7 +113,18 @@ class flask_microservice (
     default => [],
   }
   $undeclared = $there - $services.keys
-  $leaving = Hash(($there - $undeclared).map |$_, $name| {
+  $moved = $there - $undeclared
+  $reasons = $held_by ? {
+    undef   => {},
+    default => flask_microservice::held($held_by, $moved, $present, $placement['anywhere'], $groups, $gateways),
+  }
+  $staying = flask_microservice::part_of($services, $reasons.keys)
+  $reasons.each |$name, $reason| {
+    flask_microservice_staying { $name:
+      reason => $reason,
+    }
+  }
+  $leaving = Hash(($moved - $staying.keys).map |$_, $name| {
       $package = flask_microservice::part_of($services[$name], ['package'])
       [$name, $package + { 'ensure' => 'absent' }]
   })
@@ -148,6 +167,13 @@ class flask_microservice (
       drain              => $drain_seconds,
       apt_source         => $apt_source,
       *                  => $declared - $resolved,
+    }
+
+    # Whoever asks a service that leaves asks elsewhere first. A package that both have part in has its own order.
+    if $name in $leaving and !($declared['package'].lest || { $name } in $packages) {
+      $present.filter |$_, $its| { $name in $its['upstreams'].lest || { [] } }.each |$asker, $_| {
+        Flask_microservice::Service[$asker] -> Flask_microservice::Service[$name]
+      }
     }
 
     if $declared['ensure'] != 'absent' {

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from fleet_cli import agents, deploying
+from fleet_cli import agents, deploying, turns
 from fleet_cli.commands.context import Context, json_option, print_json
 from fleet_cli.errors import FleetError
 
@@ -33,6 +33,9 @@ def run(  # noqa: PLR0917 - click gives an argument for each option
     The Puppet server says which deployed commit a node is in: the fleet's, or that of a trial.
 
     Database servers come first and load balancers last, since other nodes need the ones and are needed by the others.
+    A node that a service leaves keeps it until the balancers know its new nodes: it has a second run then, and the
+    balancers after it.
+
     Exit status 0 when every node is as declared, or with --noop when it is known what would change; 1 when a run failed
     anywhere.
     """
@@ -45,7 +48,7 @@ def run(  # noqa: PLR0917 - click gives an argument for each option
         click.echo(deploying.try_on(context.lab, context.repo, boxes, wanted, duration), err=True)
     elif end_trial:
         click.echo(deploying.end_trial(context.lab, boxes), err=True)
-    runs = [result for group in context.lab.in_order(boxes) for result in agents.run(group, noop=noop)]
+    runs = turns.run(context.lab, boxes, noop=noop)
     if as_json:
         print_json([result.as_dict() for result in runs])
     else:

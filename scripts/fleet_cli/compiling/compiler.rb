@@ -8,7 +8,8 @@
 #
 #   {"exports": NAME, "resources": [...]}   what collectors are to find where a later request names NAME; no answer
 #   {"certname": ..., "extensions": {"pp_role": ..., "pp_environment": ...}, "environment": DIRECTORY, "facts": {...},
-#    "code": Puppet code in the place of manifests/site.pp, if given, "exports": NAME, if any}
+#    "code": Puppet code in the place of manifests/site.pp, if given, "exports": NAME, if any,
+#    "puppetdb": rows that queries find, {ENTITY: [...]}, or why PuppetDB does not answer; without it, there is none}
 #       {"version": ..., "resources": [...], "edges": [[container, contained], ...], "exported": [...], "inputs": {...}}
 #       or {"error": MESSAGE, "inputs": {...}}; the latter also for a catalog that compiles, and that no agent could apply
 #
@@ -21,15 +22,17 @@ require_relative 'environments'
 require_relative 'exported'
 require_relative 'inputs'
 require_relative 'parsed_templates'
+require_relative 'queried'
 require_relative 'placeholders' if ARGV.include?('--placeholders')
 
 # One request for a catalog.
 class Compilation
-  def initialize(certname:, environment:, facts:, extensions: {}, code: nil, exports: nil)
+  def initialize(certname:, environment:, facts:, extensions: {}, code: nil, exports: nil, puppetdb: nil)
     @certname = certname
     @directory = environment
     @code = code
     @exports = exports
+    @puppetdb = puppetdb
     @facts = facts.merge('clientcert' => certname, 'clientversion' => Puppet.version) # an agent adds these two itself
     @trusted = Puppet::Context::TrustedInformation.new('remote', certname, extensions)
   end
@@ -37,6 +40,7 @@ class Compilation
   def answer
     Inputs.of(@directory) do
       Puppet::Resource::Exported.choose(@exports, @certname)
+      Queried.choose(@puppetdb)
       environments, @environment = LoadedEnvironment.of(@directory, @code)
       context = { environments: environments, trusted_information: @trusted, rich_data: true,
                   current_environment: @environment, lookup_key_recorder: Inputs }

@@ -37,6 +37,7 @@ class Request:
         facts: what the node says of itself.
         code: Puppet code in the place of manifests/site.pp.
         exports: the name of the set of exported resources that collectors find; none if empty.
+        puppetdb: rows that queries find, by entity, or why PuppetDB does not answer; None: there is no PuppetDB.
     """
 
     certname: str
@@ -45,6 +46,7 @@ class Request:
     facts: Mapping[str, Any] = field(repr=False)
     code: str = ""
     exports: str = ""
+    puppetdb: Mapping[str, Sequence[Mapping[str, Any]]] | str | None = None
 
 
 class CompilerDiedError(FleetError):
@@ -80,6 +82,7 @@ class Compiler:
             "facts": request.facts,
             **({"code": request.code} if request.code else {}),
             **({"exports": request.exports} if request.exports else {}),
+            **({} if request.puppetdb is None else {"puppetdb": request.puppetdb}),
         }
         watch = threading.Timer(self._seconds, self._give_up)
         watch.start()

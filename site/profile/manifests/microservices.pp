@@ -17,8 +17,10 @@ class profile::microservices (
   Class['profile::puppet_ca'] -> Class['flask_microservice']
   Class['profile::fleet_repository'] -> Class['flask_microservice']
 
-  $reachable = profile::reachable($flask_microservice::placed)
-  $rules = $reachable.map |$name, $its| { profile::firewall_rules($name, $its['port'], $clients) }
+  # What stays for now is still reached: at its port of before, where PuppetDB knows it.
+  $rules = profile::members(flask_microservice::any_address()).map |$name, $its| {
+    profile::firewall_rules($name, $its['port'], $clients)
+  }
   concat::fragment { 'firewall: microservices':
     target  => $profile::firewall::config,
     content => $rules.join,

@@ -1,6 +1,6 @@
 # @summary Exports the services of this machine to the balancer of its tier
 #
-# Those that are placed on it and that other machines can reach at all: see `profile::reachable`.
+# Those that are placed on it, or stay for now, and that other machines can reach at all: see `profile::reachable`.
 #
 # @param address
 #   Where this machine is reached, if not at the address that its facts have.
@@ -12,18 +12,12 @@ class profile::load_balancer::members (
 ) {
   include flask_microservice
 
-  profile::reachable($flask_microservice::placed).each |$name, $declared| {
-    $listens = $declared['address'] ? {
-      Variant[Undef, Enum['0.0.0.0', '::']] => $address,
-      default                               => $declared['address'],
-    }
+  profile::members($address).each |$name, $its| {
     @@profile::load_balancer::member { "${name} on ${trusted['certname']}":
       service  => $name,
       tier     => $trusted['extensions']['pp_environment'],
       certname => $trusted['certname'],
-      address  => $listens,
-      port     => $declared['port'],
-      threads  => flask_microservice::threads($declared),
+      *        => $its,
     }
   }
 }

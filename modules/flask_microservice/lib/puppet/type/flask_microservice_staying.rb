@@ -1,0 +1,34 @@
+# frozen_string_literal: true
+
+Puppet::Type.newtype(:flask_microservice_staying) do
+  @doc = <<~DOC
+    @summary A service that is placed elsewhere now, and stays on the node until it is served there
+
+    It says so, and why, in each run's report, and changes nothing: the service serves on as it is.
+
+    @example The service billing, which moves to another node
+      flask_microservice_staying { 'billing':
+        reason => 'app2.example.org does not serve it yet',
+      }
+  DOC
+
+  newparam(:name, namevar: true) do
+    desc 'The name of the service.'
+  end
+
+  newparam(:reason) do
+    desc 'What it stays for, as a part of a sentence.'
+  end
+
+  newproperty(:told) do
+    desc 'Always true: that the run has said that the service stays.'
+
+    newvalue(:true)
+    defaultto :true
+
+    def retrieve
+      resource.notice("service #{resource[:name]} stays here for now: #{resource[:reason]}")
+      :true
+    end
+  end
+end
