@@ -8,7 +8,6 @@ from fleet_cli import paths, rootfs
 from .catalogs import Catalog, Node
 from .conftest import Compile
 
-DECLARED = "/usr/local/lib/flask-microservice/declared"
 NOTHING = "---\n{}\n"
 SERVICES = """
 flask_microservice::services:
@@ -38,7 +37,6 @@ def catalogs(compile: Compile) -> dict[str, Catalog]:
             node("flask_microservice::remove_undeclared: true\n", flask_microservices=FACT),
             code="include role::app\nflask_microservice::service { 'forgotten': port => 7009, version => '1.0-1' }",
         ),
-        "the define alone": Node(code="flask_microservice::service { 'orders': port => 7001, version => '1.0-1' }"),
     }
     return dict(zip(cases, compile(list(cases.values())), strict=True))
 
@@ -82,24 +80,30 @@ def test_it_goes_if_hiera_says_that_such_go_and_what_is_the_systems_never_does(c
 def test_what_is_declared_by_the_define_alone_is_not_taken_for_undeclared(catalogs: dict[str, Catalog]) -> None:
     assert absent(catalogs["by the define"]) == {"billing", "ledger"}
     assert catalogs["by the define"].titles("Flask_microservice_undeclared") == set()
-    assert f"File[{DECLARED}/forgotten]" in catalogs["by the define"]
 
 
-def test_the_node_is_told_what_is_declared_so_that_it_can_tell_what_is_not(catalogs: dict[str, Catalog]) -> None:
-    files = catalogs["was there"].titles("File")
-    assert {name for name in files if name.startswith(f"{DECLARED}/")} == {f"{DECLARED}/orders"}
-    assert catalogs["was there"][f"File[{DECLARED}]"]["purge"] is True
-
-
-def test_where_only_some_services_are_known_the_node_is_told_nothing(catalogs: dict[str, Catalog]) -> None:
-    assert catalogs["the define alone"][f"File[{DECLARED}]"]["ensure"] == "absent"
-    assert f"File[{DECLARED}/orders]" not in catalogs["the define alone"]
+def apply(*manifests: str) -> list[str]:
+    """Apply them one after another; what they say, and after each the notes for `flask-microservice status`."""
+    module = paths.control_repo() / "modules/flask_microservice"
+    puppet = "puppet apply --modulepath /modules --detailed-exitcodes --color=false"
+    # Exit status 2 would be a change, which rootfs.run takes for a failure.
+    script = (
+        f"set -e; notes=/var/lib/flask-microservice/undeclared; for each; do {puppet} $each 2>&1; ls -x $notes; done"
+    )
+    result = rootfs.run("toolbox", ["sh", "-c", script, "-", *manifests], binds={module: "/modules/flask_microservice"})
+    return result.stdout.splitlines()
 
 
 def test_the_warning_is_in_the_run_and_the_run_changes_nothing() -> None:
-    manifest = "flask_microservice_undeclared { 'forgotten': }"
-    command = ["puppet", "apply", "--modulepath", "/modules", "--detailed-exitcodes", "--color=false", "-e", manifest]
-    # Exit status 2 would be a change, which rootfs.run takes for a failure.
-    module = paths.control_repo() / "modules/flask_microservice"
-    result = rootfs.run("toolbox", command, binds={module: "/modules/flask_microservice"})
-    assert "service forgotten runs, undeclared: declare it with 'ensure: absent'" in result.stdout + result.stderr
+    said = apply(
+        "-e flask_microservice_undeclared{'forgotten':}", "-e flask_microservice_undeclared{['forgotten','old']:}"
+    )
+    assert any("service forgotten runs, undeclared: declare it with 'ensure: absent'" in line for line in said)
+    assert [line for line in said if line.startswith("forgotten")] == ["forgotten", "forgotten  old"]
+
+
+def test_a_service_that_is_declared_again_is_no_longer_noted() -> None:
+    undeclared = "flask_microservice_undeclared{['a','b','c','d']:}"
+    declared = "flask_microservice_release{'b':ensure=>absent}flask_microservice_staying{'c':reason=>'x'}"
+    said = apply(f"-e {undeclared}", f"--noop -e {declared}", f"-e {declared}")
+    assert [line for line in said if line.startswith("a ")] == ["a  b  c  d", "a  b  c  d", "a  d"]

@@ -117,8 +117,8 @@ def test_a_service_that_puppet_no_longer_declares_is_shown(node: Node, systemd: 
 
 def test_a_service_that_runs_though_its_declaration_was_deleted_is_told_apart(node: Node, systemd: Systemd) -> None:
     serving(node, systemd)
-    places.DECLARED.mkdir()
-    (places.DECLARED / "inventory").touch()
+    places.UNDECLARED.mkdir()
+    (places.UNDECLARED / "orders").touch()
     (status,) = observe()
     assert (status.state, status.undeclared) == ("serving", True)
     assert "orders: runs, undeclared: " in table([status])
@@ -126,18 +126,11 @@ def test_a_service_that_runs_though_its_declaration_was_deleted_is_told_apart(no
 
 def test_a_declared_service_is_not_called_undeclared(node: Node, systemd: Systemd) -> None:
     serving(node, systemd)
-    places.DECLARED.mkdir()
-    (places.DECLARED / "orders").touch()
+    places.UNDECLARED.mkdir()
+    (places.UNDECLARED / "inventory").touch()
     (status,) = observe()
     assert not status.undeclared
     assert "undeclared" not in table([status])
-
-
-def test_a_service_is_not_called_undeclared_where_puppet_does_not_know_them_all(node: Node, systemd: Systemd) -> None:
-    """One that was declared by the define alone, perhaps in a run of its own."""
-    serving(node, systemd)
-    (status,) = observe()
-    assert not status.undeclared
 
 
 @pytest.mark.usefixtures("systemd")

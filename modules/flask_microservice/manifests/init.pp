@@ -136,7 +136,6 @@ class flask_microservice (
 
   class { 'flask_microservice::program':
     drain_seconds => $drain_seconds,
-    complete      => true,
   }
 
   # What the class makes of a declaration itself; all else are parameters of the service.

@@ -6,9 +6,6 @@
 # @param drain_seconds
 #   For how long, when the machine goes down, its services answer their health checks with 503 and serve on, so that
 #   balancers turn away first. With 0 they stop at once.
-# @param complete
-#   Whether the catalog has all services that are declared for the node, as it has where the class `flask_microservice` is. Then
-#   `flask-microservice status` and the fact say which others run: those that are not declared any more.
 #
 # @example On a node whose services are behind a balancer that checks every second
 #   class { 'flask_microservice::program':
@@ -16,7 +13,6 @@
 #   }
 class flask_microservice::program (
   Integer[0, 86400] $drain_seconds = 0,
-  Boolean $complete = false,
 ) {
   $drains = $drain_seconds ? {
     0       => '',
@@ -39,8 +35,6 @@ class flask_microservice::program (
     [Install]
     WantedBy=multi-user.target
     | UNIT
-
-  $markers = $complete ? { true => directory, default => absent }
 
   file {
     default:
@@ -69,14 +63,6 @@ class flask_microservice::program (
       ;
     '/usr/local/lib/flask-microservice/gunicorn.conf.py':
       content => file('flask_microservice/gunicorn.conf.py'),
-      ;
-    # A file for each service that is declared; those of others go.
-    '/usr/local/lib/flask-microservice/declared':
-      ensure  => $markers,
-      mode    => '0755',
-      recurse => true,
-      purge   => true,
-      force   => true,
       ;
     '/opt/releases':
       ensure => directory,

@@ -248,16 +248,6 @@ define flask_microservice::service (
       }),
     }
 
-    if $flask_microservice::program::complete {
-      file { "/usr/local/lib/flask-microservice/declared/${name}":
-        ensure  => file,
-        owner   => 'root',
-        group   => 'root',
-        mode    => '0644',
-        content => '',
-      }
-    }
-
     flask_microservice::service::release { $name: }
 
     Package[$deb]

@@ -47,7 +47,7 @@ class Node:
         monkeypatch.setattr(places, "RELEASES", root / "releases")
         monkeypatch.setattr(places, "RUN", root / "run")
         monkeypatch.setattr(places, "KEY", root / "state/key")
-        monkeypatch.setattr(places, "DECLARED", root / "declared")
+        monkeypatch.setattr(places, "UNDECLARED", root / "undeclared")
         monkeypatch.setattr(places, "GUNICORN_CONFIG", root / "gunicorn.conf.py")
         # The owner of what is written is root on a node; whoever runs the tests may not give files away.
         self.owners: list[tuple[int, int]] = []

@@ -7,8 +7,8 @@ TRIAL_UNITS = Path("/run/systemd/system")
 RELEASES = Path("/opt/releases")
 RUN = Path("/run/flask-microservice")
 KEY = Path("/var/lib/flask-microservice/key")
-DECLARED = Path("/usr/local/lib/flask-microservice/declared")
-"""A file for each service of the node's catalog; there if Puppet knows all services of the node."""
+UNDECLARED = Path("/var/lib/flask-microservice/undeclared")
+"""A file for each service that Puppet's last run found here and not in the catalog."""
 GUNICORN_CONFIG = Path("/usr/local/lib/flask-microservice/gunicorn.conf.py")
 PROGRAM = Path("/usr/local/sbin/flask-microservice")
 RESOLVER = Path("/etc/resolv.conf")

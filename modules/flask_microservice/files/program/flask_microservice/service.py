@@ -70,8 +70,8 @@ class Service:
         return Declared(unit, config, release, environment)
 
     def undeclared(self) -> bool:
-        """Whether Puppet's last catalog lacked it; not where Puppet does not know all services of the node."""
-        return places.DECLARED.is_dir() and not (places.DECLARED / self.name).exists()
+        """Whether Puppet's last catalog lacked it."""
+        return (places.UNDECLARED / self.name).exists()
 
     def instances(self) -> set[str]:
         """Every release that has a unit on the port."""

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative '../../puppet_x/flask_microservice/undeclared'
+
 Puppet::Type.newtype(:flask_microservice_staying) do
   @doc = <<~DOC
     @summary A service that is placed elsewhere now, and stays on the node until it is served there
@@ -27,6 +29,7 @@ Puppet::Type.newtype(:flask_microservice_staying) do
     defaultto :true
 
     def retrieve
+      PuppetX::FlaskMicroservice::Undeclared.forget(resource[:name])
       resource.notice("service #{resource[:name]} stays here for now: #{resource[:reason]}")
       :true
     end

@@ -2,6 +2,7 @@
 
 require 'json'
 require_relative '../../../puppet_x/flask_microservice/status'
+require_relative '../../../puppet_x/flask_microservice/undeclared'
 
 Puppet::Type.type(:flask_microservice_release).provide(:program) do
   desc 'Asks and calls flask-microservice(8), which the class flask_microservice::program installs.'
@@ -11,6 +12,7 @@ Puppet::Type.type(:flask_microservice_release).provide(:program) do
     def prefetch(resources)
       @resources = resources
       @outcomes = {}
+      PuppetX::FlaskMicroservice::Undeclared.forget(*resources.keys)
       return unless File.executable?(PuppetX::FlaskMicroservice::PROGRAM)
 
       known, seen = PuppetX::FlaskMicroservice.told
