@@ -108,7 +108,7 @@ def test_no_request_is_lost_by_runs_that_know_no_order(workspace: Workspace) -> 
     with load() as sent:
         place(workspace, [APP2])
         (early,) = workspace.fleet.agent(APP1.name)
-        assert (early["outcome"], list(early["staying"])) == ("unchanged", [SERVICE])
+        assert (early["outcome"], list(early["staying"])) == ("unchanged", [SERVICE]), early
         workspace.fleet.ok("run", BALANCER.name)
         workspace.fleet.ok("run", APP2.name)
         (waiting,) = workspace.fleet.agent(APP1.name)

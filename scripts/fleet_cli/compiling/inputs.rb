@@ -50,6 +50,12 @@ module Inputs
       @loading.to_i.positive?
     end
 
+    def listed(pattern)
+      return if @root.nil? || loading?
+
+      add(:globs, pattern) if pattern.is_a?(String) && pattern.start_with?(@root)
+    end
+
     def opened(path)
       return if @root.nil? || loading?
 
@@ -129,4 +135,13 @@ module Inputs
     end
   end
   File.singleton_class.prepend(Opened)
+
+  # Which files there are of a kind.
+  module Listed
+    def glob(pattern, *rest, base: nil, **options, &block)
+      Inputs.listed(base ? "#{base}/#{pattern}" : pattern)
+      super
+    end
+  end
+  Dir.singleton_class.prepend(Listed)
 end

@@ -14,7 +14,9 @@ NAME = "hiera.yaml"
 CERTNAME, ROLE, TIER = "trusted.certname", "trusted.extensions.pp_role", "trusted.extensions.pp_environment"
 _VARIABLE = re.compile(r"%\{\s*(?:::)?([^}]*?)\s*\}")
 _WORDS = {CERTNAME: "certname", "clientcert": "certname", ROLE: "role", TIER: "tier"}
-_READ_AS_YAML = ("yaml_data", "eyaml_lookup_key", "flask_microservice::eyaml_lookup_key")
+_OF_DIRECTORIES = "flask_microservice::eyaml_lookup_key"
+"""Takes the files of a directory for one."""
+_READ_AS_YAML = ("yaml_data", "eyaml_lookup_key", _OF_DIRECTORIES)
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,13 @@ def load(repo: Path) -> Layers:
         if backend not in ("", *_READ_AS_YAML):
             continue  # files of another kind, which are not for this program
         datadirs[datadir] = None
-        levels.append([_level(datadir, *each) for each in _paths(said)])
+        templates = [*_paths(said)]
+        if backend == _OF_DIRECTORIES:
+            templates = [
+                (path, glob) if glob or Path(path).suffix == ".yaml" else (f"{path}/*.yaml", True)
+                for path, glob in templates
+            ]
+        levels.append([_level(datadir, *each) for each in templates])
     if not levels and not findings:
         findings.append(Finding(NAME, 1, 1, "no-layers", "it has no hierarchy: no file of Hiera is read"))
     return Layers(levels, list(datadirs), findings)

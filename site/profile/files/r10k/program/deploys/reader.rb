@@ -153,7 +153,9 @@ class Hiera
   end
 
   def of_level(level, datadir)
-    places = [level['path'], level['glob'], *level['paths'], *level['globs'], Array(level['mapped_paths'])[2]].grep(String)
+    files = [level['path'], *level['paths'], Array(level['mapped_paths'])[2]].grep(String)
+    # A backend may take a directory for the files in it.
+    places = [*files, *files.map { |file| "#{file}/*" }, *[level['glob'], *level['globs']].grep(String)]
     patterns = places.map { |place| pattern(place) }
     found = Dir.glob('**/*', base: datadir).select { |name| patterns.any? { |pattern| name.match?(pattern) } }
     found.map { |name| File.join(datadir, name) }.select { |file| File.file?(file) && KINDS.key?(File.extname(file)) }
