@@ -18,9 +18,9 @@ class profile::microservices (
   Class['profile::fleet_repository'] -> Class['flask_microservice']
 
   # What stays for now is still reached: at its port of before, where PuppetDB knows it.
-  $rules = profile::members(flask_microservice::any_address()).map |$name, $its| {
-    profile::firewall_rules($name, $its['port'], $clients)
-  }
+  $members = profile::members(flask_microservice::any_address())
+  # In an order that is the same while one of them stays.
+  $rules = $members.keys.sort.map |$_, $name| { profile::firewall_rules($name, $members[$name]['port'], $clients) }
   concat::fragment { 'firewall: microservices':
     target  => $profile::firewall::config,
     content => $rules.join,

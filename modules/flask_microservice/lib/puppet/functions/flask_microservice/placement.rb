@@ -49,15 +49,22 @@ Puppet::Functions.create_function(:'flask_microservice::placement') do
 
   # Were an unknown group one without nodes, a misspelt name would take a service from all nodes that it runs on.
   def problems_of_services(services, groups, faults)
-    services.flat_map do |service, its|
-      wrong = (its['nodes'] || []).select { |each| !groups.key?(each) && faults[each] }
-      wrong.map do |each|
-        mend = 'declare the group in flask_microservice::groups ' \
-               "(#{each}: [CERTNAME], or [] where it has no nodes), or mend 'nodes' in flask_microservice::services (#{service})"
-        mend = "mend 'nodes' in flask_microservice::services (#{service})" if each.include?('[')
-        "service #{service} is placed on '#{each}', #{faults[each]}: #{mend}"
-      end
+    wrong = Hash.new { |found, each| found[each] = [] }
+    services.each do |service, its|
+      (its['nodes'] || []).each { |each| wrong[each].push(service) if !groups.key?(each) && faults[each] }
     end
+    wrong.map do |each, names|
+      mend = "mend 'nodes' in flask_microservice::services (#{shortly(names)})"
+      unless each.include?('[')
+        mend = "declare the group in flask_microservice::groups (#{each}: [CERTNAME], or [] where it has no nodes), or #{mend}"
+      end
+      are = names.one? ? "service #{names[0]} is" : "services #{shortly(names)} are"
+      "#{are} placed on '#{each}', #{faults[each]}: #{mend}"
+    end
+  end
+
+  def shortly(names)
+    names.length > 4 ? "#{names[0..2].join(', ')} and #{names.length - 3} others" : names.join(', ')
   end
 
   # Why a text can't be a certname or a pattern of some; nil if it can.

@@ -1,0 +1,1 @@
+"""What it costs a fleet that its services run elsewhere."""

@@ -1,0 +1,100 @@
+"""The same fleet twice: its services placed by group, and each node with only its own services declared."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fleet_cli import inventory
+from fleet_cli.inventory import Machine
+
+from tests.catalog.control import FACTS, Control
+
+TIERS = ("staging", "production")
+PORT = 10_000
+VERSION, NEWER = "1.0.0-1", "1.1.0-1"
+
+
+def machines(count: int) -> list[Machine]:
+    """So many machines that run services."""
+    return [
+        Machine(f"app{number:04}.fleet.test", "app", TIERS[number % 10 > 0]) for number in range(count)
+    ]  # one of ten is in staging
+
+
+def placed(directory: Path, nodes: int, services: int, groups: int) -> Control:
+    """A repository in which each service names the group of nodes that it runs on."""
+    control = _common(directory, nodes)
+    for number in range(services):
+        name = _name(number)
+        _write(
+            control, f"services/{name}.yaml", services={name: _service(number, nodes=[f"group-{number % groups:02}"])}
+        )
+    pins = {_name(number): VERSION for number in range(services)}
+    members: dict[str, list[str]] = {f"group-{number:02}": [] for number in range(groups)}
+    for number, machine in enumerate(machines(nodes)):
+        members[f"group-{number % groups:02}"].append(machine.certname)
+    for tier in TIERS:
+        tiers = {machine.certname for machine in machines(nodes) if machine.tier == tier}
+        its = {name: [node for node in nodes if node in tiers] for name, nodes in members.items()}
+        used = {name: pins[name] for number, name in enumerate(pins) if its[f"group-{number % groups:02}"]}
+        _write(control, f"tiers/{tier}.yaml", versions=used, groups=its)
+    control.commit()
+    return control
+
+
+def alone(directory: Path, nodes: int, services: int, groups: int) -> Control:
+    """A repository in which each node's own file declares its services, and no others are declared."""
+    control = _common(directory, nodes)
+    for number, machine in enumerate(machines(nodes)):
+        own = range(number % groups, services, groups)
+        declared = {_name(service): {**_service(service), "version": VERSION} for service in own}
+        _write(control, f"nodes/{machine.certname}.yaml", services=declared)
+    for tier in TIERS:
+        _write(control, f"tiers/{tier}.yaml")
+    control.commit()
+    return control
+
+
+def bump(control: Control) -> None:
+    """Have the first service run at another version, wherever it is declared."""
+    for file in (control.directory / "hieradata").glob("*/*.yaml"):
+        text = file.read_text(encoding="utf-8")
+        lines = [line.replace(VERSION, NEWER) if _name(0) in line else line for line in text.splitlines(keepends=True)]
+        file.write_text("".join(lines), encoding="utf-8")
+
+
+def _common(directory: Path, nodes: int) -> Control:
+    directory.mkdir(parents=True)
+    control = Control(directory)
+    for folder in ("services", "nodes"):
+        for file in (directory / "hieradata" / folder).iterdir():
+            file.unlink()
+    found = machines(nodes)
+    control.write("nodes.yaml", inventory.render(found))
+    common = json.loads(control.read(FACTS))
+    for number, machine in enumerate(found):
+        networking = {**common["networking"], "ip": f"10.77.{number // 250}.{number % 250 + 1}"}
+        control.write(f"tests/catalog/facts/{machine.certname}.json", json.dumps({**common, "networking": networking}))
+    return control
+
+
+def _name(number: int) -> str:
+    return f"service-{number:03}"
+
+
+def _service(number: int, **more: object) -> dict[str, object]:
+    return {"port": PORT + number, "config": {"log": {"level": "info"}}, **more}
+
+
+def _write(control: Control, name: str, **keys: dict[str, Any]) -> None:
+    """Write a file of Hiera; a service's declaration takes one line, so that `bump` finds its version."""
+    lines = ["---\n"] if keys else ["---\n{}\n"]
+    for key, value in keys.items():
+        lines.append(f"flask_microservice::{key}:\n")
+        lines += [f"  {name}: {_flow(each)}\n" for name, each in value.items()]
+    control.write(f"hieradata/{name}", "".join(lines))
+
+
+def _flow(value: object) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=100_000).removesuffix("...\n").strip()
