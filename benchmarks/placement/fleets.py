@@ -1,17 +1,20 @@
 """The same fleet twice: its services placed by group, and each node with only its own services declared."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
-from fleet_cli import inventory
+from fleet_cli import inventory, paths
 from fleet_cli.inventory import Machine
 
 from tests.catalog.control import FACTS, Control
 
 TIERS = ("staging", "production")
 PORT = 10_000
+NOWHERE = "http://127.0.0.1:1/"
 VERSION, NEWER = "1.0.0-1", "1.1.0-1"
 
 
@@ -70,12 +73,21 @@ def _common(directory: Path, nodes: int) -> Control:
     for folder in ("services", "nodes"):
         for file in (directory / "hieradata" / folder).iterdir():
             file.unlink()
+    # No repository of packages answers, in both cases; and validate finds nothing else that is not about services.
+    common = control.read("hieradata/common.yaml")
+    common = re.sub(r"(?m)^(profile::fleet_repository::url:).*", rf"\1 {NOWHERE}", common)
+    control.write("hieradata/common.yaml", common)
+    for role in (directory / "hieradata/roles").iterdir():
+        if role.name != "app.yaml":
+            role.unlink()
+    shutil.copy(paths.control_repo() / ".yamllint", directory / ".yamllint")
+    (directory / "lab.yaml").unlink()
     found = machines(nodes)
     control.write("nodes.yaml", inventory.render(found))
-    common = json.loads(control.read(FACTS))
+    facts = json.loads(control.read(FACTS))
     for number, machine in enumerate(found):
-        networking = {**common["networking"], "ip": f"10.77.{number // 250}.{number % 250 + 1}"}
-        control.write(f"tests/catalog/facts/{machine.certname}.json", json.dumps({**common, "networking": networking}))
+        networking = {**facts["networking"], "ip": f"10.77.{number // 250}.{number % 250 + 1}"}
+        control.write(f"tests/catalog/facts/{machine.certname}.json", json.dumps({**facts, "networking": networking}))
     return control
 
 
@@ -84,7 +96,7 @@ def _name(number: int) -> str:
 
 
 def _service(number: int, **more: object) -> dict[str, object]:
-    return {"port": PORT + number, "config": {"log": {"level": "info"}}, **more}
+    return {"port": PORT + number, "config": {"log": {"level": "info"}}, "data": "per_node", **more}
 
 
 def _write(control: Control, name: str, **keys: dict[str, Any]) -> None:
