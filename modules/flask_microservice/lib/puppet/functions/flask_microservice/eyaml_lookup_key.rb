@@ -38,8 +38,8 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
   end
 
   # What the files of a directory say together, by key: what has to be decrypted or interpolated, and what is as it stands.
-  # Of a hash each element counts by itself. `files` is what was read of each, by its path.
-  Together = Struct.new(:files, :open, :plain)
+  # Of a hash each element counts by itself. `states` tells that a file has changed, by its path; `files` is what it says.
+  Together = Struct.new(:states, :files, :open, :plain)
 
   def look_up(key, options, context)
     file = context.cached_value(nil) # where eyaml_lookup_key keeps what it has read
@@ -71,19 +71,20 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
     end
   end
 
-  # Puppet keeps what it has read of a file until that changes. As long as it does, this is kept too, for all nodes.
+  # This is kept for all nodes, as Puppet keeps what it has read of a file: as long as no file changes.
   def together(directory, context)
     paths = Dir.glob('*.yaml', base: directory).sort.map { |name| File.join(directory, name) }
-    files = paths.to_h { |path| [path, call_function('yaml_data', { 'path' => path }, context)] }
+    states = paths.to_h { |path| [path, File.stat(path).then { |stat| [stat.ino, stat.mtime, stat.size] }] }
     known = @together&.dig(directory)
-    return known if known && known.files.keys == paths && paths.all? { |path| known.files[path].equal?(files[path]) }
+    return known if known&.states == states
 
-    @together = { **@together.to_h, directory => divided(files) }
+    files = paths.to_h { |path| [path, call_function('yaml_data', { 'path' => path }, context)] }
+    @together = { **@together.to_h, directory => divided(states, files) }
     @together[directory]
   end
 
-  def divided(files)
-    together = Together.new(files, {}, {})
+  def divided(states, files)
+    together = Together.new(states, files, {}, {})
     merged(files.values).each do |key, value|
       if value.is_a?(Hash)
         together.plain[key], together.open[key] = value.partition { |_, each| plain?(each) }.map(&:to_h)
