@@ -73,7 +73,8 @@ def runs_on(box: Box) -> bool:
     return bool(connect(box).package(SERVICE).is_installed)
 
 
-def test_no_request_is_lost_when_a_service_moves_to_another_node_and_back(workspace: Workspace) -> None:
+@pytest.mark.drill
+def test_moving_there_and_back(workspace: Workspace) -> None:
     place(workspace, [APP1])
     workspace.fleet.ok("run", *NAMES)
     assert members() == {APP1.certname}
@@ -88,7 +89,8 @@ def test_no_request_is_lost_when_a_service_moves_to_another_node_and_back(worksp
     assert sent.lost == []
 
 
-def test_no_request_is_lost_when_it_moves_and_is_upgraded_in_one_commit(workspace: Workspace, newer: str) -> None:
+@pytest.mark.drill
+def test_moving_with_an_upgrade(workspace: Workspace, newer: str) -> None:
     place(workspace, [APP1])
     workspace.fleet.ok("run", *NAMES)
     with load() as sent:
@@ -124,7 +126,9 @@ def test_no_request_is_lost_by_runs_that_know_no_order(workspace: Workspace) -> 
     assert (runs_on(APP1), members()) == (False, {APP2.certname})
 
 
-def test_a_service_that_fails_on_its_new_node_stays_on_the_old_one(workspace: Workspace) -> None:
+@pytest.mark.drill
+def test_moving_to_a_node_where_it_fails(workspace: Workspace) -> None:
+    """It stays on the old one."""
     place(workspace, [APP1])
     workspace.fleet.ok("run", *NAMES)
     with load() as sent:
