@@ -36,7 +36,7 @@ def placed(directory: Path, nodes: int, services: int, groups: int) -> Control:
     pins = {_name(number): VERSION for number in range(services)}
     members: dict[str, list[str]] = {f"group-{number:02}": [] for number in range(groups)}
     for number, machine in enumerate(machines(nodes)):
-        members[f"group-{number % groups:02}"].append(machine.certname)
+        members[f"group-{_group(number, groups):02}"].append(machine.certname)
     for tier in TIERS:
         tiers = {machine.certname for machine in machines(nodes) if machine.tier == tier}
         its = {name: [node for node in nodes if node in tiers] for name, nodes in members.items()}
@@ -50,7 +50,7 @@ def alone(directory: Path, nodes: int, services: int, groups: int) -> Control:
     """A repository in which each node's own file declares its services, and no others are declared."""
     control = _common(directory, nodes)
     for number, machine in enumerate(machines(nodes)):
-        own = range(number % groups, services, groups)
+        own = range(_group(number, groups), services, groups)
         declared = {_name(service): {**_service(service), "version": VERSION} for service in own}
         _write(control, f"nodes/{machine.certname}.yaml", services=declared)
     for tier in TIERS:
@@ -91,6 +91,11 @@ def _common(directory: Path, nodes: int) -> Control:
     return control
 
 
+def _group(machine: int, groups: int) -> int:
+    """Ten machines of a group follow each other: one of them is in staging."""
+    return machine // 10 % groups
+
+
 def _name(number: int) -> str:
     return f"service-{number:03}"
 
@@ -104,8 +109,14 @@ def _write(control: Control, name: str, **keys: dict[str, Any]) -> None:
     lines = ["---\n"] if keys else ["---\n{}\n"]
     for key, value in keys.items():
         lines.append(f"flask_microservice::{key}:\n")
-        lines += [f"  {name}: {_flow(each)}\n" for name, each in value.items()]
+        lines += [line for each in value.items() for line in _lines(*each)]
     control.write(f"hieradata/{name}", "".join(lines))
+
+
+def _lines(name: str, value: object) -> list[str]:
+    if isinstance(value, list) and value:
+        return [f"  {name}:\n", *(f"    - {each}\n" for each in value)]
+    return [f"  {name}: {_flow(value)}\n"]
 
 
 def _flow(value: object) -> str:
