@@ -195,8 +195,10 @@ def test_data_of_its_upstreams_is_in_its_answer(service: Deployed) -> None:
     answer = requests.get(f"{service.url}/api/v1/items", timeout=10)
     assert answer.status_code == 200, answer.text
     upstreams = service.parameters["config"].get("upstreams", {})
+    authority = service.parameters["environment"].get("REQUESTS_CA_BUNDLE")
+    trusting = f" --cacert {authority}" if authority else ""
     for name, url in upstreams.items():
-        own = service.node.check_output(f"curl -s --fail {url}/api/v1/items")
+        own = service.node.check_output(f"curl -s --fail{trusting} {url}/api/v1/items")
         assert answer.json()["upstreams"][name]["items"], f"{service.name} has no data of {name}"
         assert str(answer.json()["upstreams"][name]["version"]) in own
 

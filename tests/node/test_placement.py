@@ -18,6 +18,9 @@ PLACED, ASKS = "inventory", "orders"
 APP1, APP2 = [box for box in LAB.nodes if (box.role, box.tier) == ("app", "production")][:2]
 BALANCER = next(box for box in LAB.nodes if (box.role, box.tier) == ("load_balancer", "production"))
 
+KNOWS = f"catalog_has_all or config_says and {APP1.name} or data_of_its_upstreams and {APP1.name}"
+"""Those of the tests of what is declared that a placement has to do with."""
+
 pytestmark = [pytest.mark.deploys, pytest.mark.usefixtures("production_restored")]
 
 
@@ -85,4 +88,4 @@ def test_an_upstream_that_is_placed_on_another_node_is_asked_there_and_has_left_
     assert rows == []
 
     # The tests of what is declared know where it is.
-    workspace.fleet.ok("test", "node", "tests/node/test_declared.py", "-k", f"{APP1.name} or {APP2.name}", "-q")
+    workspace.fleet.ok("test", "node", "tests/node/test_declared.py", "-k", KNOWS, "-q")
