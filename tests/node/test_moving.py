@@ -9,7 +9,7 @@ import yaml
 from deployed import LAB, connect
 from fleet_cli import authority, puppetdb, templates
 from fleet_cli.labfile import Box
-from load import Load, Trust
+from load import CLIENTS, Load, Trust
 from workspace import Fleet, Workspace
 
 SERVICE = "orders"
@@ -55,11 +55,11 @@ def place(workspace: Workspace, boxes: Sequence[Box], version: str = "") -> None
     workspace.fleet.ok("deploy")
 
 
-def load() -> Load:
-    """Sixteen clients of the service at the balancer; half of them keep their connection."""
+def load(clients: int = CLIENTS) -> Load:
+    """Clients of the service at the balancer; half of them keep their connection."""
     (port,) = (one["port"] for one in puppetdb.balanced_services(LAB)[BALANCER.certname] if one["name"] == SERVICE)
     trust = Trust(authority.context(LAB), BALANCER.certname)
-    return Load(f"https://{BALANCER.address}:{port}/api/v1/items", keep_alive=None, trust=trust)
+    return Load(f"https://{BALANCER.address}:{port}/api/v1/items", keep_alive=None, trust=trust, clients=clients)
 
 
 def members() -> set[str]:
@@ -107,7 +107,7 @@ def test_no_request_is_lost_by_runs_that_know_no_order(workspace: Workspace) -> 
     """Timers start runs when they like. The old node keeps the service, unchanged, and says what it waits for."""
     place(workspace, [APP1])
     workspace.fleet.ok("run", *NAMES)
-    with load() as sent:
+    with load(clients=4) as sent:
         place(workspace, [APP2])
         (early,) = workspace.fleet.agent(APP1.name)
         assert (early["outcome"], list(early["staying"])) == ("unchanged", [SERVICE]), early
