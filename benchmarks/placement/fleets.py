@@ -33,15 +33,13 @@ def placed(directory: Path, nodes: int, services: int, groups: int) -> Control:
         _write(
             control, f"services/{name}.yaml", services={name: _service(number, nodes=[f"group-{number % groups:02}"])}
         )
-    pins = {_name(number): VERSION for number in range(services)}
     members: dict[str, list[str]] = {f"group-{number:02}": [] for number in range(groups)}
     for number, machine in enumerate(machines(nodes)):
         members[f"group-{_group(number, groups):02}"].append(machine.certname)
     for tier in TIERS:
         tiers = {machine.certname for machine in machines(nodes) if machine.tier == tier}
         its = {name: [node for node in nodes if node in tiers] for name, nodes in members.items()}
-        used = {name: pins[name] for number, name in enumerate(pins) if its[f"group-{number % groups:02}"]}
-        _write(control, f"tiers/{tier}.yaml", versions=used, groups=its)
+        _write(control, f"tiers/{tier}.yaml", versions=_pins(services), groups=its)
     control.commit()
     return control
 
@@ -51,20 +49,20 @@ def alone(directory: Path, nodes: int, services: int, groups: int) -> Control:
     control = _common(directory, nodes)
     for number, machine in enumerate(machines(nodes)):
         own = range(_group(number, groups), services, groups)
-        declared = {_name(service): {**_service(service), "version": VERSION} for service in own}
-        _write(control, f"nodes/{machine.certname}.yaml", services=declared)
+        _write(control, f"nodes/{machine.certname}.yaml", services={_name(each): _service(each) for each in own})
     for tier in TIERS:
-        _write(control, f"tiers/{tier}.yaml")
+        _write(control, f"tiers/{tier}.yaml", versions=_pins(services))
     control.commit()
     return control
 
 
 def bump(control: Control) -> None:
-    """Have the first service run at another version, wherever it is declared."""
-    for file in (control.directory / "hieradata").glob("*/*.yaml"):
-        text = file.read_text(encoding="utf-8")
-        lines = [line.replace(VERSION, NEWER) if _name(0) in line else line for line in text.splitlines(keepends=True)]
-        file.write_text("".join(lines), encoding="utf-8")
+    """Have the first service run at another version in staging."""
+    control.replace("hieradata/tiers/staging.yaml", f"{_name(0)}: {VERSION}", f"{_name(0)}: {NEWER}")
+
+
+def _pins(services: int) -> dict[str, str]:
+    return {_name(number): VERSION for number in range(services)}
 
 
 def _common(directory: Path, nodes: int) -> Control:

@@ -37,27 +37,21 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
     return_type 'Puppet::LookupValue'
   end
 
-  # What the files of a directory say together, by key: what has to be decrypted or interpolated, and what is as it stands.
-  # Of a hash each element counts by itself. `states` tells that a file has changed, by its path; `files` is what it says.
-  Together = Struct.new(:states, :files, :open, :plain)
+  # What a file says, or the files of a directory together, by key: what has to be decrypted or interpolated, and what is as it
+  # stands. Of a hash each element counts by itself. `states` tells that a file has changed, by its path; `files` is what it says.
+  Data = Struct.new(:states, :files, :open, :plain)
 
   def look_up(key, options, context)
-    file = context.cached_value(nil) # where eyaml_lookup_key keeps what it has read
-    return found(key, options, context) if file&.include?(key)
-
-    context.not_found if file
-    return found(key, options, context) unless File.directory?(options['path'])
-
-    context.cache(nil, together(options['path'], context).open)
-    look_up(key, options, context)
-  end
-
-  def found(key, options, context)
-    plain = @together&.dig(options['path'])&.plain&.fetch(key, nil)
-    return plain if plain && context.cached_value(nil)[key].empty?
+    data = context.cached_value(:data) || read(options['path'], context)
+    return plain_or_not_found(key, data, context) unless data.open.key?(key)
 
     value = opened(key, options, context)
-    plain ? plain.merge(value) : value
+    data.plain.key?(key) ? data.plain[key].merge(value) : value
+  end
+
+  def plain_or_not_found(key, data, context)
+    context.not_found unless data.plain.key?(key)
+    data.plain[key]
   end
 
   def opened(key, options, context)
@@ -71,28 +65,30 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
     end
   end
 
-  # This is kept for all nodes, as Puppet keeps what it has read of a file: as long as no file changes.
-  def together(directory, context)
-    paths = Dir.glob('*.yaml', base: directory).sort.map { |name| File.join(directory, name) }
-    states = paths.to_h { |path| [path, File.stat(path).then { |stat| [stat.ino, stat.mtime, stat.size] }] }
-    known = @together&.dig(directory)
-    return known if known&.states == states
-
-    files = paths.to_h { |path| [path, call_function('yaml_data', { 'path' => path }, context)] }
-    @together = { **@together.to_h, directory => divided(states, files) }
-    @together[directory]
+  # What is read is kept for all nodes, as Puppet keeps a file: as long as nothing changes.
+  def read(path, context)
+    paths = File.directory?(path) ? Dir.glob('*.yaml', base: path).sort.map { |name| File.join(path, name) } : [path]
+    states = paths.to_h { |each| [each, File::Stat.new(each).then { |stat| [stat.ino, stat.mtime, stat.size] }] }
+    data = @read&.dig(path)
+    unless data&.states == states
+      data = divided(states, paths.to_h { |each| [each, call_function('yaml_data', { 'path' => each }, context)] })
+      @read = { **@read.to_h, path => data }
+    end
+    context.cache(nil, data.open) # where eyaml_lookup_key keeps what it has read
+    context.cache(:data, data)
   end
 
   def divided(states, files)
-    together = Together.new(states, files, {}, {})
+    data = Data.new(states, files, {}, {})
     merged(files.values).each do |key, value|
-      if value.is_a?(Hash)
-        together.plain[key], together.open[key] = value.partition { |_, each| plain?(each) }.map(&:to_h)
+      if value.is_a?(Hash) && !plain?(value)
+        plain, data.open[key] = value.partition { |name, each| plain?(name) && plain?(each) }.map(&:to_h)
+        data.plain[key] = plain unless plain.empty?
       else
-        together.open[key] = value
+        (plain?(value) ? data.plain : data.open)[key] = value
       end
     end
-    together
+    data
   end
 
   def merged(files)
@@ -170,7 +166,7 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
 
   # The file that says something, where the path is that of a directory.
   def file(place, path)
-    files = @together&.dig(path)&.files.to_h
+    files = @read&.dig(path)&.files.to_h
     files.keys.find { |each| files[each].is_a?(Hash) && !files[each].dig(*place[0..1]).nil? } || path
   end
 
