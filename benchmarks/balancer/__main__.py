@@ -10,8 +10,8 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import kept, steps
-from fleet_cli.errors import FleetError
+from fleet_cli.machine import kept, steps
+from fleet_cli.machine.errors import FleetError
 
 from benchmarks.balancer import fleet, load
 

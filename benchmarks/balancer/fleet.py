@@ -15,8 +15,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet_cli import forge, process, rootfs, secrets, steps
-from fleet_cli.errors import FleetError
+from fleet_cli.machine import process, steps
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import secrets
+from fleet_cli.roots import forge, rootfs
 
 from tests.catalog.catalogs import Catalog, Node, compile_nodes
 

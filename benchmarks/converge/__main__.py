@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import agents, deploying, host, kept, labfile, paths, process, rootfs, ssh, steps
-from fleet_cli.errors import FleetError
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import agents, deploying, ssh
+from fleet_cli.lab import labfile
+from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.machine import host, kept, paths, process, steps
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.roots import rootfs
 
 from benchmarks.converge import catalog, desired, packages, report, tools
 from benchmarks.converge.desired import State

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fleet_cli import process
+from fleet_cli.machine import process
 
 HERE = Path(__file__).resolve().parent
 PYTHON = "3.13"

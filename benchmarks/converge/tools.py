@@ -9,9 +9,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from fleet_cli import agents, deploying, paths, process, ssh
-from fleet_cli.errors import FleetError
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import agents, deploying, ssh
+from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.machine import paths, process
+from fleet_cli.machine.errors import FleetError
 
 from benchmarks.converge import desired, meter
 from benchmarks.converge.desired import State

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fleet_cli import kept, paths, process, steps
 from fleet_cli.compiling import program
+from fleet_cli.machine import kept, paths, process, steps
 from fleet_cli.planning import environment, modules
 
 from benchmarks.placement import fleets

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from fleet_cli import inventory, paths
-from fleet_cli.inventory import Machine
+from fleet_cli.machine import paths
+from fleet_cli.repository import inventory
+from fleet_cli.repository.inventory import Machine
 
 from tests.catalog.control import FACTS, Control
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import kept, paths, steps
+from fleet_cli.machine import kept, paths, steps
 from fleet_cli.planning import environment
 
 from benchmarks.plan import fleets, meter, report

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from fleet_cli import inventory
-from fleet_cli.inventory import Machine
+from fleet_cli.repository import inventory
+from fleet_cli.repository.inventory import Machine
 
 from tests.catalog.control import Control
 

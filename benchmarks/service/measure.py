@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import building, host, kept, rootfs, steps, templates
+from fleet_cli.machine import host, kept, steps
+from fleet_cli.roots import rootfs
+from fleet_cli.services import building, templates
 
 HERE = Path(__file__).resolve().parent
 # What dh-virtualenv's own documentation has a package begin with; the two options are needed on Debian 13.

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fleet_cli import kept, paths, process, rootfs, secrets, steps
-from fleet_cli.errors import CommandFailedError
+from fleet_cli.machine import kept, paths, process, steps
+from fleet_cli.machine.errors import CommandFailedError
+from fleet_cli.repository import secrets
+from fleet_cli.roots import rootfs
 
 from benchmarks.validate import generated
 from tests.catalog.catalogs import Node, compile_nodes

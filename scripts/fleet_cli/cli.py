@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from fleet_cli import process
 from fleet_cli.commands.build import build
 from fleet_cli.commands.context import Context
 from fleet_cli.commands.deploy import deploy
@@ -21,7 +20,8 @@ from fleet_cli.commands.run import run
 from fleet_cli.commands.test import test
 from fleet_cli.commands.update import update
 from fleet_cli.commands.validate import validate
-from fleet_cli.errors import FleetError
+from fleet_cli.machine import process
+from fleet_cli.machine.errors import FleetError
 
 INTERRUPTED = 130
 

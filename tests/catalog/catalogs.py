@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import kept
 from fleet_cli.compiling import program
+from fleet_cli.machine import kept
 
 FACTS = Path(__file__).with_name("debian13.json")
 

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from fleet_cli import paths
+from fleet_cli.machine import paths
 from fleet_cli.planning import factsets, planner
 from fleet_cli.planning.environment import CODE
 from fleet_cli.planning.factsets import FactSets

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import paths, process, rootfs
+from fleet_cli.machine import paths, process
+from fleet_cli.roots import rootfs
 
 REPO = paths.control_repo()
 FILES = REPO / "site/profile/files/r10k"

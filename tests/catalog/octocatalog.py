@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from fleet_cli import kept, paths, process, rootfs
-from fleet_cli.errors import CommandFailedError
-from fleet_cli.inventory import Machine
+from fleet_cli.machine import kept, paths, process
+from fleet_cli.machine.errors import CommandFailedError
 from fleet_cli.planning.environment import Environment
+from fleet_cli.repository.inventory import Machine
+from fleet_cli.roots import rootfs
 
 PACKAGE = "octocatalog-diff"
 _DOWNLOADED = paths.STATE / "plan/octocatalog-diff"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from fleet_cli import paths, process
+from fleet_cli.machine import paths, process
 
 SCRIPT = paths.control_repo() / "scripts/config_version"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

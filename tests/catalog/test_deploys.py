@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fleet_cli import forge, process
+from fleet_cli.machine import process
+from fleet_cli.roots import forge
 
 from .deploy_server import Server, git
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fleet_cli import paths
+from fleet_cli.machine import paths
 
 from .catalogs import Catalog, Node
 from .conftest import Compile

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from fleet_cli import labfile, rootfs
+from fleet_cli.lab import labfile
+from fleet_cli.roots import rootfs
 
 from .catalogs import Catalog, Node
 from .conftest import Compile

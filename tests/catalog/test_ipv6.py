@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 
 from .catalogs import Catalog, Node
 from .conftest import Compile

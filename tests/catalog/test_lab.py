@@ -2,7 +2,8 @@
 
 import pytest
 import yaml
-from fleet_cli import labfile, paths
+from fleet_cli.lab import labfile
+from fleet_cli.machine import paths
 
 from .catalogs import Catalog, Node
 from .conftest import Compile

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from fleet_cli import paths, rootfs
+from fleet_cli.machine import paths
+from fleet_cli.roots import rootfs
 
 from .catalogs import Catalog, Node
 from .conftest import Compile

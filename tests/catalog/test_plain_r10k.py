@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import forge
-from fleet_cli.labfile import Lab
+from fleet_cli.lab.labfile import Lab
+from fleet_cli.roots import forge
 
 from .catalogs import Catalog, Node, compile_nodes
 from .deploy_server import Server

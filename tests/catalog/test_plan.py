@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import rendering_html, rendering_json, rendering_markdown, rendering_text
 from fleet_cli.planning.changes import HIDDEN, ResourceChange
 from fleet_cli.planning.effects import Effect

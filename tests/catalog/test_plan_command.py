@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fleet_cli import paths
+from fleet_cli.machine import paths
 
 from .control import Control
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fleet_cli import paths
+from fleet_cli.machine import paths
 
 REQUIRE = re.compile(r"""require(?:_relative)?[ (]+['"]([^'"]+)['"]""")
 

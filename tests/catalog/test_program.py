@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 
 INSTALL = """
 set -eu

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fleet_cli import paths
+from fleet_cli.machine import paths
 from fleet_cli.validation import puppetfile
 
 from .catalogs import Node

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleet_cli import paths
+from fleet_cli.machine import paths
 from fleet_cli.validation import yaml_reader
 from fleet_cli.validation.data_types import Checker
 from fleet_cli.validation.documents import Node as Value

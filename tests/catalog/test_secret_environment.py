@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 
 from .catalogs import Catalog, Node
 from .conftest import Compile

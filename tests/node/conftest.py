@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from deployed import LAB, REPO, TO_LEAVE, Deployed, connect, fleet_environment
-from fleet_cli import agents, host, laboratory, paths, placement, puppetdb, ssh
-from fleet_cli.errors import FleetError
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import agents, puppetdb, ssh
+from fleet_cli.lab import laboratory
+from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.machine import host, paths
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import placement
 from testinfra.host import Host
 from workspace import Fleet, Workspace
 

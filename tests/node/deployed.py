@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import testinfra
-from fleet_cli import deploying, labfile, paths, puppetdb, suite
-from fleet_cli.labfile import Box
+from fleet_cli.development import suite
+from fleet_cli.fleet import deploying, puppetdb
+from fleet_cli.lab import labfile
+from fleet_cli.lab.labfile import Box
+from fleet_cli.machine import paths
 from testinfra.host import Host
 
 REPO = Path(__file__).resolve().parents[2]

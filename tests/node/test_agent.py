@@ -9,8 +9,8 @@ from datetime import datetime
 
 import pytest
 from deployed import connect
-from fleet_cli import agents, puppetdb, ssh
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import agents, puppetdb, ssh
+from fleet_cli.lab.labfile import Box, Lab
 from testinfra.host import Host
 from waiting import wait_for
 from workspace import Fleet

@@ -10,8 +10,9 @@ import pytest
 import requests
 from conftest import DEPLOYED
 from deployed import LAB, Deployed, connect
-from fleet_cli import process, puppetdb, ssh
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import puppetdb, ssh
+from fleet_cli.lab.labfile import Box
+from fleet_cli.machine import process
 
 SERVERS = [box for box in LAB.nodes if box.role == "database"]
 

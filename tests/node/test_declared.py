@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from deployed import Deployed, connect, fleet_environment
-from fleet_cli import agents, puppetdb, ssh
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import agents, puppetdb, ssh
+from fleet_cli.lab.labfile import Box, Lab
 from waiting import wait_for
 
 HARDENING = {

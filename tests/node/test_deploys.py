@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from deployed import LAB, connect, environment_of, fleet_environment
-from fleet_cli import deploying, ssh
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import deploying, ssh
+from fleet_cli.lab.labfile import Box
 from testinfra.host import Host
 from waiting import wait_for
 from whole import Whole

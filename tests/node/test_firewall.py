@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 import yaml
 from deployed import LAB, Deployed, connect
-from fleet_cli import puppetdb, ssh
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import puppetdb, ssh
+from fleet_cli.lab.labfile import Box
 from testinfra.host import Host
 from waiting import wait_for
 from workspace import Workspace

@@ -10,8 +10,8 @@ import pytest
 import requests
 import yaml
 from deployed import REPO, Deployed, connect
-from fleet_cli import puppetdb
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import puppetdb
+from fleet_cli.lab.labfile import Box, Lab
 from workspace import Fleet, Workspace
 
 pytestmark = pytest.mark.deploys

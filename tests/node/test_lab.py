@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import requests
 from deployed import connect
-from fleet_cli import cgroups, paths, process, puppetdb
-from fleet_cli.boxes import Boxes
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import puppetdb
+from fleet_cli.lab import cgroups
+from fleet_cli.lab.boxes import Boxes
+from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.machine import paths, process
 from workspace import Fleet, Workspace
 
 

@@ -13,8 +13,9 @@ import pytest
 import urllib3
 import yaml
 from deployed import LAB, Deployed, connect
-from fleet_cli import authority, puppetdb, ssh
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import puppetdb, ssh
+from fleet_cli.lab import authority
+from fleet_cli.lab.labfile import Box
 from load import Load, Trust
 from waiting import wait_for
 from workspace import Fleet, Workspace

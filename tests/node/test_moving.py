@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import yaml
 from deployed import LAB, connect
-from fleet_cli import authority, puppetdb, templates
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import puppetdb
+from fleet_cli.lab import authority
+from fleet_cli.lab.labfile import Box
+from fleet_cli.services import templates
 from load import CLIENTS, Load, Trust
 from workspace import Fleet, Workspace
 

@@ -10,8 +10,9 @@ import pytest
 import requests
 import yaml
 from deployed import connect
-from fleet_cli import paths, templates
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.machine import paths
+from fleet_cli.services import templates
 from testinfra.host import Host
 from workspace import Fleet, Workspace
 

@@ -9,8 +9,8 @@ import pytest
 import requests
 import yaml
 from deployed import LAB, connect
-from fleet_cli import puppetdb
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import puppetdb
+from fleet_cli.lab.labfile import Box
 from waiting import wait_for
 from workspace import Workspace
 

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from fleet_cli import puppetdb
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import puppetdb
+from fleet_cli.lab.labfile import Box, Lab
 from waiting import wait_for
 from workspace import Fleet, Workspace
 

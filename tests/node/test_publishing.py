@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from deployed import connect
-from fleet_cli import laboratory
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.lab import laboratory
+from fleet_cli.lab.labfile import Box, Lab
 from releases import variant
 from workspace import Fleet, Workspace
 

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from deployed import connect
-from fleet_cli import agents, process, ssh
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import agents, ssh
+from fleet_cli.lab.labfile import Box
+from fleet_cli.machine import process
 from workspace import Workspace
 
 PLACE = "/run/whole"

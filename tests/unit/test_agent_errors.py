@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from fleet_cli import agents, paths
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import agents
+from fleet_cli.lab.labfile import Box
+from fleet_cli.machine import paths
 
 BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
 WRONG_KEYS = """\

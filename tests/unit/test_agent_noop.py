@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_cli import agents, paths, rootfs
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import agents
+from fleet_cli.lab.labfile import Box
+from fleet_cli.machine import paths
+from fleet_cli.roots import rootfs
 
 MODULE = Path(__file__).resolve().parents[2] / "modules/flask_microservice"
 BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fleet_cli import boxes, cgroups, labfile, paths
+from fleet_cli.lab import boxes, cgroups, labfile
+from fleet_cli.machine import paths
 
 REPO = Path(__file__).resolve().parents[2]
 

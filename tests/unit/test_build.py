@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleet_cli import building, cli, host, rootfs
-from fleet_cli.errors import FleetError
+from fleet_cli import cli
+from fleet_cli.machine import host
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.roots import rootfs
+from fleet_cli.services import building
 
 REPO = Path(__file__).resolve().parents[2]
 

@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleet_cli import building, deploying, host, labfile, process, steps, suite
-from fleet_cli.errors import CommandFailedError, FleetError
+from fleet_cli.development import suite
+from fleet_cli.fleet import deploying
+from fleet_cli.lab import labfile
+from fleet_cli.machine import host, process, steps
+from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.services import building
 
 REPO = Path(__file__).resolve().parents[2]
 COMMANDS = [
@@ -160,7 +164,7 @@ def test_a_named_file_of_tests_runs_alone(monkeypatch: pytest.MonkeyPatch, capfd
 
 
 def test_two_at_once_do_not_touch_the_same_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("fleet_cli.paths.STATE", tmp_path)
+    monkeypatch.setattr("fleet_cli.machine.paths.STATE", tmp_path)
     with host.lock(), pytest.raises(FleetError, match=f"another fleet is at work.*process {os.getpid()}"), host.lock():
         pass
     with host.lock():

@@ -9,7 +9,7 @@ import pytest
 from deploys import deploying, puppet_server
 from deploys.answers import Answer, Answers, changing
 from deploys.layout import Layout
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("deploy_answers.rb")

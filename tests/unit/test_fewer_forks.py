@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 
 REPO = Path(__file__).resolve().parents[2]
 PROGRAMS = REPO / "site/profile/files/puppet_agent"

@@ -8,9 +8,11 @@ from pathlib import Path
 import apt_server
 import pytest
 from apt_server import AptServer, package
-from fleet_cli import labfile, process, publishing, ssh
-from fleet_cli.errors import CommandFailedError, FleetError
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import publishing, ssh
+from fleet_cli.lab import labfile
+from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.machine import process
+from fleet_cli.machine.errors import CommandFailedError, FleetError
 
 REPO = Path(__file__).resolve().parents[2]
 HIERA = {

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fleet_cli import inventory
-from fleet_cli.errors import FleetError
-from fleet_cli.inventory import Machine
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import inventory
+from fleet_cli.repository.inventory import Machine
 
 
 def test_machines_are_read_with_their_trusted_extensions() -> None:

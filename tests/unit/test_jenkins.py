@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 import click
 import pytest
 import yaml
-from fleet_cli import rootfs, templates
 from fleet_cli.cli import fleet
+from fleet_cli.roots import rootfs
+from fleet_cli.services import templates
 
 REPO = Path(__file__).resolve().parents[2]
 PARSER = Path(__file__).with_name("jenkinsfile.groovy")

@@ -25,7 +25,8 @@ exec "$@"
 FLEET = """\
 import sys
 from pathlib import Path
-from fleet_cli import cli, paths
+from fleet_cli import cli
+from fleet_cli.machine import paths
 paths.SSH_CONFIG = Path(sys.argv.pop(1))
 cli.main()
 """

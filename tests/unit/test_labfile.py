@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from fleet_cli import labfile
-from fleet_cli.errors import FleetError
+from fleet_cli.lab import labfile
+from fleet_cli.machine.errors import FleetError
 
 GOOD = """\
 domain: fleet.test

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from fleet_cli import agents, boxes, deploying, labfile, laboratory, nodes, server
-from fleet_cli.agents import AgentRun
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import agents, deploying
+from fleet_cli.fleet.agents import AgentRun
+from fleet_cli.lab import boxes, labfile, laboratory, nodes, server
+from fleet_cli.lab.labfile import Box, Lab
 
 LAB = """\
 domain: fleet.test

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_cli import host, rootfs, templates
+from fleet_cli.machine import host
+from fleet_cli.roots import rootfs
+from fleet_cli.services import templates
 
 from .legacy_trial import TRACE
 

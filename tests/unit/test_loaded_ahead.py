@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("loaded_ahead.rb")

@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fleet_cli import reference, rootfs
-from fleet_cli.errors import FleetError
+from fleet_cli.development import reference
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.roots import rootfs
 
 REPO = Path(__file__).resolve().parents[2]
 MODULE = REPO / "modules/flask_microservice"

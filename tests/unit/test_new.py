@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleet_cli import cli, templates
-from fleet_cli.errors import FleetError
+from fleet_cli import cli
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.services import templates
 
 REPO = Path(__file__).resolve().parents[2]
 

@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleet_cli import building, rootfs, templates
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.roots import rootfs
+from fleet_cli.services import building, templates
 
 REPO = Path(__file__).resolve().parents[2]
 NAME = "a23456789-123456789-123456789-bc"

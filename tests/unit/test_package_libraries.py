@@ -13,7 +13,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from fleet_cli import paths, rootfs, templates
+from fleet_cli.machine import paths
+from fleet_cli.roots import rootfs
+from fleet_cli.services import templates
 
 EXAMPLE = paths.control_repo() / "modules/flask_microservice/examples/httpbin/debian"
 TEMPLATE = paths.control_repo() / "template/{{cookiecutter.__folder}}/debian"

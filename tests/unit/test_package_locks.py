@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("package_locks.rb")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from fleet_cli import placement
+from fleet_cli.repository import placement
 
 PATTERNS = yaml.safe_load(Path(__file__).parents[1].joinpath("node_patterns.yaml").read_text(encoding="utf-8"))
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 from catalogs import catalog
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning.catalog import Catalog, Hidden
 from hypothesis import given
 from hypothesis import strategies as st

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner
-from fleet_cli import inventory
 from fleet_cli.cli import fleet
-from fleet_cli.errors import FleetError
-from fleet_cli.inventory import Machine
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import factsources
 from fleet_cli.planning.factsets import FactSets
+from fleet_cli.repository import inventory
+from fleet_cli.repository.inventory import Machine
 
 ROWS: list[dict[str, Any]] = [
     {

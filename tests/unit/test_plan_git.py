@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import gittrees
 
 

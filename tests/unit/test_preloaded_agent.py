@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 
 REPO = Path(__file__).resolve().parents[2]
 PROGRAMS = REPO / "site/profile/files/puppet_agent"

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fleet_cli import rootfs, secrets
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import secrets_unknown
+from fleet_cli.repository import secrets
+from fleet_cli.roots import rootfs
 
 SERVICE = "flask_microservice::services: {orders: {port: 7001, secrets: {app: [secret_key], db: [password]}}}\n"
 

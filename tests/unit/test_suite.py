@@ -11,15 +11,20 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fleet_cli import cli, deploying, forge, host, labfile, laboratory, rootfs, suite
-from fleet_cli.errors import FleetError
+from fleet_cli import cli
+from fleet_cli.development import suite
+from fleet_cli.fleet import deploying
+from fleet_cli.lab import labfile, laboratory
+from fleet_cli.machine import host
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.roots import forge, rootfs
 
 REPO = Path(__file__).resolve().parents[2]
 HEAD, OTHER = "a" * 40, "b" * 40
 NODE_TESTS = """\
 import pathlib, sys
 import pytest
-from fleet_cli import paths
+from fleet_cli.machine import paths
 paths.SSH_CONFIG = pathlib.Path(sys.argv[1])
 sys.exit(pytest.main(["-q", "tests/node", *sys.argv[2:]]))
 """

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import service_tox
 import written_steps
-from fleet_cli import templates
+from fleet_cli.services import templates
 
 PROVIDER_TEST = "src/tests/contracts/test_provider.py"
 

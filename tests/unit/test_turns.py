@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from fleet_cli import agents, turns
-from fleet_cli.agents import AgentRun
-from fleet_cli.labfile import Box, Lab
+from fleet_cli.fleet import agents, turns
+from fleet_cli.fleet.agents import AgentRun
+from fleet_cli.lab.labfile import Box, Lab
 
 NOTICE = "service billing stays here for now: app2.fleet.test does not serve it yet"
 

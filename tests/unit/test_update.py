@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fleet_cli import paths, templates
-from fleet_cli.errors import FleetError
+from fleet_cli.machine import paths
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.services import templates
 
 REPO = Path(__file__).resolve().parents[2]
 SERVICE = "template/{{cookiecutter.__folder}}"

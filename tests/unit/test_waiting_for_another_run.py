@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fleet_cli import agents, paths
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import agents
+from fleet_cli.lab.labfile import Box
+from fleet_cli.machine import paths
 
 REPO = Path(__file__).resolve().parents[2]
 BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")

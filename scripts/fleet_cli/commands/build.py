@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from fleet_cli import building, host, steps
 from fleet_cli.commands.context import json_option, print_json
+from fleet_cli.machine import host, steps
+from fleet_cli.services import building
 
 
 @click.command()

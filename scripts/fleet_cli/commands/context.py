@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from fleet_cli import labfile, paths
-from fleet_cli.labfile import Lab
+from fleet_cli.lab import labfile
+from fleet_cli.lab.labfile import Lab
+from fleet_cli.machine import paths
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine to read.")
 

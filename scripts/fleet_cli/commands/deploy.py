@@ -2,9 +2,10 @@
 
 import click
 
-from fleet_cli import deploying, steps
 from fleet_cli.commands.context import Context
-from fleet_cli.errors import FleetError
+from fleet_cli.fleet import deploying
+from fleet_cli.machine import steps
+from fleet_cli.machine.errors import FleetError
 
 
 @click.command()

@@ -6,9 +6,11 @@ import sys
 
 import click
 
-from fleet_cli import authority, laboratory, ssh, status, steps
 from fleet_cli.commands.context import Context, json_option, print_json
-from fleet_cli.errors import FleetError
+from fleet_cli.fleet import ssh, status
+from fleet_cli.lab import authority, laboratory
+from fleet_cli.machine import steps
+from fleet_cli.machine.errors import FleetError
 
 
 @click.group()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from fleet_cli import templates
 from fleet_cli.commands.context import Context
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.services import templates
 from fleet_cli.validation import declared
 
 

@@ -2,9 +2,10 @@
 
 import click
 
-from fleet_cli import inventory, puppetdb
 from fleet_cli.commands.context import Context
+from fleet_cli.fleet import puppetdb
 from fleet_cli.planning import factsources
+from fleet_cli.repository import inventory
 
 _TRUSTED = "inventory[certname, trusted] {}"
 

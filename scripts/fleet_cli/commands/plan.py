@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fleet_cli import host
 from fleet_cli.commands.context import Context
-from fleet_cli.deploying import FLEET_BRANCH
-from fleet_cli.errors import FleetError
+from fleet_cli.fleet.deploying import FLEET_BRANCH
+from fleet_cli.machine import host
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import (
     factsources,
     live,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from fleet_cli import publishing
 from fleet_cli.commands.context import Context
+from fleet_cli.fleet import publishing
 
 
 @click.command()

@@ -2,8 +2,9 @@
 
 import click
 
-from fleet_cli import host, reference, steps
 from fleet_cli.commands.context import Context
+from fleet_cli.development import reference
+from fleet_cli.machine import host, steps
 
 
 @click.command("reference")

@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from fleet_cli import agents, deploying, turns
 from fleet_cli.commands.context import Context, json_option, print_json
-from fleet_cli.errors import FleetError
+from fleet_cli.fleet import agents, deploying, turns
+from fleet_cli.machine.errors import FleetError
 
 
 @click.command()

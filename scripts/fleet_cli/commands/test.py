@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from fleet_cli import suite
 from fleet_cli.commands.context import Context
+from fleet_cli.development import suite
 
 REQUIRE_LAB, DEPLOY = "--require-lab", "--deploy"
 PARTS = ("all", *suite.PARTS, suite.DRILL)

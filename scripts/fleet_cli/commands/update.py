@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from fleet_cli import templates
+from fleet_cli.services import templates
 
 
 @click.command()

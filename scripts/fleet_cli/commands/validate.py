@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fleet_cli.commands.context import Context, json_option, print_json
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.validation import report
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository

@@ -10,8 +10,8 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-from fleet_cli import rootfs
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.roots import rootfs
 
 SOURCE = Path(__file__).parent
 ENVIRONMENTS = "/environments"

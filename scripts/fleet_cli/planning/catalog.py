@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
 
 RELATIONSHIPS = ("before", "notify", "require", "subscribe")
 _CONTAINERS = ("class", "defined_type", "application", "site")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from fleet_cli import process
+from fleet_cli.machine import process
 from fleet_cli.planning.catalog import Catalog, Hidden, Resource
 from fleet_cli.planning.contents import FRAGMENT, Content, Contents
 

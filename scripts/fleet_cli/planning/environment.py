@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fleet_cli import inventory, kept, paths
-from fleet_cli.inventory import Machine
+from fleet_cli.machine import kept, paths
 from fleet_cli.planning import gittrees, in_use, modules, secrets_unknown, unreadable
 from fleet_cli.planning.gittrees import GitTree
+from fleet_cli.repository import inventory
+from fleet_cli.repository.inventory import Machine
 
 ENVIRONMENTS = paths.STATE / "plan/environments"
 CODE = (

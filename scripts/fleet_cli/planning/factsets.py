@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import labfile
-from fleet_cli.errors import FleetError
-from fleet_cli.inventory import Machine
+from fleet_cli.lab import labfile
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository.inventory import Machine
 
 DIRECTORY = Path("tests/catalog")
 Facts = Mapping[str, Any]

@@ -6,10 +6,13 @@ from typing import Any
 
 import urllib3
 
-from fleet_cli import inventory, labfile, paths, puppetdb
-from fleet_cli.errors import FleetError
+from fleet_cli.fleet import puppetdb
+from fleet_cli.lab import labfile
+from fleet_cli.machine import paths
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import factsets
 from fleet_cli.planning.factsets import FactSets
+from fleet_cli.repository import inventory
 
 NONE = "none"
 SECONDS = 60.0

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli import clones, kept, process
-from fleet_cli.errors import CommandFailedError, FleetError
+from fleet_cli.machine import kept, process
+from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.repository import clones
 
 PRODUCTION_BRANCHES = ("production", "main", "master")
 SUBMODULE = "160000"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fleet_cli import kept
+from fleet_cli.machine import kept
 
 
 @contextmanager

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import deploying, ssh
-from fleet_cli.errors import CommandFailedError, FleetError
-from fleet_cli.inventory import Machine
-from fleet_cli.labfile import Lab
+from fleet_cli.fleet import deploying, ssh
+from fleet_cli.lab.labfile import Lab
+from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.planning import plan
 from fleet_cli.planning.catalog import Catalog
 from fleet_cli.planning.contents import Contents
 from fleet_cli.planning.plan import Failure, Item, Plan
 from fleet_cli.planning.planner import Choice
 from fleet_cli.planning.unused import Unused
+from fleet_cli.repository.inventory import Machine
 
 _SSL = "/var/lib/puppet/ssl"
 SECONDS = 120

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli import forge, kept, paths, rootfs, steps
-from fleet_cli.errors import CommandFailedError, FleetError
+from fleet_cli.machine import kept, paths, steps
+from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.planning import in_use
+from fleet_cli.roots import forge, rootfs
 
 FETCHED = paths.STATE / "plan/modules"
 INSIDE = "/fetched-modules"

@@ -5,16 +5,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli import steps
 from fleet_cli.compiling import pool, program
-from fleet_cli.errors import FleetError
-from fleet_cli.inventory import Machine
+from fleet_cli.machine import steps
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import environment, gittrees, inputs, modules, plan, store, unused
 from fleet_cli.planning.environment import Environment
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.plan import Plan
 from fleet_cli.planning.side import Catalogs, Progress, Side
 from fleet_cli.planning.store import Store
+from fleet_cli.repository.inventory import Machine
 
 Counting = Callable[[str], Progress]
 """Given the name of a side, says where its progress goes."""

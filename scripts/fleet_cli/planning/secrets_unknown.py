@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from fleet_cli import secrets
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import secrets
 
 _HEAD = "# Written by `fleet plan`: names in the place of secrets.\n"
 

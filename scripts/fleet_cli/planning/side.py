@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet_cli import kept
 from fleet_cli.compiling.pool import Exports, Pool
 from fleet_cli.compiling.program import Request
-from fleet_cli.inventory import Machine
+from fleet_cli.machine import kept
 from fleet_cli.planning import inputs
 from fleet_cli.planning.environment import Environment
 from fleet_cli.planning.exported import Exported
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.store import Store, compiler_version
+from fleet_cli.repository.inventory import Machine
 
 Progress = Callable[[int, int], None]
 """Told how many of how many catalogs are there."""

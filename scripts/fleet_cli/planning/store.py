@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import kept, paths
 from fleet_cli.compiling.program import SOURCE
+from fleet_cli.machine import kept, paths
 
 FILE = paths.STATE / "plan/catalogs.sqlite"
 KEEP_SECONDS = 14 * 24 * 3600

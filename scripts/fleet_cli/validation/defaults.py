@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fleet_cli import kept, paths, process, steps
-from fleet_cli.errors import CommandFailedError, FleetError
+from fleet_cli.machine import kept, paths, process, steps
+from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.validation import kept_results
 from fleet_cli.validation.package_index import Deb, Repository
 

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from fleet_cli import inventory, paths
+from fleet_cli.machine import paths
+from fleet_cli.repository import inventory
 from fleet_cli.validation import machines, yaml_reader
 from fleet_cli.validation.documents import Document
 from fleet_cli.validation.file_check import Checked

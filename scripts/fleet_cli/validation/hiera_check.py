@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from fleet_cli import kept
-from fleet_cli.errors import FleetError
+from fleet_cli.machine import kept
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.validation import (
     balancer_rules,
     config_check,

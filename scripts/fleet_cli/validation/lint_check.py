@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from fleet_cli import paths, process
-from fleet_cli.errors import FleetError
+from fleet_cli.machine import paths, process
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.validation import kept_results, yaml_reader
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.yaml_reader import MAX_BYTES

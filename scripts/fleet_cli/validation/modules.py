@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli import forge, kept, paths, process
+from fleet_cli.machine import kept, paths, process
+from fleet_cli.roots import forge
 from fleet_cli.validation.puppetfile import Module, Puppetfile
 
 KEPT = paths.STATE / "validate" / "modules"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

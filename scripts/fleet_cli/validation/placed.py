@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from fleet_cli import placement
+from fleet_cli.repository import placement
 from fleet_cli.validation.documents import Document, items, mapping
 from fleet_cli.validation.services import Service, entries
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from fleet_cli import placement
+from fleet_cli.repository import placement
 from fleet_cli.validation import placed, services
 from fleet_cli.validation.documents import Node, items, mapping
 from fleet_cli.validation.finding import Finding, did_you_mean, nearest

@@ -12,8 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fleet_cli import paths, rootfs
-from fleet_cli.errors import CommandFailedError, FleetError
+from fleet_cli.machine import paths
+from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.roots import rootfs
 from fleet_cli.validation import kept_results
 from fleet_cli.validation.type_words import Type
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from fleet_cli import kept
+from fleet_cli.machine import kept
 from fleet_cli.validation import lint_check, parallel
 from fleet_cli.validation.files import Files
 from fleet_cli.validation.finding import Finding

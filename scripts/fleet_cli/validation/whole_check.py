@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.validation import allowed, layers, lint_check, machines, service_check
 from fleet_cli.validation.files import Files, below
 from fleet_cli.validation.finding import Finding

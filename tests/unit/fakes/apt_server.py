@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fleet_cli import process, rootfs
+from fleet_cli.machine import process
+from fleet_cli.roots import rootfs
 
 REPO = Path(__file__).resolve().parents[3]
 PROGRAM = REPO / "site/profile/files/apt_repository"

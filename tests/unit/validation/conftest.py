@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from fleet_cli import secrets
+from fleet_cli.repository import secrets
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository

@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.validation import defaults, package_index
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from fleet_cli import rootfs
-from fleet_cli.errors import FleetError
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.roots import rootfs
 from fleet_cli.validation.whole_check import Validation
 
 from .conftest import Validate, edit

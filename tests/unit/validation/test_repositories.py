@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fleet_cli import secrets
+from fleet_cli.repository import secrets
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.whole_check import Validation

@@ -3,7 +3,7 @@
 import json
 import random
 
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 from fleet_cli.validation.scalars import Refused, Symbol, resolve
 
 KNOWN = """

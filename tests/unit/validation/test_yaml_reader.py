@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from fleet_cli import rootfs
+from fleet_cli.roots import rootfs
 from fleet_cli.validation import yaml_reader
 from fleet_cli.validation.documents import Document, Node, leaves
 from hypothesis import given, settings

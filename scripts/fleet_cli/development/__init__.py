@@ -1,0 +1,1 @@
+"""For those who develop this repository: its tests and its reference."""

@@ -1,0 +1,1 @@
+"""A fleet of servers and nodes: ssh, PuppetDB, agent runs, deploys, publishing, status."""

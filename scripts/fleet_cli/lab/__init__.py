@@ -1,0 +1,1 @@
+"""The lab: boxes, their network, the bootstrap of its Puppet server, enrolment."""

@@ -1,0 +1,152 @@
+"""The Vagrant boxes: the box file they come from, up, down, and how to reach them."""
+
+import io
+import shutil
+import tarfile
+from collections.abc import Sequence
+from importlib import resources
+
+import jinja2
+
+from fleet_cli.lab import cgroups, network
+from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.machine import paths, process
+from fleet_cli.machine.errors import CommandFailedError, FleetError
+
+BOX = "fleet-trixie"
+LXC_CONFIG = """\
+lxc.include = /usr/share/lxc/config/common.conf
+lxc.arch = x86_64
+lxc.apparmor.profile = unconfined
+lxc.mount.auto = proc:mixed sys:mixed cgroup:rw:force
+lxc.signal.halt = SIGRTMIN+4
+lxc.cap.drop = sys_time sys_module sys_rawio
+lxc.net.0.type = veth
+lxc.net.0.link = {{ bridge }}
+lxc.net.0.flags = up
+lxc.net.0.mtu = {{ mtu }}
+"""
+
+
+class Boxes:
+    """The boxes of a lab, through Vagrant's LXC provider."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def up(self, boxes: Sequence[Box]) -> None:
+        """Start those boxes that do not run, and write the ssh configuration of them all.
+
+        Raises:
+            FleetError: a box does not boot; the message names it.
+        """
+        wanted = [box for box in boxes if not self.running(box)]
+        if wanted:
+            self._add_box()
+            for box in wanted:
+                self._clear_leftover(box)
+            try:
+                self._vagrant("up", "--provider=lxc", "--parallel", *(box.name for box in wanted))
+            except CommandFailedError as error:
+                dead = [box.name for box in wanted if not self.running(box)]
+                raise FleetError(
+                    f"{error}\nbox {', '.join(dead) or 'of the above'} did not boot: the reason is above;"
+                    " `fleet lab down` and a new `fleet lab up` start from a clean machine"
+                ) from None
+        known = paths.SSH_CONFIG.read_text(encoding="utf-8") if paths.SSH_CONFIG.exists() else ""
+        if wanted or any(f"Host {box.name}\n" not in known for box in boxes):
+            self._write_ssh_config()
+
+    def down(self) -> None:
+        """Destroy every box, those too whose processes were killed."""
+        if paths.VAGRANT_DOTFILES.exists() and shutil.which("vagrant"):
+            self._vagrant("destroy", "--force", "--parallel", check=False)
+        for container in sorted(paths.LXC.glob(paths.CONTAINER_PREFIX + "*")):
+            self._lxc("lxc-destroy", "--force", "--name", container.name, check=False)
+            shutil.rmtree(container, ignore_errors=True)
+        shutil.rmtree(paths.VAGRANT_DOTFILES, ignore_errors=True)
+        paths.SSH_CONFIG.unlink(missing_ok=True)
+
+    def made(self, box: Box) -> bool:
+        """Whether the box has a container, running or not."""
+        return (paths.LXC / (paths.CONTAINER_PREFIX + box.name)).exists()
+
+    def running(self, box: Box) -> bool:
+        """Whether the box's container runs."""
+        name = paths.CONTAINER_PREFIX + box.name
+        if not self.made(box) or shutil.which("lxc-info") is None:
+            return False
+        return (
+            self._lxc("lxc-info", "--name", name, "--state", "--no-humanize", check=False).stdout.strip() == "RUNNING"
+        )
+
+    def _clear_leftover(self, box: Box) -> None:
+        """Remove a container that Vagrant does not know of, or that is only half made."""
+        container = paths.LXC / (paths.CONTAINER_PREFIX + box.name)
+        known = (paths.VAGRANT_DOTFILES / "machines" / box.name / "lxc" / "id").exists()
+        if container.exists() and not (known and (container / "config").exists()):
+            self._lxc("lxc-destroy", "--force", "--name", container.name, check=False)
+            shutil.rmtree(container, ignore_errors=True)
+            shutil.rmtree(paths.VAGRANT_DOTFILES / "machines" / box.name, ignore_errors=True)
+
+    def _add_box(self) -> None:
+        """Make the box file, which holds no file system: its template mounts an overlay on the base."""
+        if not paths.SSH_KEY.exists():
+            paths.SSH_KEY.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "fleet lab", "-f", paths.SSH_KEY])
+        template = resources.files("fleet_cli.lab").joinpath("lxc_template.sh").read_text(encoding="utf-8")
+        config = jinja2.Template(
+            LXC_CONFIG, keep_trailing_newline=True, undefined=jinja2.StrictUndefined, autoescape=False
+        )
+        files = {
+            "metadata.json": ('{"provider": "lxc", "version": "1.0.0"}\n', 0o644),
+            "lxc-config": (config.render(bridge=network.BRIDGE, mtu=network.outside_mtu()), 0o644),
+            "lxc-template": (
+                jinja2.Template(template, autoescape=False, undefined=jinja2.StrictUndefined).render(
+                    base=paths.BASE,
+                    authorized_key=paths.SSH_KEY.with_suffix(".pub").read_text(encoding="utf-8").strip(),
+                    gateway=self.lab.gateway,
+                ),
+                0o755,
+            ),
+        }
+        empty = io.BytesIO()
+        with tarfile.open(fileobj=empty, mode="w:gz"):
+            pass
+        box_file = paths.STATE / "lab.box"
+        with tarfile.open(box_file, "w") as archive:
+            for name, (text, mode) in files.items():
+                _add(archive, name, text.encode(), mode)
+            _add(archive, "rootfs.tar.gz", empty.getvalue(), 0o644)  # vagrant-lxc wants to see one
+        self._vagrant("box", "add", "--force", "--name", BOX, str(box_file))
+
+    def _write_ssh_config(self) -> None:
+        text = self._vagrant("ssh-config", *(box.name for box in self.lab.boxes if self.running(box))).stdout
+        paths.SSH_CONFIG.write_text(text, encoding="utf-8")
+
+    def _vagrant(self, *arguments: str, check: bool = True) -> process.Result:
+        return process.run(
+            cgroups.enter(["vagrant", *arguments]),
+            env={
+                # In a locale of ASCII only, as a cron job has, it ends with a traceback below a path with an umlaut.
+                "LC_ALL": "C.UTF-8",
+                "VAGRANT_HOME": str(paths.VAGRANT_HOME),
+                "VAGRANT_DOTFILE_PATH": str(paths.VAGRANT_DOTFILES),
+                "VAGRANT_CHECKPOINT_DISABLE": "1",
+                "FLEET_STATE": str(paths.STATE),
+                "FLEET_BOX": BOX,
+                "FLEET_GATEWAY": self.lab.gateway,
+            },
+            cwd=paths.control_repo(),
+            check=check,
+        )
+
+    def _lxc(self, *argv: str, check: bool = True) -> process.Result:
+        return process.run(cgroups.enter(list(argv)), check=check)
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    member.mode = mode
+    archive.addfile(member, io.BytesIO(content))

@@ -1,0 +1,1 @@
+"""What a control repository says."""

@@ -1,0 +1,154 @@
+"""Which machines the fleet has, with the role and the tier in their certificates.
+
+Trusted extensions stand in certificates only, so a repository that is to be checked without its Puppet server needs a
+list: nodes.yaml at its top, one machine a line:
+
+    app1.example.org: {role: app, tier: production}
+
+Where there is no such file, the boxes of lab.yaml are the machines.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fleet_cli.lab import labfile
+from fleet_cli.machine.errors import FleetError
+
+FILE = "nodes.yaml"
+MAX_BYTES = 16 * 2**20
+MAX_DEPTH = 8
+_CERTNAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_WORD = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_KEYS = ("role", "tier")
+
+
+@dataclass(frozen=True, order=True)
+class Machine:
+    """A machine that gets its catalog from the Puppet server.
+
+    Attributes:
+        certname: the name in its certificate.
+        role, tier: the trusted extensions pp_role and pp_environment in it.
+    """
+
+    certname: str
+    role: str
+    tier: str
+
+
+def machines(repo: Path) -> list[Machine]:
+    """Return the machines of a control repository, by certname.
+
+    Raises:
+        FleetError: nodes.yaml is wrong (the message has file and line), or neither it nor lab.yaml is there.
+    """
+    file = repo / FILE
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise FleetError(f"{file}: larger than {MAX_BYTES // 2**20} MiB: is it a list of machines?")
+        return parse(file.read_bytes(), str(file))
+    except FileNotFoundError:
+        pass
+    if not (repo / "lab.yaml").exists():
+        raise FleetError(
+            f"{repo}: neither {FILE} nor lab.yaml says which machines there are: write {FILE} with"
+            " `fleet nodes > nodes.yaml`, or by hand, a line `CERTNAME: {role: ROLE, tier: TIER}` for each"
+        )
+    lab = labfile.load(repo / "lab.yaml")
+    return sorted(Machine(box.certname, box.role, box.tier) for box in lab.boxes if box.role != labfile.BARE_ROLE)
+
+
+def parse(content: bytes, name: str = FILE) -> list[Machine]:
+    """Read the text of nodes.yaml.
+
+    Raises:
+        FleetError: something in it is wrong; the message begins with `NAME:LINE:`.
+    """
+    try:
+        text = content.decode("utf-8")
+        _refuse_depth(text, name)
+        document = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise FleetError(f"{name}:{line}: not UTF-8: save the file as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise FleetError(f"{name}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise FleetError(f"{name}:1: not valid YAML: {error}") from None
+    if document is None:
+        return []
+    if not isinstance(document, yaml.MappingNode):
+        raise _wrong(name, document, "expected a hash, a line `CERTNAME: {role: ROLE, tier: TIER}` for each machine")
+    seen: dict[str, int] = {}
+    found = []
+    for key, value in document.value:
+        machine = _machine(name, key, value)
+        if machine.certname in seen:
+            raise _wrong(name, key, f"{machine.certname} is here twice, first in line {seen[machine.certname]}")
+        seen[machine.certname] = key.start_mark.line + 1
+        found.append(machine)
+    return sorted(found)
+
+
+def of_trusted_facts(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Machine], list[str]]:
+    """Return the machines that PuppetDB knows, and the certnames of those whose certificate lacks a role or a tier.
+
+    Args:
+        rows: what it answers to `inventory[certname, trusted] {}`.
+    """
+    found, without = [], []
+    for row in rows:
+        extensions = (row.get("trusted") or {}).get("extensions") or {}
+        role, tier = extensions.get("pp_role"), extensions.get("pp_environment")
+        if role and tier:
+            found.append(Machine(row["certname"], role, tier))
+        else:
+            without.append(row["certname"])
+    return sorted(found), sorted(without)
+
+
+def render(found: Iterable[Machine]) -> str:
+    """Return the text of nodes.yaml for machines."""
+    head = "---\n# The machines of this fleet, with what their certificates say. Written by `fleet nodes`.\n"
+    lines = [f"{one.certname}: {{role: {_scalar(one.role)}, tier: {_scalar(one.tier)}}}\n" for one in sorted(found)]
+    return head + ("".join(lines) or "{}\n")
+
+
+def _refuse_depth(text: str, name: str) -> None:
+    """Refuse what is nested deeper than any list of machines: composing recurses in C, and would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise FleetError(f"{name}:{line}: nested too deeply for a list of machines")
+
+
+def _scalar(text: str) -> str:
+    """A word as YAML has it: quoted where it would be read as something else (`no`, `1e3`)."""
+    return text if yaml.safe_load(text) == text else f"'{text}'"
+
+
+def _machine(name: str, key: yaml.Node, value: yaml.Node) -> Machine:
+    if not isinstance(key, yaml.ScalarNode) or not _CERTNAME.fullmatch(key.value):
+        raise _wrong(name, key, "a machine is named by its certname: lower-case letters, digits, dots and dashes")
+    words: dict[str, str] = {}
+    for entry in value.value if isinstance(value, yaml.MappingNode) else ():
+        if not all(isinstance(part, yaml.ScalarNode) for part in entry) or entry[0].value not in _KEYS:
+            raise _wrong(name, entry[0], f"{key.value}: a machine has a role and a tier, each a word, and no other key")
+        if not _WORD.match(entry[1].value):
+            raise _wrong(name, entry[1], f"{key.value}: {entry[1].value!r} is no {entry[0].value}")
+        words[entry[0].value] = entry[1].value
+    if set(words) != set(_KEYS):
+        raise _wrong(name, key, f"{key.value}: expected {{role: ROLE, tier: TIER}}, as in the machine's certificate")
+    return Machine(key.value, **words)
+
+
+def _wrong(name: str, node: yaml.Node, message: str) -> FleetError:
+    return FleetError(f"{name}:{node.start_mark.line + 1}: {message}")

@@ -1,0 +1,1 @@
+"""Debian root file systems, and what is made from Debian's packages."""

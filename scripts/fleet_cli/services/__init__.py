@@ -1,0 +1,1 @@
+"""A service's source: the template, and the package built from it."""
