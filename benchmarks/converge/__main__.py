@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.fleet import agents, deploying, ssh
-from fleet_cli.lab import labfile
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.fleet import agents, deploying
+from fleet_cli.lab import description, remote, ssh
 from fleet_cli.machine import host, kept, paths, process, steps
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import labfile
+from fleet_cli.repository.labfile import Box, Lab
 from fleet_cli.roots import rootfs
 
 from benchmarks.converge import catalog, desired, packages, report, tools
@@ -137,10 +138,10 @@ def prepared(lab: Lab, box: Box, packages_directory: Path, salt: Path) -> Iterat
                 ssh.run(box, ["dpkg", "--purge", *more])
             ssh.run(box, ["rm", "-rf", tools.ON_NODE, tools.APT_SOURCE])
             ssh.run(box, ["sh", "-c", "rm -f /var/lib/apt/lists/*fleet-benchmark*"])
-            deploying.end_trial(lab, [box])
+            deploying.end_trial(description.of(lab), [box])
             branch = f"refs/heads/{tools.ENVIRONMENT}"
-            ssh.run(lab.server, ["git", "-C", deploying.REMOTE, "update-ref", "-d", branch])
-            (last,) = agents.run([box])
+            ssh.run(lab.server, ["git", "-C", remote.PATH, "update-ref", "-d", branch])
+            (last,) = agents.run(description.of(lab), [box])
         steps.say("\n".join(agents.explain(last)))
 
 

@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-from fleet_cli.fleet import ssh
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.lab import ssh
+from fleet_cli.repository.labfile import Box, Lab
 
 LOG = "/var/log/puppetserver/puppetserver.log"
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.lab.labfile import Box
 from fleet_cli.machine import host, paths
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository.labfile import Box
 
 TIMEOUT_SECONDS = 1800
 

@@ -9,10 +9,11 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from fleet_cli.fleet import agents, deploying, ssh
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.fleet import deploying
+from fleet_cli.lab import description, ssh
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository.labfile import Box, Lab
 
 from benchmarks.converge import desired, meter
 from benchmarks.converge.desired import State
@@ -22,6 +23,9 @@ ENVIRONMENT = "benchmark"
 ON_NODE = "/opt/fleet-benchmark"
 APT_SOURCE = "/etc/apt/sources.list.d/fleet-benchmark.sources"
 STATES = Path(__file__).resolve().parent / "states"
+
+LOCK_OPTIONS = "--waitforlock=1 --maxwaitforlock=300"
+"""Those of fleet-run."""
 
 
 class Tool(ABC):
@@ -97,12 +101,12 @@ class Puppet(Tool):
         git = ["git", "-C", str(self._repository), "-c", "user.name=benchmark", "-c", "user.email=root@localhost"]
         process.run([*git, "add", "--all"])
         process.run([*git, "commit", "--quiet", "--allow-empty", "--message", "State of the benchmark"])
-        deploying.deploy(self.lab, self._repository, ENVIRONMENT)
-        deploying.try_on(self.lab, self._repository, [self.box], ENVIRONMENT, "1d")
+        deploying.deploy(description.of(self.lab), self._repository, ENVIRONMENT)
+        deploying.try_on(description.of(self.lab), self._repository, [self.box], ENVIRONMENT, "1d")
 
     def command(self) -> list[str]:
         """The same agent as `fleet run` starts."""
-        options = f"--color=false {agents.LOCK_OPTIONS}"
+        options = f"--color=false {LOCK_OPTIONS}"
         remote = f"sudo sh -c 'LC_ALL=C.UTF-8 {self.agent} {options}'"
         return [*ssh.command(self.box), remote]
 

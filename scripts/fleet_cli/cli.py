@@ -20,6 +20,7 @@ from fleet_cli.commands.run import run
 from fleet_cli.commands.test import test
 from fleet_cli.commands.update import update
 from fleet_cli.commands.validate import validate
+from fleet_cli.lab import description
 from fleet_cli.machine import process
 from fleet_cli.machine.errors import FleetError
 
@@ -29,14 +30,17 @@ INTERRUPTED = 130
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("-C", "directory", type=click.Path(path_type=Path, file_okay=False, exists=True),
               help="Work on the control repository in this directory, not on fleet's own.")  # fmt: skip
+@click.option("--fleet", "described", metavar="FILE|lab", help="The fleet to work on: its description, or the lab. "
+              "Without it: fleet.yaml of the control repository, or else the lab if it stands.")  # fmt: skip
 @click.pass_context
-def fleet(context: click.Context, directory: Path | None) -> None:
-    """Runs beside a Puppet control repository: a lab of Vagrant boxes, builds, deploys, agent runs, tests.
+def fleet(context: click.Context, directory: Path | None, described: str | None) -> None:
+    """Runs beside a Puppet control repository: builds, checks, deploys, agent runs, and a lab of Vagrant boxes.
 
     Exit status: 0 done, 1 it failed, 2 wrong usage, 130 interrupted. Where they differ, a command's
     own --help says it.
     """
-    context.obj = Context(directory)
+    context.obj = Context(directory, described)
+    description.register(context.obj.repo)
 
 
 for command in (

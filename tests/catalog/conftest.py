@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from fleet_cli.lab import labfile
 from fleet_cli.machine import paths
-from fleet_cli.repository import secrets
+from fleet_cli.repository import labfile, secrets
 from fleet_cli.roots import forge, rootfs
 
 from .catalogs import Catalog, Node, compile_nodes

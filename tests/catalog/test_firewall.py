@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fleet_cli.lab import labfile
+from fleet_cli.repository import labfile
 from fleet_cli.roots import rootfs
 
 from .catalogs import Catalog, Node

@@ -2,8 +2,8 @@
 
 import pytest
 import yaml
-from fleet_cli.lab import labfile
 from fleet_cli.machine import paths
+from fleet_cli.repository import labfile
 
 from .catalogs import Catalog, Node
 from .conftest import Compile

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.lab.labfile import Lab
+from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge
 
 from .catalogs import Catalog, Node, compile_nodes

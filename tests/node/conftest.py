@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployed import LAB, REPO, TO_LEAVE, Deployed, connect, fleet_environment
-from fleet_cli.fleet import agents, puppetdb, ssh
-from fleet_cli.lab import laboratory
-from fleet_cli.lab.labfile import Box, Lab
+from deployed import FLEET, LAB, REPO, TO_LEAVE, Deployed, connect, fleet_environment
+from fleet_cli.fleet import agents, puppetdb
+from fleet_cli.lab import laboratory, ssh
 from fleet_cli.machine import host, paths
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import placement
+from fleet_cli.repository.labfile import Box, Lab
 from testinfra.host import Host
 from workspace import Fleet, Workspace
 
@@ -24,7 +24,7 @@ def _declared() -> dict[str, list[dict[str, Any]]]:
     if _no_boxes or not paths.SSH_CONFIG.exists():
         return {}
     try:
-        return puppetdb.declared_services(LAB)
+        return puppetdb.declared_services(FLEET)
     except FleetError:
         return {}
 
@@ -135,4 +135,4 @@ def server_unreachable(staging: Box) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def second_run(lab: Lab) -> dict[str, agents.AgentRun]:
     """A further agent run on every box that has one, the Puppet server too, by box name."""
-    return {run.node: run for run in agents.run([lab.server, *lab.nodes])}
+    return {run.node: run for run in agents.run(FLEET, [lab.server, *lab.nodes])}

@@ -9,13 +9,15 @@ from typing import Any
 import testinfra
 from fleet_cli.development import suite
 from fleet_cli.fleet import deploying, puppetdb
-from fleet_cli.lab import labfile
-from fleet_cli.lab.labfile import Box
+from fleet_cli.lab import description
 from fleet_cli.machine import paths
+from fleet_cli.repository import labfile
+from fleet_cli.repository.labfile import Box
 from testinfra.host import Host
 
 REPO = Path(__file__).resolve().parents[2]
 LAB = labfile.load(REPO / "lab.yaml")
+FLEET = description.of(LAB)
 TO_LEAVE = os.environ.get(suite.DEPLOYED, "")
 """The commit to leave deployed after tests that deploy; empty where no test may."""
 
@@ -27,13 +29,13 @@ def connect(box: Box) -> Host:
 
 def environment_of(box: Box) -> str:
     """Return the environment that a box got its newest catalog from."""
-    rows = puppetdb.query(LAB, f'nodes[catalog_environment] {{ certname = "{box.certname}" }}')
+    rows = puppetdb.query(FLEET, f'nodes[catalog_environment] {{ certname = "{box.certname}" }}')
     return str(rows[0]["catalog_environment"])
 
 
 def fleet_environment() -> str:
     """Return the environment that the fleet is given."""
-    return deploying.answers(LAB).environment(deploying.FLEET_BRANCH)
+    return deploying.answers(FLEET).environment(FLEET.branch)
 
 
 @dataclass(frozen=True)

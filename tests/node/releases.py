@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from deployed import connect
-from fleet_cli.fleet import ssh
-from fleet_cli.lab.labfile import Box
+from fleet_cli.lab import ssh
 from fleet_cli.machine.process import Result
+from fleet_cli.repository.labfile import Box
 
 PROGRAM = "flask-microservice"
 

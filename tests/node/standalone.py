@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployed import REPO, connect
-from fleet_cli.fleet import ssh
-from fleet_cli.lab import laboratory
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.lab import laboratory, ssh
+from fleet_cli.repository.labfile import Box, Lab
 from fleet_cli.roots import forge
 from fleet_cli.services import building
 from testinfra.host import Host

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from deployed import connect
-from fleet_cli.fleet import agents, puppetdb, ssh
-from fleet_cli.lab.labfile import Box, Lab
+from deployed import FLEET, connect
+from fleet_cli.fleet import agents, puppetdb
+from fleet_cli.lab import ssh
+from fleet_cli.repository.labfile import Box, Lab
 from testinfra.host import Host
 from waiting import wait_for
 from workspace import Fleet
@@ -125,20 +126,20 @@ def hanging_puppetdb(server: Host) -> Iterator[None]:
     server.check_output("systemctl kill --signal=CONT puppetdb.service")
 
 
-def reports(lab: Lab, box: Box) -> set[str]:
-    return {str(row["hash"]) for row in puppetdb.query(lab, f'reports[hash] {{ certname = "{box.certname}" }}')}
+def reports(box: Box) -> set[str]:
+    return {str(row["hash"]) for row in puppetdb.query(FLEET, f'reports[hash] {{ certname = "{box.certname}" }}')}
 
 
 def test_a_puppetdb_that_hangs_holds_up_no_run_and_gets_the_report_later(
-    staging: Box, lab: Lab, server: Host, request: pytest.FixtureRequest
+    staging: Box, server: Host, request: pytest.FixtureRequest
 ) -> None:
     node = connect(staging)
-    before = reports(lab, staging)
+    before = reports(staging)
     request.getfixturevalue("hanging_puppetdb")
     run = node.run("puppet-run --waitforlock 1 --color=false")
     assert run.rc in {0, 2}, run.stdout + run.stderr
     server.check_output("systemctl kill --signal=CONT puppetdb.service")
-    wait_for(lambda: bool(reports(lab, staging) - before), "PuppetDB has the report of the run")
+    wait_for(lambda: bool(reports(staging) - before), "PuppetDB has the report of the run")
 
 
 def test_a_run_begins_within_a_second_of_the_end_of_another(staging: Box, fleet: Fleet) -> None:

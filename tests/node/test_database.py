@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from conftest import DEPLOYED
-from deployed import LAB, Deployed, connect
-from fleet_cli.fleet import puppetdb, ssh
-from fleet_cli.lab.labfile import Box
+from deployed import FLEET, LAB, Deployed, connect
+from fleet_cli.fleet import puppetdb
+from fleet_cli.lab import ssh
 from fleet_cli.machine import process
+from fleet_cli.repository.labfile import Box
 
 SERVERS = [box for box in LAB.nodes if box.role == "database"]
 
@@ -46,7 +47,7 @@ def on_server(service: Deployed) -> Box | None:
     """The machine that the service's database is on, by that machine's newest catalog."""
     for box in SERVERS:
         rows = puppetdb.query(
-            LAB,
+            FLEET,
             f'resources[title] {{ type = "Profile::Database::Of_service" and certname = "{box.certname}"'
             f' and title = "{service.name}" }}',
         )
@@ -168,8 +169,8 @@ def test_the_password_is_nowhere_on_the_database_server(stored: list[tuple[Deplo
         found = ssh.run(server, ["sh", "-c", script], stdin=value + "\n", check=False).stdout.split()
         assert found == ["0"], f"the password of {name} stands on {server.name}"
         stored_there = [
-            puppetdb.query(LAB, f'catalogs {{ certname = "{server.certname}" }}'),
-            puppetdb.query(LAB, f'reports {{ certname = "{server.certname}" }}'),
+            puppetdb.query(FLEET, f'catalogs {{ certname = "{server.certname}" }}'),
+            puppetdb.query(FLEET, f'reports {{ certname = "{server.certname}" }}'),
         ]
         assert value not in str(stored_there)
         assert "SCRAM-SHA-256$" not in str(stored_there)

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from deployed import Deployed, connect, fleet_environment
-from fleet_cli.fleet import agents, puppetdb, ssh
-from fleet_cli.lab.labfile import Box, Lab
+from deployed import FLEET, Deployed, connect, fleet_environment
+from fleet_cli.fleet import agents, puppetdb
+from fleet_cli.lab import ssh
+from fleet_cli.repository.labfile import Box, Lab
 from waiting import wait_for
 
 HARDENING = {
@@ -51,12 +52,12 @@ def read_config(service: Deployed) -> configparser.ConfigParser:
 
 def test_every_node_has_services_to_check(lab: Lab) -> None:
     # With nothing declared, all the tests below would pass by checking nothing.
-    declared = puppetdb.declared_services(lab)
+    declared = puppetdb.declared_services(FLEET)
     assert [box.name for box in lab.nodes if box.role == "app" and not declared.get(box.certname)] == []
 
 
 def test_catalog_has_all_that_hiera_declares(lab: Lab, looked_up: dict[str, dict[str, Any]]) -> None:
-    catalogs = puppetdb.declared_services(lab)
+    catalogs = puppetdb.declared_services(FLEET)
     for box in (one for one in lab.nodes if one.role == "app"):
         hiera = {name for name, entry in looked_up[box.name].items() if entry.get("ensure") != "absent"}
         assert hiera == {service["name"] for service in catalogs[box.certname]}, box.name
@@ -91,7 +92,7 @@ def test_config_says_what_hiera_says(service: Deployed) -> None:
 
 
 def test_secrets_arrived_and_are_nowhere_that_others_read(
-    service: Deployed, looked_up: dict[str, dict[str, Any]], lab: Lab
+    service: Deployed, looked_up: dict[str, dict[str, Any]]
 ) -> None:
     declared = looked_up[service.box.name][service.name].get("secrets", {})
     found = read_config(service)
@@ -118,8 +119,8 @@ def test_secrets_arrived_and_are_nowhere_that_others_read(
         units = node.check_output(f"systemctl show {service.name}.service {service.name}.socket {service.instance}")
         journal = node.check_output("journalctl --no-pager --quiet")
         stored = [
-            puppetdb.query(lab, f'catalogs {{ certname = "{service.box.certname}" }}'),
-            puppetdb.query(lab, f'reports {{ certname = "{service.box.certname}" }}'),
+            puppetdb.query(FLEET, f'catalogs {{ certname = "{service.box.certname}" }}'),
+            puppetdb.query(FLEET, f'reports {{ certname = "{service.box.certname}" }}'),
         ]
         assert value not in units
         assert value not in journal
@@ -236,19 +237,19 @@ def test_a_second_agent_run_changes_nothing(box: Box, second_run: dict[str, agen
     assert run.seconds > 0
 
 
-def test_every_run_left_its_report_in_puppetdb(box: Box, lab: Lab, second_run: dict[str, agents.AgentRun]) -> None:
+def test_every_run_left_its_report_in_puppetdb(box: Box, second_run: dict[str, agents.AgentRun]) -> None:
     assert second_run[box.name].ok
     environment = fleet_environment()
 
     def arrived() -> bool:
-        report = puppetdb.latest_report(lab, box)
+        report = puppetdb.latest_report(FLEET, box.certname)
         return report is not None and (report["status"], report["environment"]) == ("unchanged", environment)
 
     wait_for(arrived, "PuppetDB has the report of the second run, which changed nothing")
 
 
-def test_role_and_tier_come_from_the_certificate(box: Box, lab: Lab) -> None:
-    facts = puppetdb.query(lab, f'facts {{ certname = "{box.certname}" and name = "trusted" }}')
+def test_role_and_tier_come_from_the_certificate(box: Box) -> None:
+    facts = puppetdb.query(FLEET, f'facts {{ certname = "{box.certname}" and name = "trusted" }}')
     extensions = facts[0]["value"]["extensions"]
     assert (extensions["pp_role"], extensions["pp_environment"]) == (box.role, box.tier)
 

@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from deployed import LAB, connect, environment_of, fleet_environment
-from fleet_cli.fleet import deploying, ssh
-from fleet_cli.lab.labfile import Box
+from deployed import FLEET, LAB, connect, environment_of, fleet_environment
+from fleet_cli.fleet import deploying
+from fleet_cli.lab import ssh
+from fleet_cli.repository.labfile import Box
 from testinfra.host import Host
 from waiting import wait_for
 from whole import Whole
@@ -38,7 +39,7 @@ def test_code_of_an_environment_that_a_node_is_not_given_never_runs_on_it(worksp
     workspace.branch("planted")
     workspace.commit("site/profile/lib/facter/planted.rb", FACT)
     workspace.fleet.ok("deploy", "planted")
-    planted, given = deploying.answers(LAB).environment("planted"), fleet_environment()
+    planted, given = deploying.answers(FLEET).environment("planted"), fleet_environment()
     for agent in ("puppet agent --test", "puppet-run"):
         run = node.run(f"{agent} --color=false --waitforlock 1 --environment {planted}")
         assert run.rc in {0, 2}, run.stdout + run.stderr
@@ -60,7 +61,7 @@ def test_a_trial_is_for_its_nodes_and_its_time(workspace: Workspace, fleet: Flee
     workspace.fleet.ok("deploy", "trial")
     workspace.fleet.ok("run", staging.name, "--environment", "trial", "--for", "12s")
     began = time.monotonic()
-    trial = deploying.answers(LAB).environment("trial")
+    trial = deploying.answers(FLEET).environment("trial")
     assert node_environment(staging) == trial
     assert answers(server)["fleet"] == others, "a trial moved the fleet"
     shown = {box["box"]: box["trial"] for box in json.loads(fleet.ok("lab", "status", "--json"))}

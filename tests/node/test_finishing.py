@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fleet_cli.fleet import ssh
-from fleet_cli.lab.labfile import Box
+from fleet_cli.lab import ssh
+from fleet_cli.repository.labfile import Box
 from releases import Node
 from upload import Upload
 from waiting import wait_for

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 import yaml
-from deployed import LAB, Deployed, connect
-from fleet_cli.fleet import puppetdb, ssh
-from fleet_cli.lab.labfile import Box
+from deployed import FLEET, LAB, Deployed, connect
+from fleet_cli.fleet import puppetdb
+from fleet_cli.lab import ssh
+from fleet_cli.repository.labfile import Box
 from testinfra.host import Host
 from waiting import wait_for
 from workspace import Workspace
@@ -22,7 +23,7 @@ TRY = "timeout 2 bash -c '</dev/tcp/{address}/{port}'"
 def guarded(box: Box) -> Host:
     """A box whose newest catalog has a firewall."""
     rows = puppetdb.query(
-        LAB, f'resources[title] {{ certname = "{box.certname}" and type = "Class" and title = "Profile::Firewall" }}'
+        FLEET, f'resources[title] {{ certname = "{box.certname}" and type = "Class" and title = "Profile::Firewall" }}'
     )
     assert rows, f"{box.name} has no firewall"
     return connect(box)

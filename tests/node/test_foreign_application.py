@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from deployed import REPO, Deployed, connect
+from deployed import FLEET, REPO, Deployed, connect
 from fleet_cli.fleet import puppetdb
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.repository.labfile import Box
 from workspace import Fleet, Workspace
 
 pytestmark = pytest.mark.deploys
@@ -65,11 +65,11 @@ def apply(control: Workspace, box: Box, hiera: str, token: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def httpbin(control: Workspace, staging: Box, lab: Lab, package: Path) -> Iterator[Deployed]:
+def httpbin(control: Workspace, staging: Box, package: Path) -> Iterator[Deployed]:
     """The example, declared on a branch, on the staging box; afterwards it is gone, and the box is as before."""
     assert package.exists()
     apply(control, staging, declared(), TOKENS[0])
-    (parameters,) = [one for one in puppetdb.declared_services(lab)[staging.certname] if one["name"] == "httpbin"]
+    (parameters,) = [one for one in puppetdb.declared_services(FLEET)[staging.certname] if one["name"] == "httpbin"]
     yield Deployed(staging, parameters)
     apply(control, staging, declared(ensure="absent", purge=True), TOKENS[0])
     control.fleet.ok("run", staging.name, "--end-trial")
@@ -113,7 +113,7 @@ def token(service: Deployed) -> str:
     return dict(each.split("=", 1) for each in environment.split("\0") if each)["TOKEN"]
 
 
-def test_a_secret_environment_variable_arrives_verbatim_and_shows_nowhere(httpbin: Deployed, lab: Lab) -> None:
+def test_a_secret_environment_variable_arrives_verbatim_and_shows_nowhere(httpbin: Deployed) -> None:
     node = httpbin.node
     assert token(httpbin) == TOKENS[0]
     for shown in (
@@ -130,7 +130,7 @@ def test_a_secret_environment_variable_arrives_verbatim_and_shows_nowhere(httpbi
     ]  # fmt: skip
     assert {(node.file(path).user, node.file(path).mode) for path in found} == {("root", 0o400)}
     for kind in ("resources", "events", "reports"):
-        assert MARK not in json.dumps(puppetdb.query(lab, f'{kind} {{ certname = "{httpbin.box.certname}" }}')), kind
+        assert MARK not in json.dumps(puppetdb.query(FLEET, f'{kind} {{ certname = "{httpbin.box.certname}" }}')), kind
 
 
 def test_another_value_is_another_release_and_going_back_goes_back_to_the_one_before(

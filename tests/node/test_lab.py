@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from deployed import connect
+from deployed import FLEET, connect
 from fleet_cli.fleet import puppetdb
 from fleet_cli.lab import cgroups
 from fleet_cli.lab.boxes import Boxes
-from fleet_cli.lab.labfile import Box, Lab
 from fleet_cli.machine import paths, process
+from fleet_cli.repository.labfile import Box, Lab
 from workspace import Fleet, Workspace
 
 
@@ -72,7 +72,7 @@ def test_a_box_that_does_not_boot_is_named_and_comes_back_with_its_services(
 
     config.write_text(text, encoding="utf-8")
     fleet.ok("lab", "up", box.name)
-    services = puppetdb.declared_services(lab)[box.certname]
+    services = puppetdb.declared_services(FLEET)[box.certname]
     assert services
     for service in services:
         answer = requests.get(f"http://{box.address}:{service['port']}/health/ready", timeout=10)

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 import yaml
-from deployed import LAB, Deployed, connect
-from fleet_cli.fleet import puppetdb, ssh
-from fleet_cli.lab import authority
-from fleet_cli.lab.labfile import Box
+from deployed import FLEET, LAB, Deployed, connect
+from fleet_cli.fleet import puppetdb
+from fleet_cli.lab import authority, ssh
+from fleet_cli.repository.labfile import Box
 from load import Load, Trust
 from waiting import wait_for
 from workspace import Fleet, Workspace
@@ -53,7 +53,7 @@ class Balanced:
 
 @pytest.fixture(scope="module")
 def balanced() -> list[Balanced]:
-    declared = puppetdb.balanced_services(LAB)
+    declared = puppetdb.balanced_services(FLEET)
     found = [Balanced(box, parameters) for box in BALANCERS for parameters in declared.get(box.certname, [])]
     assert found, "no load balancer of the lab has a service: there is nothing to test"
     return found
@@ -68,7 +68,7 @@ def client(box: Box) -> urllib3.PoolManager:
 
 def machines(service: Balanced) -> list[Box]:
     """The machines of the balancer's tier whose newest catalog has the service."""
-    declared = puppetdb.declared_services(LAB)
+    declared = puppetdb.declared_services(FLEET)
     return [
         box
         for box in LAB.nodes
@@ -109,7 +109,7 @@ def stopped(box: Box, name: str) -> Iterator[None]:
 
 
 def test_every_service_of_the_tier_is_there(balanced: list[Balanced]) -> None:
-    declared = puppetdb.declared_services(LAB)
+    declared = puppetdb.declared_services(FLEET)
     for box in BALANCERS:
         others = [other.certname for other in LAB.nodes if other.tier == box.tier]
         of_tier = {one["name"] for certname in others for one in declared.get(certname, []) if "port" in one}
@@ -152,7 +152,7 @@ def shared(balanced: list[Balanced]) -> tuple[Balanced, list[Box]]:
 @pytest.fixture
 def dispensable(balanced: list[Balanced]) -> tuple[Balanced, list[Box]]:
     """The same, which no other service has as its upstream."""
-    declared = puppetdb.declared_services(LAB)
+    declared = puppetdb.declared_services(FLEET)
     needed = {name for node in declared.values() for one in node for name in one["config"].get("upstreams", {})}
     return spread([service for service in balanced if service.name not in needed])
 
@@ -164,7 +164,7 @@ def spread(services: list[Balanced]) -> tuple[Balanced, list[Box]]:
         templates = [
             Deployed(box, one).from_template
             for box in found
-            for one in puppetdb.declared_services(LAB)[box.certname]
+            for one in puppetdb.declared_services(FLEET)[box.certname]
             if one["name"] == service.name
         ]
         if len(found) > 1 and all(templates):
@@ -341,7 +341,7 @@ def test_a_machine_leaves_and_comes_without_an_edit_at_the_balancer(
     before = service.servers()
     try:
         ssh.run(LAB.server, ["puppet", "node", "deactivate", machine.certname])
-        wait_for(lambda: machine.certname not in puppetdb.declared_services(LAB), "PuppetDB takes the machine out")
+        wait_for(lambda: machine.certname not in puppetdb.declared_services(FLEET), "PuppetDB takes the machine out")
         run(service.box)
         assert service.servers().keys() == before.keys() - {machine.certname}
         assert client(service.box).request("GET", f"{service.url}/api/v1/items", timeout=10.0).status == 200

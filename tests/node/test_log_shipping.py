@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 import requests
 from deployed import REPO
-from fleet_cli.fleet import ssh
-from fleet_cli.lab.labfile import Lab
+from fleet_cli.lab import ssh
+from fleet_cli.repository.labfile import Lab
 from own_authority import Authority
 from standalone import PORT, SERVICE, Standalone, standalone
 from waiting import wait_for

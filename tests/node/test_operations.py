@@ -10,8 +10,8 @@ import pytest
 import requests
 import yaml
 from deployed import connect
-from fleet_cli.lab.labfile import Box, Lab
 from fleet_cli.machine import paths
+from fleet_cli.repository.labfile import Box, Lab
 from fleet_cli.services import templates
 from testinfra.host import Host
 from workspace import Fleet, Workspace

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from deployed import LAB, connect
+from deployed import FLEET, LAB, connect
 from fleet_cli.fleet import puppetdb
-from fleet_cli.lab.labfile import Box
+from fleet_cli.repository.labfile import Box
 from waiting import wait_for
 from workspace import Workspace
 
@@ -41,7 +41,7 @@ def place(workspace: Workspace) -> None:
 
 def catalog(box: Box) -> dict[str, dict[str, Any]]:
     """What the newest catalog of a node declares of the module's services, by name."""
-    return {service["name"]: service for service in puppetdb.declared_services(LAB)[box.certname]}
+    return {service["name"]: service for service in puppetdb.declared_services(FLEET)[box.certname]}
 
 
 def logged(box: Box, service: str, trace: str) -> bool:
@@ -84,7 +84,7 @@ def test_an_upstream_that_is_placed_on_another_node_is_asked_there_and_has_left_
     (run,) = workspace.fleet.agent(APP1.name)
     assert run["outcome"] == "unchanged"
     assert PLACED not in catalog(APP1)
-    rows = puppetdb.query(LAB, f'resources[type, title] {{ certname = "{APP1.certname}" and title ~ "{PLACED}" }}')
+    rows = puppetdb.query(FLEET, f'resources[type, title] {{ certname = "{APP1.certname}" and title ~ "{PLACED}" }}')
     assert rows == []
 
     # The tests of what is declared know where it is.

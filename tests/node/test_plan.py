@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from deployed import FLEET
 from fleet_cli.fleet import puppetdb
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.repository.labfile import Box
 from waiting import wait_for
 from workspace import Fleet, Workspace
 
@@ -19,20 +20,20 @@ def plan(fleet: Fleet, *arguments: str) -> list[dict[str, Any]]:
     return [item for group in found["groups"] for item in group["items"]]
 
 
-def newest(lab: Lab, box: Box) -> str | None:
+def newest(box: Box) -> str | None:
     """Which report of a node is its newest one in PuppetDB."""
-    report = puppetdb.latest_report(lab, box)
+    report = puppetdb.latest_report(FLEET, box.certname)
     return report["hash"] if report else None
 
 
-def done(lab: Lab, box: Box, before: str | None) -> set[str]:
+def done(box: Box, before: str | None) -> set[str]:
     """The resources that a node's run changed, from its report: the one that PuppetDB gets after the one `before`."""
-    wait_for(lambda: newest(lab, box) != before, f"PuppetDB has the report of {box.certname}")
+    wait_for(lambda: newest(box) != before, f"PuppetDB has the report of {box.certname}")
     pql = (
         "events[resource_type, resource_title] "
         f'{{ certname = "{box.certname}" and latest_report? = true and status = "success" }}'
     )
-    return {f"{row['resource_type']}[{row['resource_title']}]" for row in puppetdb.query(lab, pql)}
+    return {f"{row['resource_type']}[{row['resource_title']}]" for row in puppetdb.query(FLEET, pql)}
 
 
 def resources(items: list[dict[str, Any]]) -> set[str]:
@@ -52,17 +53,17 @@ def change(workspace: Workspace) -> None:
 
 @pytest.mark.deploys
 @pytest.mark.usefixtures("production_restored")
-def test_the_next_run_does_what_the_plan_says(workspace: Workspace, lab: Lab, staging: Box) -> None:
+def test_the_next_run_does_what_the_plan_says(workspace: Workspace, staging: Box) -> None:
     fleet = workspace.fleet
     change(workspace)
     items = plan(fleet, "HEAD~1", "HEAD")
     restarts = {f"Service[{item['subject']}]" for item in items if item.get("what") in ("restart", "reload")}
     assert restarts == {"Service[nftables]"}
     fleet.ok("deploy")
-    before = newest(lab, staging)
+    before = newest(staging)
     (run,) = fleet.agent(staging.name)
     assert run["outcome"] == "changed", run
-    assert resources(items) | restarts == done(lab, staging, before) | set(run["restarted"])
+    assert resources(items) | restarts == done(staging, before) | set(run["restarted"])
     assert [name for name in run["switched"] if name.startswith("orders: ")], run
 
 

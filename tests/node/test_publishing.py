@@ -9,7 +9,7 @@ import pytest
 import yaml
 from deployed import connect
 from fleet_cli.lab import laboratory
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.repository.labfile import Box, Lab
 from releases import variant
 from workspace import Fleet, Workspace
 

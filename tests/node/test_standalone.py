@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from fleet_cli.lab.labfile import Lab
+from fleet_cli.repository.labfile import Lab
 from standalone import PORT, SERVICE, Standalone, standalone
 
 

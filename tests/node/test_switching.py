@@ -12,9 +12,8 @@ import pytest
 import requests
 import yaml
 from deployed import connect
-from fleet_cli.fleet import ssh
-from fleet_cli.lab import laboratory
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.lab import laboratory, ssh
+from fleet_cli.repository.labfile import Box, Lab
 from load import Load
 from releases import Node, append, failing_migration, variant, without_gunicorn
 from workspace import Fleet, Workspace

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from deployed import connect
-from fleet_cli.lab.labfile import Box
+from fleet_cli.repository.labfile import Box
 from testinfra.host import Host
 from workspace import Fleet, Workspace
 

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from deployed import connect
-from fleet_cli.fleet import agents, ssh
-from fleet_cli.lab.labfile import Box
+from fleet_cli.fleet import agents
+from fleet_cli.lab import ssh
 from fleet_cli.machine import process
+from fleet_cli.repository.labfile import Box
 from workspace import Workspace
 
 PLACE = "/run/whole"
@@ -31,6 +32,9 @@ class profile::whole (String $value) {{
   -> file {{ '{place}/source': source => 'puppet:///modules/profile/whole' }}
 }}
 """
+
+LOCK_OPTIONS = "--waitforlock=1 --maxwaitforlock=300"
+"""Those of fleet-run."""
 
 
 @dataclass
@@ -108,7 +112,7 @@ class Whole:
                     "sudo",
                     "sh",
                     "-c",
-                    shlex.quote(f"{agent} --color=false {agents.LOCK_OPTIONS} 2>&1"),
+                    shlex.quote(f"{agent} --color=false {LOCK_OPTIONS} 2>&1"),
                 ],
                 check=False,
             )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.fleet import agents
-from fleet_cli.lab.labfile import Box
-from fleet_cli.machine import paths
+from fleet_cli.fleet.description import Fleet
+from fleet_cli.repository.labfile import Box
 
 BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
 WRONG_KEYS = """\
@@ -60,6 +60,11 @@ REPORT = json.dumps(
     }
 )
 SENDING = "Error: Could not send report: Request to https://puppet:8140/puppet/v3/report timed out"
+
+
+def fleet(configuration: Path) -> Fleet:
+    """One whose nodes ssh reaches by a configuration of the test's own."""
+    return Fleet(configuration, "puppet.fleet.test", "puppet:/srv/git/control.git", ssh_config=configuration)
 
 
 def result(status: int, printed: str, report: str = "") -> agents.AgentRun:
@@ -125,17 +130,16 @@ Use 'puppet agent --enable' to re-enable."""
     assert (run.outcome, run.failed) == ("not run", [])
     (error,) = run.errors
     assert f"the agent is disabled on app1: {reason}\n" in error
-    assert error.endswith("fleet lab ssh app1 -- puppet agent --enable")
+    assert error.endswith("to enable it there: puppet agent --enable")
 
 
-def test_an_unreachable_box_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_box_says_why(tmp_path: Path) -> None:
     configuration = tmp_path / "ssh-config"
     # The port 1 of this machine, where nobody listens.
-    configuration.write_text("Host app1\n  HostName 127.0.0.1\n  Port 1\n", encoding="utf-8")
-    monkeypatch.setattr(paths, "SSH_CONFIG", configuration)
-    (run,) = agents.run([BOX])
+    configuration.write_text("Host app1.fleet.test\n  HostName 127.0.0.1\n  Port 1\n", encoding="utf-8")
+    (run,) = agents.run(fleet(configuration), [BOX])
     assert run.outcome == "unreachable"
-    assert run.errors == ["ssh: connect to host 127.0.0.1 port 1: Connection refused"]
+    assert run.errors == ["ssh does not reach it: connect to host 127.0.0.1 port 1: Connection refused"]
     assert "Connection refused" in shown(run)
 
 

@@ -4,14 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from fleet_cli.fleet import agents
-from fleet_cli.lab.labfile import Box
-from fleet_cli.machine import paths
+from fleet_cli.fleet.description import Fleet
+from fleet_cli.repository.labfile import Box
 from fleet_cli.roots import rootfs
 
 MODULE = Path(__file__).resolve().parents[2] / "modules/flask_microservice"
 BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
+
+
+def fleet(configuration: Path) -> Fleet:
+    """One whose nodes ssh reaches by a configuration of the test's own."""
+    return Fleet(configuration, "puppet.fleet.test", "puppet:/srv/git/control.git", ssh_config=configuration)
 
 
 def status(*events: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -120,13 +124,10 @@ def test_of_a_run_without_a_catalog_it_is_not_known_what_would_change() -> None:
     assert agents.explain(result(1))[0] == "app1: not run (1.5 s)"
 
 
-def test_json_says_of_an_unreachable_box_that_nothing_was_to_be_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_json_says_of_an_unreachable_box_that_nothing_was_to_be_changed(tmp_path: Path) -> None:
     configuration = tmp_path / "ssh-config"
-    configuration.write_text("Host app1\n  HostName 127.0.0.1\n  Port 1\n", encoding="utf-8")
-    monkeypatch.setattr(paths, "SSH_CONFIG", configuration)
-    (run,) = agents.run([BOX], noop=True)
+    configuration.write_text("Host app1.fleet.test\n  HostName 127.0.0.1\n  Port 1\n", encoding="utf-8")
+    (run,) = agents.run(fleet(configuration), [BOX], noop=True)
     assert (run.outcome, run.noop, run.would_change) == ("unreachable", True, [])
 
 

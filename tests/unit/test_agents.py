@@ -4,7 +4,7 @@ import json
 
 import pytest
 from fleet_cli.fleet import agents
-from fleet_cli.lab.labfile import Box
+from fleet_cli.repository.labfile import Box
 
 BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
 REPORT = """\

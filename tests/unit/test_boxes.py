@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fleet_cli.lab import boxes, cgroups, labfile
+from fleet_cli.lab import boxes, cgroups
 from fleet_cli.machine import paths
+from fleet_cli.repository import labfile
 
 REPO = Path(__file__).resolve().parents[2]
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.development import suite
-from fleet_cli.fleet import deploying
-from fleet_cli.lab import labfile
 from fleet_cli.machine import host, process, steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.repository import clones, labfile
 from fleet_cli.services import building
 
 REPO = Path(__file__).resolve().parents[2]
@@ -219,18 +218,18 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_a_deploy_names_what_it_can_not_find(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert len(deploying.head(checkout)) == 40
+    assert len(clones.head(checkout)) == 40
     with pytest.raises(FleetError, match="no branch 'nosuch' to deploy"):
-        deploying.head(checkout, "nosuch")
+        clones.head(checkout, "nosuch")
     with pytest.raises(FleetError, match="'my-branch' can't be an environment"):
-        deploying.head(checkout, "my-branch")
+        clones.head(checkout, "my-branch")
     with pytest.raises(FleetError, match="no commit to deploy"):
-        deploying.head(tmp_path_factory.mktemp("plain"))
+        clones.head(tmp_path_factory.mktemp("plain"))
 
 
 def test_what_is_not_committed_is_named(checkout: Path) -> None:
     (checkout / "new.yaml").write_text("x: 1\n", encoding="utf-8")
-    assert deploying.uncommitted(checkout) == ["new.yaml"]
+    assert clones.uncommitted(checkout) == ["new.yaml"]
 
 
 def test_a_source_without_a_changelog_is_refused(tmp_path: Path) -> None:

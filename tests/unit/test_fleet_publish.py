@@ -8,11 +8,12 @@ from pathlib import Path
 import apt_server
 import pytest
 from apt_server import AptServer, package
-from fleet_cli.fleet import publishing, ssh
-from fleet_cli.lab import labfile
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.fleet import publishing
+from fleet_cli.lab import ssh
 from fleet_cli.machine import process
 from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.repository import labfile
+from fleet_cli.repository.labfile import Box, Lab
 
 REPO = Path(__file__).resolve().parents[2]
 HIERA = {

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from fleet_cli.lab import labfile
+from fleet_cli.fleet import nodes
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import labfile
 
 GOOD = """\
 domain: fleet.test
@@ -78,9 +79,9 @@ def test_databases_come_before_those_who_need_them_and_balancers_last(tmp_path: 
         "  - {name: db1, role: database, tier: canary, address: 10.77.0.41}\nservices:",
     )
     lab = labfile.load(write(tmp_path, more))
-    names = [[box.name for box in group] for group in lab.in_order(lab.nodes)]
+    names = [[box.name for box in group] for group in nodes.in_order(lab.nodes)]
     assert names == [["db1"], ["app1", "app2"], ["lb1"]]
-    assert lab.in_order([lab.box("app1")]) == [[lab.box("app1")]]
+    assert nodes.in_order([lab.box("app1")]) == [[lab.box("app1")]]
 
 
 def test_a_box_is_added_with_one_entry(tmp_path: Path) -> None:

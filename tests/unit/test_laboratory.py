@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from fleet_cli.fleet import agents, deploying
 from fleet_cli.fleet.agents import AgentRun
-from fleet_cli.lab import boxes, labfile, laboratory, nodes, server
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.lab import boxes, laboratory, nodes, server
+from fleet_cli.repository import labfile
+from fleet_cli.repository.labfile import Box, Lab
 
 LAB = """\
 domain: fleet.test

@@ -58,7 +58,7 @@ def test_the_list_of_machines_is_written_from_what_their_certificates_say(puppet
 def test_facts_of_puppetdb_win_and_are_told_apart_from_made_up_ones(puppetdb: str, tmp_path: Path) -> None:
     (tmp_path / "tests/catalog").mkdir(parents=True)
     (tmp_path / "tests/catalog/debian13.json").write_text('{"kernel": "other"}', encoding="utf-8")
-    facts = factsources.find(tmp_path, puppetdb)
+    facts = factsources.find(None, tmp_path, puppetdb)
     known, other = Machine("b.example.org", "app", "staging"), Machine("c.example.org", "app", "staging")
     assert facts.of(known) == {"kernel": "Linux"}
     assert facts.of(other)["networking"] == {"hostname": "c", "domain": "example.org", "fqdn": "c.example.org"}

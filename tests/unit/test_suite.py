@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from fleet_cli import cli
 from fleet_cli.development import suite
 from fleet_cli.fleet import deploying
-from fleet_cli.lab import labfile, laboratory
+from fleet_cli.lab import laboratory
 from fleet_cli.machine import host
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import labfile
 from fleet_cli.roots import forge, rootfs
 
 REPO = Path(__file__).resolve().parents[2]

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from fleet_cli.fleet import agents, turns
 from fleet_cli.fleet.agents import AgentRun
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.fleet.description import Fleet
+from fleet_cli.repository.labfile import Box
 
+FLEET = Fleet(Path("fleet.yaml"), "puppet.fleet.test", "puppet.fleet.test:/srv/git/control.git")
 NOTICE = "service billing stays here for now: app2.fleet.test does not serve it yet"
 
 
@@ -20,13 +23,6 @@ STAGING = box("staging1", "app", "staging")
 ALL = (LB, APP1, DB, APP2, STAGING)
 
 
-class Fleet(Lab):
-    """A lab of which only the order of its boxes counts."""
-
-    def __init__(self) -> None:
-        pass
-
-
 class Agents:
     """In the place of the agents: says what is asked, and answers what it was told to."""
 
@@ -35,7 +31,7 @@ class Agents:
         self.failing = failing
         self.asked: list[list[str]] = []
 
-    def run(self, boxes: Sequence[Box], *, noop: bool = False) -> list[AgentRun]:
+    def run(self, _fleet: Fleet, boxes: Sequence[Box], *, noop: bool = False) -> list[AgentRun]:
         self.asked.append([box.name for box in boxes])
         return [self.answer(box.name, noop=noop) for box in boxes]
 
@@ -50,7 +46,7 @@ def asked(
     monkeypatch: pytest.MonkeyPatch, fake: Agents, boxes: Sequence[Box] = ALL, *, noop: bool = False
 ) -> list[list[str]]:
     monkeypatch.setattr(agents, "run", fake.run)
-    runs = turns.run(Fleet(), boxes, noop=noop)
+    runs = turns.run(FLEET, boxes, noop=noop)
     assert [result.node for result in runs] == [name for group in fake.asked for name in group]
     return fake.asked
 

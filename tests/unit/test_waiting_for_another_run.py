@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.fleet import agents
-from fleet_cli.lab.labfile import Box
-from fleet_cli.machine import paths
+from fleet_cli.fleet.description import Fleet
+from fleet_cli.repository.labfile import Box
 
 REPO = Path(__file__).resolve().parents[2]
+FLEET = Fleet(Path("fleet.yaml"), "puppet.fleet.test", "puppet.fleet.test:/srv/git/control.git")
 BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
 WAITS = "Info: Another puppet instance is already running; --waitforlock flag used, waiting for it to finish."
 AGAIN = "Info: Will try again in 1 seconds."
@@ -65,20 +66,14 @@ def test_a_first_run_begins_when_another_ends_and_tells_once_that_it_waits(
     assert seconds(given.read_text(), "maxwaitforlock") == 300
 
 
-def test_fleet_run_begins_when_another_ends_and_gives_up_before_it_is_cut_off(
-    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fleet_run_begins_when_another_ends_and_gives_up_before_it_is_cut_off(given: Path, tmp_path: Path) -> None:
     put(tmp_path, "ssh", f'#!/bin/sh\necho "$*" >"$GIVEN"\necho \'{GAVE_UP}\'\nexit 1\n')
-    configuration = tmp_path / "ssh-config"
-    configuration.write_text("Host app1\n", encoding="utf-8")
-    monkeypatch.setattr(paths, "SSH_CONFIG", configuration)
-    (run,) = agents.run([BOX])
-    limit = seconds(given.read_text(), "maxwaitforlock")
-    assert seconds(given.read_text(), "waitforlock") == 1
-    assert limit <= agents.TIMEOUT_SECONDS / 2
+    (run,) = agents.run(FLEET, [BOX])
+    assert given.read_text().endswith("sudo -n -- /usr/local/sbin/fleet-run\n")
+    assert agents.LOCK_LIMIT_SECONDS <= agents.TIMEOUT_SECONDS / 2
     assert (run.outcome, run.ok) == ("not run", False)
     (reason,) = run.errors
-    assert f"another run of the agent has gone on for {limit} s on app1" in reason
+    assert f"another run of the agent has gone on for {agents.LOCK_LIMIT_SECONDS} s on app1" in reason
     assert reason in "\n".join(agents.explain(run))
 
 

@@ -6,6 +6,7 @@ from fleet_cli.commands.context import Context
 from fleet_cli.fleet import deploying
 from fleet_cli.machine import steps
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import clones
 
 
 @click.command()
@@ -16,6 +17,9 @@ from fleet_cli.machine.errors import FleetError
 @click.pass_obj
 def deploy(context: Context, wanted: str | None, back: bool, tier: str | None, end: bool) -> None:
     """Deploy what is checked out to the fleet; nodes take it up at their next run: fleet run.
+
+    What is checked out has to be what the remote's branch has: a deploy pushes nothing. Only the lab has its own way: a
+    commit is pushed to it with secrets of the lab.
 
     Each deployed commit is an environment of its own. It is checked before any node is given it, and never changes.
     If anything fails, nothing has changed. What is not committed is not deployed.
@@ -28,12 +32,12 @@ def deploy(context: Context, wanted: str | None, back: bool, tier: str | None, e
     if (back or end) and (wanted or (back and end)):
         raise FleetError("--back and --end take no branch or commit, and exclude each other")
     if back:
-        click.echo(deploying.back(context.lab, tier=tier))
+        click.echo(deploying.back(context.fleet, tier=tier))
         return
     if end and tier:
-        click.echo(deploying.end_tier(context.lab, tier))
+        click.echo(deploying.end_tier(context.fleet, tier))
         return
     if wanted is None:
-        for path in deploying.uncommitted(context.repo):
+        for path in clones.uncommitted(context.repo):
             steps.say(f"note: {path} is not committed, and so not deployed")
-    click.echo(deploying.deploy(context.lab, context.repo, wanted, tier=tier))
+    click.echo(deploying.deploy(context.fleet, context.repo, wanted, tier=tier))

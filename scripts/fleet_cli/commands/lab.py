@@ -7,8 +7,7 @@ import sys
 import click
 
 from fleet_cli.commands.context import Context, json_option, print_json
-from fleet_cli.fleet import ssh, status
-from fleet_cli.lab import authority, laboratory
+from fleet_cli.lab import authority, description, laboratory, ssh, status
 from fleet_cli.machine import steps
 from fleet_cli.machine.errors import FleetError
 
@@ -26,14 +25,14 @@ def up(context: Context, boxes: tuple[str, ...]) -> None:
 
     Installs what is missing on this machine, and leaves alone what is in place: a second call takes seconds.
     """
-    laboratory.up(context.lab, context.repo, boxes)
-    boxes_now = status.collect(context.lab)
+    laboratory.up(description.load(context.repo), context.repo, boxes)
+    boxes_now = status.collect(description.load(context.repo))
     status.show(boxes_now)
     click.echo("\nWhat to try next:")
     for name, url in [(box.box, service.url) for box in boxes_now for service in box.services][-1:]:
         click.echo(f"  {_curl(context, name, url)}/api/v1/items")
     click.echo("  scripts/fleet test node          # what Hiera declares is what the boxes have")
-    click.echo(f"  scripts/fleet lab ssh {context.lab.nodes[-1].name}")
+    click.echo(f"  scripts/fleet lab ssh {description.load(context.repo).nodes[-1].name}")
     click.echo("  edit hieradata/, git commit, then: scripts/fleet deploy && scripts/fleet run")
     click.echo("  scripts/fleet lab down")
     if not steps.finished:
@@ -44,7 +43,7 @@ def _curl(context: Context, name: str, url: str) -> str:
     """Return a command that asks a service, by the name in the box's certificate where it has one."""
     if not url.startswith("https://"):
         return f"curl {url}"
-    box, authority_file = context.lab.box(name), authority.save(context.lab)
+    box, authority_file = description.load(context.repo).box(name), authority.save(description.load(context.repo))
     port = url.rpartition(":")[2]
     return f"curl --cacert {authority_file} --resolve {box.certname}:{port}:{box.address} https://{box.certname}:{port}"
 
@@ -54,7 +53,7 @@ def _curl(context: Context, name: str, url: str) -> str:
 @click.pass_obj
 def show_status(context: Context, as_json: bool) -> None:
     """Show boxes, services, versions, addresses and health."""
-    statuses = status.collect(context.lab)
+    statuses = status.collect(description.load(context.repo))
     if as_json:
         print_json([box.as_dict() for box in statuses])
     else:
@@ -71,7 +70,7 @@ def shell(context: Context, box: str, command: tuple[str, ...]) -> None:
     As ssh does it, a shell of root on BOX reads the words of the command, joined by blanks. Quote what it is to read:
     fleet lab ssh app1 -- 'journalctl -u orders | tail'. Input, output and exit status are the command's.
     """
-    target = context.lab.box(box)
+    target = description.load(context.repo).box(box)
     # Not where a file or another program takes the output: a terminal would change the ends of its lines.
     terminal = ["-t"] if sys.stdin.isatty() and (sys.stdout.isatty() or not command) else []
     remote = ["sudo", "--", "bash", "-c", shlex.quote(f"cd; {' '.join(command)}")] if command else ["sudo", "-i"]
@@ -85,6 +84,6 @@ def shell(context: Context, box: str, command: tuple[str, ...]) -> None:
 def down(context: Context, purge: bool) -> None:
     """Destroy the boxes and leave no process, mount, bridge or nft table of the lab behind."""
     try:
-        laboratory.down(context.lab, purge=purge)
+        laboratory.down(description.load(context.repo), purge=purge)
     except OSError as error:
         raise FleetError(f"lab down: {error}") from None

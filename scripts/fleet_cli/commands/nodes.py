@@ -11,14 +11,14 @@ _TRUSTED = "inventory[certname, trusted] {}"
 
 
 @click.command("nodes")
-@click.option("--puppetdb", "url", metavar="URL", help="The URL of a PuppetDB; the lab's, if not given.")
+@click.option("--puppetdb", "url", metavar="URL", help="The URL of a PuppetDB; the fleet's, if not given.")
 @click.pass_obj
 def list_nodes(context: Context, url: str | None) -> None:
     """Print nodes.yaml: the machines that PuppetDB knows, with the role and the tier in their certificates.
 
     fleet plan and fleet validate read it. Machines without a role or a tier are left out, and named.
     """
-    rows = factsources.ask(url, _TRUSTED) if url else puppetdb.query(context.lab, _TRUSTED)
+    rows = factsources.ask(url, _TRUSTED) if url else puppetdb.query(context.fleet, _TRUSTED)
     found, without = inventory.of_trusted_facts(rows)
     click.echo(inventory.render(found), nl=False)
     for certname in without:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fleet_cli.commands.context import Context
-from fleet_cli.fleet.deploying import FLEET_BRANCH
+from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine import host
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import (
@@ -54,10 +54,10 @@ class _PlanCommand(click.Command):
 )
 @click.option("--all", "always", is_flag=True, help="Compile every catalog, those too that can't be different.")
 @click.option("--puppetdb", metavar="URL", help="Where the facts come from: the URL of a PuppetDB, or `none` for the "
-              "fact sets of tests/catalog. Without it: the lab's PuppetDB if it stands.")  # fmt: skip
+              "fact sets of tests/catalog. Without it: the fleet's.")  # fmt: skip
 @click.option("--forge", "forge_url", metavar="URL", help="Where the Puppetfile's modules come from, in the place of a "
               "mirror of Debian's packages.")  # fmt: skip
-@click.option("--server", is_flag=True, help="BASE and HEAD are branches or commits that are deployed on the lab's "
+@click.option("--server", is_flag=True, help="BASE and HEAD are branches or commits that are deployed on the Puppet "
               "Puppet server (if not named: what the fleet is given), which compiles the catalogs.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine to read.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a comment on a merge request.")
@@ -92,9 +92,9 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     host.require_debian_root()
     choice = Choice(nodes, roles, tiers)
     if server:
-        found = live.make(context.lab, context.repo, base or FLEET_BRANCH, head or FLEET_BRANCH, choice)
+        found = _of_server(context.fleet, context.repo, base, head, choice)
     else:
-        facts = factsources.find(context.repo, puppetdb)
+        facts = factsources.find(context.fleet_for_facts, context.repo, puppetdb)
         with _progress() as counting:
             settings = Settings(choice, facts, forge_url, always=always, counting=counting)
             found = planner.make(context.repo, base, head, settings)
@@ -117,6 +117,10 @@ def _status(found: Plan) -> int:
     if found.changes:
         return CHANGES
     return 1 if any(True for _ in found.of_kind(Failure)) else 0
+
+
+def _of_server(fleet: Fleet, repo: Path, base: str | None, head: str | None, choice: Choice) -> Plan:
+    return live.make(fleet, repo, base or fleet.branch, head or fleet.branch, choice)
 
 
 @contextmanager

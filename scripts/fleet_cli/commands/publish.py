@@ -12,5 +12,5 @@ from fleet_cli.fleet import publishing
 @click.argument("files", metavar="FILE.deb...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.pass_obj
 def publish(context: Context, files: tuple[Path, ...]) -> None:
-    """Publish packages in the lab's signed apt repository; every version stays available."""
-    click.echo(publishing.publish(context.lab, files, context.repo).strip())
+    """Publish packages in the fleet's signed apt repository; every version stays available."""
+    click.echo(publishing.publish(context.fleet, files, context.repo).strip())

@@ -4,8 +4,10 @@ import sys
 
 import click
 
-from fleet_cli.commands.context import Context, json_option, print_json
+from fleet_cli.commands.context import Context, chosen_nodes, json_option, print_json
 from fleet_cli.fleet import agents, deploying, turns
+from fleet_cli.fleet import nodes as fleet_nodes
+from fleet_cli.fleet.nodes import Choice
 from fleet_cli.machine.errors import FleetError
 
 
@@ -17,11 +19,15 @@ from fleet_cli.machine.errors import FleetError
               help="How long a trial lasts: 30m, 2h, 1d.")  # fmt: skip
 @click.option("--end-trial", is_flag=True, help="End the trial on NODEs before its time.")
 @click.option("--noop", is_flag=True, help="Say what would change and change nothing.")
+@chosen_nodes
 @json_option
 @click.pass_obj
 def run(  # noqa: PLR0917 - click gives an argument for each option
     context: Context,
     nodes: tuple[str, ...],
+    roles: tuple[str, ...],
+    tiers: tuple[str, ...],
+    query: str | None,
     wanted: str | None,
     duration: str,
     end_trial: bool,
@@ -29,6 +35,8 @@ def run(  # noqa: PLR0917 - click gives an argument for each option
     as_json: bool,
 ) -> None:
     """Run puppet agent on NODEs in parallel (without NODE: on all but the Puppet server) and show what came of it.
+
+    NODE is a name, short or whole, or a set of them as ClusterShell writes it: app[1-20].
 
     The Puppet server says which deployed commit a node is in: the fleet's, or that of a trial.
 
@@ -39,16 +47,17 @@ def run(  # noqa: PLR0917 - click gives an argument for each option
     Exit status 0 when every node is as declared, or with --noop when it is known what would change; 1 when a run failed
     anywhere.
     """
-    boxes = [context.lab.box(name) for name in nodes] or list(context.lab.nodes)
-    if (wanted or end_trial) and not nodes:
+    choice = Choice(nodes, roles, tiers, query)
+    if (wanted or end_trial) and not choice:
         raise FleetError("say which NODEs the trial is for")
     if wanted and end_trial:
         raise FleetError("--environment and --end-trial exclude each other")
+    chosen = fleet_nodes.chosen(context.fleet, context.repo, choice)
     if wanted:
-        click.echo(deploying.try_on(context.lab, context.repo, boxes, wanted, duration), err=True)
+        click.echo(deploying.try_on(context.fleet, context.repo, chosen, wanted, duration), err=True)
     elif end_trial:
-        click.echo(deploying.end_trial(context.lab, boxes), err=True)
-    runs = turns.run(context.lab, boxes, noop=noop)
+        click.echo(deploying.end_trial(context.fleet, chosen), err=True)
+    runs = turns.run(context.fleet, chosen, noop=noop)
     if as_json:
         print_json([result.as_dict() for result in runs])
     else:

@@ -6,6 +6,7 @@ import click
 
 from fleet_cli.commands.context import Context
 from fleet_cli.development import suite
+from fleet_cli.lab import description
 
 REQUIRE_LAB, DEPLOY = "--require-lab", "--deploy"
 PARTS = ("all", *suite.PARTS, suite.DRILL)
@@ -37,7 +38,7 @@ def test(context: Context, require_lab: bool, deploy: bool, words: tuple[str, ..
     part, *pytest_options = words
     parts = list(suite.PARTS) if part == "all" else [part]
     status = suite.run(
-        context.lab,
+        description.load(context.repo),
         context.repo,
         parts,
         [option for option in pytest_options if option not in (REQUIRE_LAB, DEPLOY)],

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from fleet_cli.fleet import deploying
 from fleet_cli.lab import laboratory
-from fleet_cli.lab.labfile import Lab
 from fleet_cli.machine import host, steps
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import clones
+from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge, rootfs
 
 PARTS = ("unit", "catalog", "node")
@@ -119,7 +119,7 @@ def _prepare(part: str, lab: Lab, repo: Path, *, require_lab: bool, deploy: bool
 
 def _prepare_lab(lab: Lab, repo: Path, *, deploy: bool) -> dict[str, str]:
     if deploy:
-        commit = deploying.head(repo)
+        commit = clones.head(repo)
         if not laboratory.stands(lab, repo):
             laboratory.up(lab, repo)
         return {DEPLOYED: commit}
@@ -137,7 +137,7 @@ def _say_what_is_deployed(lab: Lab, repo: Path) -> None:
     Raises:
         FleetError: nothing is.
     """
-    deployed, head = laboratory.deployed_from(lab), deploying.head(repo)
+    deployed, head = laboratory.deployed_from(lab), clones.head(repo)
     if not deployed:
         raise FleetError("nothing is deployed: `fleet test node --deploy` or `fleet deploy` deploys HEAD")
     if deployed != head:

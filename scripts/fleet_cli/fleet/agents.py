@@ -1,6 +1,7 @@
 """`puppet agent` on many nodes at once, over ssh by ClusterShell."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -9,20 +10,21 @@ import yaml
 from ClusterShell.Task import task_self
 
 from fleet_cli.fleet import agent_messages, ssh
-from fleet_cli.lab.labfile import Box
-from fleet_cli.machine import paths, steps
+from fleet_cli.fleet.description import Fleet
+from fleet_cli.fleet.nodes import Named
+from fleet_cli.machine import steps
 from fleet_cli.machine.errors import FleetError
 
 REPORT = "/var/cache/puppet/state/last_run_report.yaml"
 _MARK = "----- fleet: last run report -----"
-SSH_UNREACHABLE = 255
+PROGRAM = "fleet-run"
+"""The program on a node that runs the agent, and prints its new report after a line of its own, the mark."""
 TIMEOUT_SECONDS = 600
 LOCK = "/var/cache/puppet/state/agent_catalog_run.lock"
-LOCK_RETRY_SECONDS = 1
 LOCK_LIMIT_SECONDS = 300
-"""For how long a run waits for the end of another; the rest of TIMEOUT_SECONDS is for the run itself."""
-LOCK_OPTIONS = f"--waitforlock={LOCK_RETRY_SECONDS} --maxwaitforlock={LOCK_LIMIT_SECONDS}"
-FAN_OUT = 16
+"""For how long fleet-run waits for the end of another run; the rest of TIMEOUT_SECONDS is for the run itself."""
+FAN_OUT = 32
+"""How many nodes are at work at a time."""
 
 OUTCOMES = {0: "unchanged", 2: "changed", 4: "failed", 6: "failed"}
 """`puppet agent --detailed-exitcodes`, as puppet-agent(8) has it; with another status no run took place."""
@@ -90,51 +92,47 @@ class AgentRun:
         return asdict(self)
 
 
-def run(boxes: Sequence[Box], *, noop: bool = False) -> list[AgentRun]:
+def run(fleet: Fleet, nodes: Sequence[Named], *, noop: bool = False) -> list[AgentRun]:
     """Run the agent on nodes in parallel and say what came of it, node by node.
 
     Args:
-        boxes: the nodes.
+        fleet: whose nodes.
+        nodes: ssh reaches them by their certnames.
         noop: say what would change, change nothing.
-
-    Raises:
-        FleetError: one of them is not up at all.
     """
-    for box in boxes:
-        ssh.command(box)  # says so where one is not up
-    extra = ["--noop"] if noop else []
-    # puppet-run is the same from a process that has loaded Puppet (profile::puppet_agent::preloaded).
-    command = "$(command -v puppet-run || echo puppet agent --test)"
-    agent = " ".join(["LC_ALL=C.UTF-8", command, "--color=false", LOCK_OPTIONS, *extra])
-    remote = (
-        f"sudo sh -c 'rm -f {REPORT}.before; cp -p {REPORT} {REPORT}.before 2>/dev/null; {agent} 2>&1; status=$?;"
-        f' echo "{_MARK}"; cmp -s {REPORT} {REPORT}.before || cat {REPORT}; rm -f {REPORT}.before; exit $status\''
-    )
     task = task_self()
-    task.set_info("ssh_options", f"-F {paths.SSH_CONFIG}")
+    task.set_info("ssh_options", shlex.join(ssh.options(fleet)))
     task.set_info("fanout", FAN_OUT)
-    with steps.step(f"puppet agent on {', '.join(box.name for box in boxes)}"):
-        task.shell(remote, nodes=",".join(box.name for box in boxes), timeout=TIMEOUT_SECONDS)
+    with steps.step(f"puppet agent on {_listed(nodes)}"):
+        agent = ssh.program(PROGRAM, *(["--noop"] if noop else []))
+        task.shell(agent, nodes=",".join(node.certname for node in nodes), timeout=TIMEOUT_SECONDS)
         task.resume()
     output = {
         str(node): bytes(buffer).decode(errors="replace") for buffer, nodes in task.iter_buffers() for node in nodes
     }
     status = {str(node): code for code, nodes in task.iter_retcodes() for node in nodes}
-    results = [_result(box, status.get(box.name), output.get(box.name, "")) for box in boxes]
+    results = [_result(node, status.get(node.certname), output.get(node.certname, "")) for node in nodes]
     for result in results:
         result.noop = result.noop or noop
     return results
 
 
-def _result(box: Box, status: int | None, output: str) -> AgentRun:
+def _listed(nodes: Sequence[Named]) -> str:
+    """A few nodes by their names, of many how many there are."""
+    return ", ".join(node.name for node in nodes) if len(nodes) <= 12 else f"{len(nodes)} nodes"
+
+
+def _result(node: Named, status: int | None, output: str) -> AgentRun:
     printed, _, report = output.partition(_MARK)
     errors = agent_messages.errors(printed)
     if status is None:
-        return AgentRun(box.name, "not run", errors=[*errors, f"no end after {TIMEOUT_SECONDS} s"])
-    if status == SSH_UNREACHABLE:
-        return AgentRun(box.name, "unreachable", errors=[*errors, *printed.strip().splitlines()[-1:]])
-    result = AgentRun(box.name, OUTCOMES.get(status, "not run"), errors=errors)
-    if reason := _why_not_begun(box, status, printed):
+        return AgentRun(node.name, "not run", errors=[*errors, f"no end after {TIMEOUT_SECONDS} s"])
+    if status == ssh.UNREACHABLE:
+        return AgentRun(node.name, "unreachable", errors=[*errors, ssh.why_not_reached(node.certname, printed)])
+    if reason := ssh.why_not_allowed(PROGRAM, printed):
+        return AgentRun(node.name, "not run", errors=[reason])
+    result = AgentRun(node.name, OUTCOMES.get(status, "not run"), errors=errors)
+    if reason := _why_not_begun(node, status, printed):
         result.errors = [reason]
         return result  # the report, if there is one, is of the other run
     if report.strip():
@@ -145,19 +143,18 @@ def _result(box: Box, status: int | None, output: str) -> AgentRun:
     return result
 
 
-def _why_not_begun(box: Box, status: int, printed: str) -> str | None:
+def _why_not_begun(node: Named, status: int, printed: str) -> str | None:
     """Return why the agent left without an attempt, and what to do; None where it made one."""
     if status != 1:
         return None
-    on_box = f"fleet lab ssh {box.name} --"
     if agent_messages.gave_up(printed):
         return (
-            f"another run of the agent has gone on for {LOCK_LIMIT_SECONDS} s on {box.name}; "
-            f"see: {on_box} 'ps -fp $(cat {LOCK})'"
+            f"another run of the agent has gone on for {LOCK_LIMIT_SECONDS} s on {node.name};"
+            f" see there: ps -fp $(cat {LOCK})"
         )
     reason = agent_messages.disabled_because(printed)
     if reason is not None:
-        return f"the agent is disabled on {box.name}: {reason}\nto enable it: {on_box} puppet agent --enable"
+        return f"the agent is disabled on {node.name}: {reason}\nto enable it there: puppet agent --enable"
     return None
 
 

@@ -1,36 +1,33 @@
-"""Debian packages into the lab's signed apt repository on the Puppet server."""
+"""Debian packages into the fleet's signed apt repository on the Puppet server."""
 
+import io
+import tarfile
+import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fleet_cli.fleet import ssh
-from fleet_cli.lab.labfile import Lab
+from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine import process, steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.services import building
 from fleet_cli.validation import layers, services, yaml_reader
 
-INBOX = "/var/cache/fleet-inbox"
-COMMAND = "/usr/local/sbin/publish-package"
-_RECEIVE = r"""
-set -eu
-mkdir -p "$1"
-find "$1" -mindepth 1 -maxdepth 1 -mmin +60 -exec rm -rf {} +
-inbox=$(mktemp -d "$1/XXXXXXXX")
-for number in $(seq "$2"); do mkdir "$inbox/$number"; done
-echo "$inbox"
-"""
-"""A new directory in the inbox with one for each file; what killed calls have left is removed after an hour."""
+PROGRAM = "fleet-publish"
+"""The program on the Puppet server that takes an archive of packages, and publishes all of them or none."""
+DECLARED = "declared"
+"""Its member that lists the packages of declared services, one a line."""
 _SPEAKER = "publish-package: "
 
 
-def publish(lab: Lab, files: Sequence[Path], repo: Path) -> str:
+def publish(fleet: Fleet, files: Sequence[Path], repo: Path) -> str:
     """Add packages to the repository and publish it; return what the repository says.
 
     Nothing is uploaded unless every file is a Debian package.
 
     Args:
-        lab: whose repository.
+        fleet: whose repository.
         files: all of them or none.
         repo: the control repository that declares services, perhaps some that are not deployed yet.
 
@@ -38,25 +35,29 @@ def publish(lab: Lab, files: Sequence[Path], repo: Path) -> str:
         FleetError: a file is no package, or the repository refuses one.
     """
     packages = [building.describe(file) for file in files]
+    if twice := sorted(name for name, count in Counter(each.path.name for each in packages).items() if count > 1):
+        raise FleetError(f"{', '.join(twice)}: two files of that name: publish them one after the other")
     names = ", ".join(f"{package.name} {package.version}" for package in packages)
     ours = sorted({package.name for package in packages} & declared(repo))
-    with steps.step(f"publishing {names}"):
-        asked = ["sh", "-c", _RECEIVE, "receive", INBOX, str(len(packages))]
-        inbox = ssh.run(lab.server, asked).stdout.strip()
-        targets = {f"{inbox}/{number}/{each.path.name}": each.path for number, each in enumerate(packages, start=1)}
-        try:
-            for target, path in targets.items():
-                ssh.upload(lab.server, path, target)
-            options = [f"--declared={name}" for name in ours]
-            result = ssh.run(lab.server, [COMMAND, *options, "--", *targets], check=False)
-        finally:
-            ssh.run(lab.server, ["rm", "-rf", inbox], check=False)
-        return _told(result, targets)
+    with steps.step(f"publishing {names}"), tempfile.TemporaryFile() as archive:
+        with tarfile.open(fileobj=archive, mode="w|") as writing:
+            _add_text(writing, DECLARED, "".join(f"{name}\n" for name in ours))
+            for package in packages:
+                writing.add(package.path, package.path.name, recursive=False)
+        archive.seek(0)
+        result = ssh.run(fleet, fleet.server, PROGRAM, file=archive, check=False)
+        return _told(result, {package.path.name: package.path for package in packages})
 
 
-def published(lab: Lab) -> set[str]:
+def _add_text(archive: tarfile.TarFile, name: str, text: str) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(text.encode())
+    archive.addfile(member, io.BytesIO(text.encode()))
+
+
+def published(fleet: Fleet) -> set[str]:
     """Return `NAME VERSION ARCHITECTURE` of every package that machines can install."""
-    listing = ssh.run(lab.server, [COMMAND, "--list"], check=False)
+    listing = ssh.run(fleet, fleet.server, PROGRAM, "--list", check=False)
     return set(listing.stdout.splitlines())
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from fleet_cli.fleet import agents
 from fleet_cli.fleet.agents import AgentRun
-from fleet_cli.lab.labfile import BALANCER_ROLE, Box, Lab
+from fleet_cli.fleet.description import Fleet
+from fleet_cli.fleet.nodes import BALANCER_ROLE, AnyNode, in_order
 
 
-def run(lab: Lab, boxes: Sequence[Box], *, noop: bool = False) -> list[AgentRun]:
+def run(fleet: Fleet, nodes: Sequence[AnyNode], *, noop: bool = False) -> list[AgentRun]:
     """Run the agent on nodes: databases, other nodes, balancers.
 
     A service that moves is on its new nodes then, and the balancers know. A node that has kept one has a second run,
@@ -17,21 +18,21 @@ def run(lab: Lab, boxes: Sequence[Box], *, noop: bool = False) -> list[AgentRun]
         the runs in their order; of a node that had two, both.
 
     Raises:
-        FleetError: one of the nodes is not up at all.
+        FleetError: a report can't be read.
     """
-    runs = _in_order(lab, boxes, noop=noop)
-    return runs if noop else [*runs, *_in_order(lab, _again(boxes, runs))]
+    runs = _in_order(fleet, nodes, noop=noop)
+    return runs if noop else [*runs, *_in_order(fleet, _again(nodes, runs))]
 
 
-def _in_order(lab: Lab, boxes: Iterable[Box], *, noop: bool = False) -> list[AgentRun]:
-    return [result for group in lab.in_order(boxes) for result in agents.run(group, noop=noop)]
+def _in_order(fleet: Fleet, nodes: Iterable[AnyNode], *, noop: bool = False) -> list[AgentRun]:
+    return [result for group in in_order(nodes) for result in agents.run(fleet, group, noop=noop)]
 
 
-def _again(boxes: Sequence[Box], runs: Sequence[AgentRun]) -> list[Box]:
+def _again(nodes: Sequence[AnyNode], runs: Sequence[AgentRun]) -> list[AnyNode]:
     """The nodes that may now give up what they have kept, and their balancers; none where a balancer failed."""
     said = {result.node: result for result in runs}
-    balancers = [box for box in boxes if box.role == BALANCER_ROLE and said[box.name].ok]
-    informed = {box.tier for box in balancers}
-    keeping = [box for box in boxes if said[box.name].ok and said[box.name].staying and box.tier in informed]
-    tiers = {box.tier for box in keeping}
-    return [*keeping, *(box for box in balancers if box.tier in tiers)]
+    balancers = [node for node in nodes if node.role == BALANCER_ROLE and said[node.name].ok]
+    informed = {node.tier for node in balancers}
+    keeping = [node for node in nodes if said[node.name].ok and said[node.name].staying and node.tier in informed]
+    tiers = {node.tier for node in keeping}
+    return [*keeping, *(node for node in balancers if node.tier in tiers)]

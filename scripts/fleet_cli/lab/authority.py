@@ -3,9 +3,9 @@
 import ssl as tls
 from pathlib import Path
 
-from fleet_cli.fleet import ssh
-from fleet_cli.lab.labfile import Lab
+from fleet_cli.lab import ssh
 from fleet_cli.machine import paths
+from fleet_cli.repository.labfile import Lab
 
 CERTIFICATE = "/var/lib/puppet/ssl/certs/ca.pem"
 

@@ -8,10 +8,10 @@ from importlib import resources
 
 import jinja2
 
-from fleet_cli.lab import cgroups, network
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.lab import cgroups, description, network
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.repository.labfile import Box, Lab
 
 BOX = "fleet-trixie"
 LXC_CONFIG = """\
@@ -66,6 +66,7 @@ class Boxes:
             shutil.rmtree(container, ignore_errors=True)
         shutil.rmtree(paths.VAGRANT_DOTFILES, ignore_errors=True)
         paths.SSH_CONFIG.unlink(missing_ok=True)
+        paths.LAB_FLEET.unlink(missing_ok=True)
 
     def made(self, box: Box) -> bool:
         """Whether the box has a container, running or not."""
@@ -122,7 +123,11 @@ class Boxes:
 
     def _write_ssh_config(self) -> None:
         text = self._vagrant("ssh-config", *(box.name for box in self.lab.boxes if self.running(box))).stdout
+        # A node is known by the name in its certificate, as well.
+        for box in self.lab.boxes:
+            text = text.replace(f"Host {box.name}\n", f"Host {box.name} {box.certname}\n")
         paths.SSH_CONFIG.write_text(text, encoding="utf-8")
+        description.write(self.lab)
 
     def _vagrant(self, *arguments: str, check: bool = True) -> process.Result:
         return process.run(

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from fleet_cli.fleet import agents, deploying, publishing, ssh, status
-from fleet_cli.lab import cgroups, network, nodes, server
+from fleet_cli.fleet import agents, deploying, publishing
+from fleet_cli.fleet.nodes import BALANCER_ROLE, in_order
+from fleet_cli.lab import cgroups, description, network, nodes, remote, server, ssh, status
 from fleet_cli.lab.boxes import Boxes
-from fleet_cli.lab.labfile import BALANCER_ROLE, Box, Lab, LabService
 from fleet_cli.machine import host, kept, paths, steps
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import clones
+from fleet_cli.repository.labfile import Box, Lab, LabService
 from fleet_cli.roots import base
 from fleet_cli.services import building, templates
 
@@ -31,11 +33,11 @@ def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
     reason = host.why_no_containers()
     if reason:
         raise FleetError(f"system containers can't run on this machine: {reason}")
-    deploying.head(repo)  # before anything else: is there something to deploy?
+    clones.head(repo)  # before anything else: is there something to deploy?
     with host.lock(), steps.heartbeat():
         host.ensure_packages(host.LAB_PACKAGES)
         base.ensure()
-        for path in deploying.uncommitted(repo):
+        for path in clones.uncommitted(repo):
             steps.say(f"note: {path} is not committed; boxes get what is committed")
         work = steps.Parallel()
         work.add("boxes", lambda: _boxes_up(lab, [box for box in lab.boxes if box in (lab.server, *wanted)]))
@@ -67,7 +69,7 @@ def down(lab: Lab, *, purge: bool = False) -> None:
 
 def stands(lab: Lab, repo: Path) -> bool:
     """Whether every box runs and the newest commit was deployed and applied, whatever has happened to it since."""
-    return not missing(lab) and deploying.deployed(lab) == deploying.lab_commit(lab, repo)
+    return not missing(lab) and deploying.deployed(description.of(lab)) == remote.lab_commit(lab, repo)
 
 
 def exists(lab: Lab) -> bool:
@@ -88,12 +90,12 @@ def missing(lab: Lab) -> list[str]:
 
 def deployed_from(lab: Lab) -> str:
     """Return the commit whose deploy the nodes are on, as it is without the lab's secrets; empty if there is none."""
-    commit = deploying.deployed(lab)
+    commit = deploying.deployed(description.of(lab))
     if not commit:
         return ""
-    asked = ["git", f"--git-dir={deploying.REMOTE}", "show", "--no-patch", "--format=%s", commit]
+    asked = ["git", f"--git-dir={remote.PATH}", "show", "--no-patch", "--format=%s", commit]
     subject = ssh.run(lab.server, asked, check=False).stdout.strip()
-    return subject.removeprefix(deploying.MADE_FROM) if subject.startswith(deploying.MADE_FROM) else commit
+    return subject.removeprefix(remote.MADE_FROM) if subject.startswith(remote.MADE_FROM) else commit
 
 
 def _boxes_up(lab: Lab, wanted: list[Box]) -> None:
@@ -135,26 +137,26 @@ def package(service: LabService) -> Path:
 
 
 def _publish(lab: Lab, repo: Path) -> None:
-    known = publishing.published(lab)
+    known = publishing.published(description.of(lab))
     packages = [building.describe(file) for file in _packages(lab)]
     missing = [each.path for each in packages if f"{each.name} {each.version} {each.architecture}" not in known]
     if missing:
-        publishing.publish(lab, missing, repo)
+        publishing.publish(description.of(lab), missing, repo)
 
 
 def _deploy(lab: Lab, repo: Path) -> None:
-    if deploying.deployed(lab) != deploying.lab_commit(lab, repo):
-        deploying.deploy(lab, repo)
+    if deploying.deployed(description.of(lab)) != remote.lab_commit(lab, repo):
+        deploying.deploy(description.of(lab), repo)
 
 
 def _converge(lab: Lab, repo: Path, boxes: list[Box]) -> None:
     new = [box for box in boxes if not nodes.enrolled(box)]
     _enroll(lab, repo, new)
-    commit = deploying.deployed(lab)
+    commit = deploying.deployed(description.of(lab))
     behind = [box for box in boxes if not nodes.converged(box, commit)]
     behind += _uninformed_balancers(lab, new, behind)
-    for group in lab.in_order(behind):
-        failed = [run for run in agents.run(group) if not run.ok]
+    for group in in_order(behind):
+        failed = [run for run in agents.run(description.of(lab), group) if not run.ok]
         if failed:
             raise FleetError(
                 "\n".join(line for run in failed for line in agents.explain(run))
@@ -165,7 +167,7 @@ def _converge(lab: Lab, repo: Path, boxes: list[Box]) -> None:
 def _enroll(lab: Lab, repo: Path, boxes: Sequence[Box]) -> None:
     work = steps.Parallel()
     done: list[Box] = []
-    for group in lab.in_order(boxes):
+    for group in in_order(boxes):
         for box in group:
             # Only for those of its own tier: no other box has its database, or is behind it.
             needed = tuple(other.name for other in done if other.tier == box.tier)

@@ -4,9 +4,9 @@ import os
 import signal
 from pathlib import Path
 
-from fleet_cli.lab.labfile import Lab
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.repository.labfile import Lab
 
 BRIDGE = "fleetbr0"
 TABLE = "fleet_lab"

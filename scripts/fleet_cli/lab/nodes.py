@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fleet_cli.fleet import ssh
-from fleet_cli.lab.labfile import Box, Lab
+from fleet_cli.lab import ssh
 from fleet_cli.machine import steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.repository.labfile import Box, Lab
 
 SHARED_SECRET = "/etc/puppet/autosign/shared-secret"  # noqa: S105 - where it is, not what it is
 

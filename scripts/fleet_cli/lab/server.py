@@ -4,10 +4,11 @@ from pathlib import Path
 
 import jinja2
 
-from fleet_cli.fleet import deploying, ssh
-from fleet_cli.lab.labfile import Lab
+from fleet_cli.fleet.description import BRANCH
+from fleet_cli.lab import remote, ssh
 from fleet_cli.machine import steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge, forge_server
 
 FORGE_PORT = 8085
@@ -71,9 +72,9 @@ def bootstrap(lab: Lab, repo: Path) -> None:
         )
         ssh.run(
             box,
-            ["git", "init", "--quiet", "--bare", f"--initial-branch={deploying.FLEET_BRANCH}", deploying.REMOTE],
+            ["git", "init", "--quiet", "--bare", f"--initial-branch={BRANCH}", remote.PATH],
         )
-    deploying.push(lab, repo, deploying.first_commit(lab, repo), deploying.FLEET_BRANCH)
+    remote.push(lab, repo, remote.first_commit(lab, repo), BRANCH)
     script = "/var/lib/fleet-bootstrap/bootstrap-puppetserver"
     ssh.run(box, ["mkdir", "-p", str(Path(script).parent)])
     ssh.upload(box, repo / "scripts/bootstrap-puppetserver", script)
@@ -81,8 +82,8 @@ def bootstrap(lab: Lab, repo: Path) -> None:
         try:
             ssh.run(
                 box,
-                ["env", f"FORGE_BASEURL=http://127.0.0.1:{FORGE_PORT}", "bash", script, deploying.REMOTE,
-                 deploying.FLEET_BRANCH],
+                ["env", f"FORGE_BASEURL=http://127.0.0.1:{FORGE_PORT}", "bash", script, remote.PATH,
+                 BRANCH],
                 on_line=lambda line: steps.say(f"{box.name}: {line[3:]}") if line.startswith("== ") else None,
             )  # fmt: skip
         except CommandFailedError as error:

@@ -1,9 +1,23 @@
 """Where things are on the machine that runs fleet."""
 
+import os
 from pathlib import Path
 
-STATE = Path("/var/lib/fleet-lab")
+LAB = Path("/var/lib/fleet-lab")
 """All that the lab keeps on this machine; one lab a machine, whichever checkout asks for it."""
+
+LAB_FLEET = LAB / "fleet.yaml"
+"""The lab as a fleet, for as long as it stands."""
+
+
+def _own_state() -> Path:
+    """Where an ordinary user's state is, as the XDG base directory specification has it."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(given) if given.startswith("/") else Path.home() / ".local/state") / "fleet"
+
+
+STATE = LAB if os.geteuid() == 0 else _own_state()
+"""What is kept between two calls; for root it is the lab's, which needs root."""
 
 RUN = Path("/run/fleet-lab")
 """What is gone after a reboot: pid files, the mount namespace of the boxes."""

@@ -25,6 +25,7 @@ def run(
     argv: Sequence[str | Path],
     *,
     stdin: str | None = None,
+    file: IO[bytes] | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     check: bool = True,
@@ -35,7 +36,8 @@ def run(
 
     Args:
         argv: the program and its arguments; no shell is involved.
-        stdin: text for its standard input; without it the input is empty.
+        stdin: text for its standard input; without it and `file` the input is empty.
+        file: an open file that is its standard input, from where it is read next.
         env: variables to add to the environment.
         cwd: the directory to run it in.
         check: whether a status other than 0 is an error.
@@ -52,7 +54,7 @@ def run(
     # The child ends with fleet, however fleet ends: nothing goes on behind the back of the next call.
     child = subprocess.Popen(
         ["setpriv", "--pdeathsig", "TERM", *command],
-        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdin=subprocess.PIPE if stdin is not None else file or subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if merge or on_line else subprocess.PIPE,
         env={**os.environ, **env} if env else None,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.lab import labfile
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import labfile
 from fleet_cli.repository.inventory import Machine
 
 DIRECTORY = Path("tests/catalog")

@@ -1,30 +1,27 @@
 """Where facts come from."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
 from fleet_cli.fleet import puppetdb
-from fleet_cli.lab import labfile
-from fleet_cli.machine import paths
+from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import factsets
 from fleet_cli.planning.factsets import FactSets
-from fleet_cli.repository import inventory
 
 NONE = "none"
-SECONDS = 60.0
 _FACTS = "inventory[certname, facts, trusted] {}"
 
 
-def find(repo: Path, source: str | None) -> FactSets:
+def find(fleet: Fleet | None, repo: Path, source: str | None) -> FactSets:
     """Return the facts of all nodes that are known.
 
     Args:
+        fleet: whose PuppetDB is asked; the lab's only for the lab's own machines.
         repo: the control repository.
-        source: the URL of a PuppetDB, `none`, or nothing for the lab's if it stands.
+        source: the URL of a PuppetDB, `none`, or nothing for the fleet's.
 
     Raises:
         FleetError: the PuppetDB that was named does not answer.
@@ -32,11 +29,11 @@ def find(repo: Path, source: str | None) -> FactSets:
     rows: list[dict[str, Any]] = []
     if source and source != NONE:
         rows = ask(source, _FACTS)
-    elif source is None and paths.SSH_CONFIG.exists() and not (repo / inventory.FILE).exists():
+    elif source is None and fleet:
         try:
-            rows = puppetdb.query(labfile.load(repo / "lab.yaml"), _FACTS)
+            rows = puppetdb.query(fleet, _FACTS)
         except FleetError:
-            rows = []  # a lab that is down: the notes say whose facts are used
+            rows = []  # a server that is down: the notes say whose facts are used
     # What a certificate says is not the node's to say: it comes from the list of machines.
     live = {row["certname"]: {name: value for name, value in row["facts"].items() if name != "trusted"} for row in rows}
     return FactSets(live, repo, factsets.addresses(repo))
@@ -48,13 +45,5 @@ def ask(url: str, pql: str) -> list[dict[str, Any]]:
     Raises:
         FleetError: it does not answer, or refuses the query.
     """
-    address = f"{url.rstrip('/')}/pdb/query/v4"
-    try:
-        with urllib3.PoolManager() as asking:
-            answer = asking.request("GET", address, fields={"query": pql}, timeout=SECONDS, retries=False)
-        if answer.status != 200:
-            raise FleetError(f"{address}: status {answer.status}: {answer.data.decode('utf-8', 'replace')[:300]}")
-        rows: list[dict[str, Any]] = json.loads(answer.data)
-    except (urllib3.exceptions.HTTPError, ValueError) as error:
-        raise FleetError(f"{address}: no PuppetDB that answers: {error}") from None
-    return rows
+    with urllib3.PoolManager() as asking:
+        return puppetdb.ask(asking, url, pql)

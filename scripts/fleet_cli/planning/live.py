@@ -1,4 +1,4 @@
-"""Catalogs from the lab's Puppet server, of two commits as they are deployed there: what agents would get.
+"""Catalogs from the Puppet server, of two commits as they are deployed there: what agents would get.
 
 The server takes facts and trusted facts from PuppetDB, stores nothing, and answers to its own certificate only.
 """
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.fleet import deploying, ssh
-from fleet_cli.lab.labfile import Lab
+from fleet_cli.fleet import deploying, nodes, ssh
+from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.planning import plan
 from fleet_cli.planning.catalog import Catalog
@@ -24,8 +24,8 @@ SECONDS = 120
 NOTE = "catalogs of the Puppet server, facts of PuppetDB; files that are copied from modules are not compared"
 
 
-def make(lab: Lab, repo: Path, base: str, head: str, choice: Choice) -> Plan:
-    """Compare two environments of the lab's Puppet server.
+def make(fleet: Fleet, repo: Path, base: str, head: str, choice: Choice) -> Plan:
+    """Compare two environments of the Puppet server.
 
     Args:
         base, head: a branch that was deployed, or a commit that is kept there. The fleet's branch stands for what the
@@ -34,13 +34,15 @@ def make(lab: Lab, repo: Path, base: str, head: str, choice: Choice) -> Plan:
     Raises:
         FleetError: the server does not answer, or refuses; no such machine; nothing of that name is deployed.
     """
-    machines = {Machine(box.certname, box.role, box.tier) for box in (lab.server, *lab.nodes)}
+    known = nodes.known(fleet, repo)
+    server = next((node.certname for node in known if node.role == nodes.SERVER_ROLE), fleet.server)
+    machines = {Machine(node.certname, node.role, node.tier) for node in known}
     choice.check(machines)
     boxes = sorted(machine for machine in machines if choice(machine))
-    environments = deploying.environments(lab, repo, (base, head))
+    environments = deploying.environments(fleet, repo, (base, head))
     found: dict[str, list[Item]] = {}
     for box in boxes:
-        items = _compare(*(catalog(lab, box.certname, environment) for environment in environments))
+        items = _compare(*(catalog(fleet, server, box.certname, environment) for environment in environments))
         if items:
             found[box.certname] = items
     return Plan(base, head, len(boxes), 2 * len(boxes), plan.grouped(found), Unused(), (NOTE,))
@@ -53,13 +55,19 @@ def _compare(old: Catalog | str, new: Catalog | str) -> list[Item]:
     return [Failure(side, new if isinstance(new, str) else str(old))]
 
 
-def catalog(lab: Lab, certname: str, environment: str) -> Catalog | str:
+def catalog(fleet: Fleet, server: str, certname: str, environment: str) -> Catalog | str:
     """Return the catalog of a node in an environment; the server's message where it has none.
+
+    A catalog has secrets in it: only an account that is root on the server can ask so.
+
+    Args:
+        fleet: whose server.
+        server: the certname of the Puppet server.
+        certname, environment: of the node, and what it would be given.
 
     Raises:
         FleetError: the server does not answer, or refuses the question.
     """
-    server = lab.server.certname
     question = {
         "certname": certname,
         "environment": environment,
@@ -67,8 +75,9 @@ def catalog(lab: Lab, certname: str, environment: str) -> Catalog | str:
         "options": {"prefer_requested_environment": True},
     }
     try:
-        answer = ssh.run(
-            lab.server,
+        answer = ssh.as_root(
+            fleet,
+            fleet.server,
             ["curl", "--silent", "--show-error", "--max-time", str(SECONDS), "--write-out", "\n%{http_code}",
              "--json", "@-", "--cacert", f"{_SSL}/certs/ca.pem", "--cert", f"{_SSL}/certs/{server}.pem",
              "--key", f"{_SSL}/private_keys/{server}.pem", f"https://{server}:8140/puppet/v4/catalog"],

@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from fleet_cli.lab import labfile
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import labfile
 
 FILE = "nodes.yaml"
 MAX_BYTES = 16 * 2**20

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from fleet_cli.lab import labfile
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import inventory
+from fleet_cli.repository import inventory, labfile
 from fleet_cli.validation.documents import Document, items, mapping
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.layers import Machine

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from fleet_cli.lab import labfile
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import labfile
 from fleet_cli.validation import kept_results
 
 KEPT = paths.STATE / "validate" / "packages"

@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ from fleet_cli.machine.errors import FleetError
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 SERVER_ROLE = "puppetserver"
-DATABASE_ROLE = "database"
-BALANCER_ROLE = "load_balancer"
 BARE_ROLE = "bare"
 """Of a box that knows nothing of Puppet: for trying out what works on any Debian."""
 
@@ -67,17 +64,6 @@ class Lab:
     def nodes(self) -> tuple[Box, ...]:
         """Every box that gets its catalog from the Puppet server, but the server itself."""
         return tuple(box for box in self.boxes if box.role not in (SERVER_ROLE, BARE_ROLE))
-
-    def in_order(self, boxes: Iterable[Box]) -> list[list[Box]]:
-        """Return the boxes in groups, of which each needs what the agent did on the ones before.
-
-        Services find their databases when they first start; a balancer finds what the others have said of themselves.
-        """
-        place = {DATABASE_ROLE: 0, BALANCER_ROLE: 2}
-        groups: list[list[Box]] = [[], [], []]
-        for box in boxes:
-            groups[place.get(box.role, 1)].append(box)
-        return [group for group in groups if group]
 
     def box(self, name: str) -> Box:
         """Return the box of that name, short or fully qualified.

@@ -13,12 +13,12 @@ import urllib3
 from rich.console import Console
 from rich.table import Table
 
-from fleet_cli.fleet import deploying, puppetdb, ssh
+from fleet_cli.fleet import deploying, puppetdb
 from fleet_cli.fleet.deploying import Trial
-from fleet_cli.lab import authority
+from fleet_cli.lab import authority, description, ssh
 from fleet_cli.lab.boxes import Boxes
-from fleet_cli.lab.labfile import Box, Lab
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository.labfile import Box, Lab
 
 TIMEOUT_SECONDS = 5.0
 HEALTH_PATH = "/health/ready"
@@ -70,12 +70,15 @@ def collect(lab: Lab) -> list[BoxStatus]:
     trials: dict[str, Trial] = {}
     if running[lab.server.name]:
         try:
-            declared = {**puppetdb.declared_services(lab), **puppetdb.balanced_services(lab)}
+            declared = {
+                **puppetdb.declared_services(description.of(lab)),
+                **puppetdb.balanced_services(description.of(lab)),
+            }
             trusted = authority.context(lab)
         except FleetError:
             declared = {}  # the server is still starting: boxes are shown without services
         with suppress(FleetError):  # nothing is deployed, or the answers are damaged: a run says so
-            trials = deploying.answers(lab).trials
+            trials = deploying.answers(description.of(lab)).trials
     with ThreadPoolExecutor() as pool:
         statuses = list(
             pool.map(lambda box: _box(box, running[box.name], declared.get(box.certname, []), trusted), lab.boxes)

@@ -1,0 +1,122 @@
+"""The lab's git repository, on its Puppet server: commits come to it from here, with the secrets of this lab."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from fleet_cli.lab import ssh
+from fleet_cli.machine import paths, steps
+from fleet_cli.repository import clones, secrets
+from fleet_cli.repository.clones import git
+from fleet_cli.repository.labfile import Lab
+
+PATH = "/srv/git/control.git"
+PUBLIC_KEY = "/etc/puppet/eyaml/public_key.pkcs7.pem"
+MADE_FROM = "With the secrets of this lab: "
+"""Begins the message of a commit that was made for the lab; then comes the commit that it was made from."""
+
+_SECRETS = paths.STATE / "secrets"
+
+
+class WithSecrets:
+    """The lab's repository: a commit is made anew for it, with secrets, and pushed."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def bring(self, repo: Path, wanted: str | None, branch: str) -> str:
+        """Push a commit like the one that is meant, with the lab's secrets, to the branch; return it."""
+        commit = _own_or_lab_commit(self._lab, repo, wanted)
+        push(self._lab, repo, commit, branch)
+        return commit
+
+    def commit(self, repo: Path, wanted: str) -> str:
+        """Return a commit of the clone as it was, or would be, deployed: with the lab's secrets."""
+        return _own_or_lab_commit(self._lab, repo, wanted)
+
+
+def push(lab: Lab, repo: Path, commit: str, branch: str) -> None:
+    """Put a commit on the branch of that name in the repository on the Puppet server."""
+    remote_shell = " ".join(["ssh", "-F", str(paths.SSH_CONFIG)])
+    with steps.step(f"git push {branch} ({commit[:10]})"):
+        git(
+            repo, "push", "--force", "--quiet", "--receive-pack=sudo git-receive-pack",
+            f"ssh://{lab.server.name}{PATH}", f"{commit}:refs/heads/{branch}",
+            env={"GIT_SSH_COMMAND": remote_shell},
+        )  # fmt: skip
+
+
+def _own_or_lab_commit(lab: Lab, repo: Path, wanted: str | None) -> str:
+    """Return the commit to deploy for a commit of this clone: with the lab's secrets, unless it has them already."""
+    commit = clones.head(repo, wanted)
+    author = git(repo, "show", "--no-patch", "--format=%ae", commit)
+    return commit if author == _lab_author(lab) else lab_commit(lab, repo, commit)
+
+
+def lab_commit(lab: Lab, repo: Path, wanted: str | None = None) -> str:
+    """Return a commit like the one that is meant, and with hieradata/secrets/ encrypted for this lab's own eyaml key.
+
+    The repository has no secrets of its own, since there is no key for which all its users could open them. The
+    commit is in no branch of the checkout, and the same for the same commit and the same lab. It has no parent, since
+    the server could not take what a shallow clone lacks; its message names the commit that it was made from.
+    """
+    parent = clones.head(repo, wanted)
+    public_key = ssh.run(lab.server, ["cat", PUBLIC_KEY]).stdout.encode()
+    index = paths.STATE / "work" / f"index-{os.getpid()}"
+    index.parent.mkdir(parents=True, exist_ok=True)
+    git_dir = {"GIT_INDEX_FILE": str(index)}
+    try:
+        git(repo, "read-tree", parent, env=git_dir)
+        for tier in sorted({box.tier for box in lab.boxes}):
+            named = secrets.declared(_service_files(repo, parent, tier))
+            text = _lab_secrets(named, tier, public_key)
+            blob = git(repo, "hash-object", "-w", "--stdin", stdin=text)
+            git(
+                repo,
+                "update-index",
+                "--add",
+                "--cacheinfo",
+                f"100644,{blob},hieradata/secrets/{tier}.yaml",
+                env=git_dir,
+            )
+        tree = git(repo, "write-tree", env=git_dir)
+    finally:
+        index.unlink(missing_ok=True)
+    return _root_commit(lab, repo, tree, parent)
+
+
+def first_commit(lab: Lab, repo: Path) -> str:
+    """Return a commit like HEAD for a server that is still to make its eyaml key: without secrets."""
+    commit = clones.head(repo)
+    return _root_commit(lab, repo, git(repo, "rev-parse", f"{commit}^{{tree}}"), commit)
+
+
+def _root_commit(lab: Lab, repo: Path, tree: str, made_from: str) -> str:
+    date = git(repo, "show", "--no-patch", "--format=%cI", made_from)
+    who = {
+        "GIT_AUTHOR_NAME": "fleet lab", "GIT_AUTHOR_EMAIL": _lab_author(lab), "GIT_AUTHOR_DATE": date,
+        "GIT_COMMITTER_NAME": "fleet lab", "GIT_COMMITTER_EMAIL": _lab_author(lab), "GIT_COMMITTER_DATE": date,
+    }  # fmt: skip
+    return git(repo, "commit-tree", tree, "-m", f"{MADE_FROM}{made_from}", env=who)
+
+
+def _lab_author(lab: Lab) -> str:
+    return f"lab@{lab.domain}"
+
+
+def _service_files(repo: Path, commit: str, tier: str) -> dict[str, str]:
+    names = git(repo, "ls-tree", "-r", "--name-only", commit, "hieradata/").splitlines()
+    return {name: git(repo, "show", f"{commit}:{name}") for name in names if secrets.may_declare(name, tier)}
+
+
+def _lab_secrets(wanted: secrets.Declared, tier: str, public_key: bytes) -> str:
+    """The secrets that are declared, as this lab has had them for this key, and random ones for new ones.
+
+    What other branches declare is kept, but is not in it: a commit's secrets are the same whatever else was deployed.
+    """
+    path = _SECRETS / hashlib.sha256(public_key).hexdigest()[:16] / f"{tier}.yaml"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = secrets.complete(before, wanted, tier, public_key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return secrets.only(text, wanted, tier)
