@@ -11,7 +11,7 @@ from fleet_cli.fleet import ssh
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine import process, steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
-from fleet_cli.services import building
+from fleet_cli.services.building import Package
 from fleet_cli.validation import layers, services, yaml_reader
 
 PROGRAM = "fleet-publish"
@@ -21,20 +21,17 @@ DECLARED = "declared"
 _SPEAKER = "publish-package: "
 
 
-def publish(fleet: Fleet, files: Sequence[Path], repo: Path) -> str:
+def publish(fleet: Fleet, packages: Sequence[Package], repo: Path) -> str:
     """Add packages to the repository and publish it; return what the repository says.
-
-    Nothing is uploaded unless every file is a Debian package.
 
     Args:
         fleet: whose repository.
-        files: all of them or none.
+        packages: all of them or none.
         repo: the control repository that declares services, perhaps some that are not deployed yet.
 
     Raises:
-        FleetError: a file is no package, or the repository refuses one.
+        FleetError: the server does not answer, or the repository refuses one.
     """
-    packages = [building.describe(file) for file in files]
     if twice := sorted(name for name, count in Counter(each.path.name for each in packages).items() if count > 1):
         raise FleetError(f"{', '.join(twice)}: two files of that name: publish them one after the other")
     names = ", ".join(f"{package.name} {package.version}" for package in packages)
