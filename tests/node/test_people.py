@@ -1,4 +1,4 @@
-"""People with accounts of their own work on the fleet from a machine that Puppet does not know, and nobody does more than may.
+"""People with accounts of their own work on the fleet from a machine that Puppet does not know, as far as they may.
 
 ops1 is a plain Debian with a clone of the control repository. anna may deploy, rita may look.
 """

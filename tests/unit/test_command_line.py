@@ -235,3 +235,24 @@ def test_what_is_not_committed_is_named(checkout: Path) -> None:
 def test_a_source_without_a_changelog_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FleetError, match="no debian/control and debian/changelog"):
         building.build(tmp_path, tmp_path / "out")
+
+
+def test_a_user_who_may_not_write_to_the_clone_has_an_environment_of_their_own(tmp_path: Path) -> None:
+    """Without it, nobody but the owner of a shared clone could run fleet."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+    clone, state = tmp_path / "clone", tmp_path / "state"
+    (clone / "scripts").mkdir(parents=True)
+    shutil.copy(REPO / "scripts/fleet", clone / "scripts/fleet")
+    (clone / "requirements.txt").write_text("", encoding="utf-8")
+    state.mkdir(mode=0o777)
+    state.chmod(0o777)
+    for directory in (tmp_path, *tmp_path.parents[:-2]):
+        directory.chmod(directory.stat().st_mode | 0o055)
+    result = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", clone / "scripts/fleet", "--help"],
+        capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "XDG_STATE_HOME": str(state)},
+    )  # fmt: skip
+    assert (state / "fleet/venv/made-from").exists(), result.stderr
+    assert not (clone / ".venv").exists()
