@@ -3,11 +3,12 @@
 import os
 import signal
 import sys
+import tomllib
 from pathlib import Path
 
 import click
 
-from fleet_cli import process
+from fleet_cli import paths, process
 from fleet_cli.commands.build import build
 from fleet_cli.commands.context import Context
 from fleet_cli.commands.deploy import deploy
@@ -26,9 +27,19 @@ from fleet_cli.errors import FleetError
 INTERRUPTED = 130
 
 
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    """The version stands in pyproject.toml alone: fleet runs from its clone and is not installed."""
+    if wanted:
+        project = tomllib.loads((paths.control_repo() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        click.echo(f"fleet {project['version']}")
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("-C", "directory", type=click.Path(path_type=Path, file_okay=False, exists=True),
               help="Work on the control repository in this directory, not on fleet's own.")  # fmt: skip
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+              help="Print the version, and exit.")  # fmt: skip
 @click.pass_context
 def fleet(context: click.Context, directory: Path | None) -> None:
     """Runs beside a Puppet control repository: a lab of Vagrant boxes, builds, deploys, agent runs, tests.
