@@ -15,8 +15,8 @@ _FINDINGS_HEAD = """\
 
     scripts/fleet validate          # each finding is one line: FILE:LINE:COLUMN: CODE: what is wrong; what to do
 
-[validate.md](validate.md#allow-a-finding) says how to allow a finding that is intended. `scripts/fleet reference` writes
-this page from `scripts/fleet_cli/validation/codes.py`: change it there.
+[validate.md](validate.md#allow-a-finding) says how to allow a finding that is intended. `scripts/fleet reference`
+writes this page from `scripts/fleet_cli/validation/codes.py`: change it there.
 """
 _SAID = re.compile(r"Data type: (?:`[^\n]*`|\n*```puppet\n.*?\n```)\n\n(?!Default value:)\S", re.DOTALL)
 """Where a parameter's type is followed by words of its own."""
