@@ -62,7 +62,7 @@ CODES: dict[str, dict[str, str]] = {
     },
     "Puppet code": {
         "puppet-syntax": "Puppet's parser refuses a manifest or an EPP template.",
-        "puppet-lint": "puppet-lint complains; the name of its check is in parentheses.",
+        "puppet-lint": "A check of puppet-lint fails; its name is in parentheses.",
         "erb-syntax": "Ruby refuses an ERB template.",
         "json-syntax": "A module's `metadata.json` is not valid JSON.",
     },
@@ -81,7 +81,7 @@ CODES: dict[str, dict[str, str]] = {
         "yaml-anchor-cycle": "An alias stands inside of what it stands for.",
         "yaml-too-deep": "Lists and mappings are nested too deep to be read.",
         "yaml-too-large": "The aliases of a file stand for too many values.",
-        "yamllint": "yamllint complains; the name of its rule is in parentheses.",
+        "yamllint": "A rule of yamllint is broken; its name is in parentheses.",
     },
 }  # fmt: skip
 """What each code means, by subject: one sentence, for someone who has just been told it."""
