@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_cli import process, rootfs
+from fleet_cli.machine import process
+from fleet_cli.roots import rootfs
 
 SET_UP = """
 set -eu

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from fleet_cli import agents
-from fleet_cli.labfile import Box
+from fleet_cli.fleet import agents
+from fleet_cli.repository.labfile import Box
 from operators import agent_runs, programs
 from operators_machine import Machine
 
@@ -133,5 +133,4 @@ def test_the_client_understands_a_run() -> None:
     )
     understood = agents._result(BOX, 4, printed)
     assert [failure.resource for failure in understood.failed] == ["Service[orders]"]
-    waits = f"--waitforlock={agent_runs.LOCK_RETRY_SECONDS} --maxwaitforlock={agent_runs.LOCK_LIMIT_SECONDS}"
-    assert waits == agents.LOCK_OPTIONS
+    assert agents.LOCK_LIMIT_SECONDS == agent_runs.LOCK_LIMIT_SECONDS
