@@ -22,6 +22,11 @@ _LINK = re.compile(r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(<?([^()\s>]+)>?(?: \"[^\"]*\
 _PLACEHOLDER = re.compile(r"[A-Z]{2,}[A-Z0-9_]*(?:[./-][\w.]+)?")
 """A word that stands for what a reader puts there: NAME, FILE.deb."""
 
+_PATH = re.compile(
+    r"(?:benchmarks|data|docs|examples|files|functions|lib|manifests|modules|scripts|site|tests)/[a-z0-9_./-]+"
+)
+"""A path below one of these folders, without a placeholder in it."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -103,6 +108,19 @@ def command_problems(document: Document) -> Iterator[str]:
             yield from _told(document, said, whole=False)
 
 
+def commands_named(document: Document) -> set[str]:
+    """The commands, such as `lab up`, that a document names in its sentences and tables."""
+    words = [said.text.split() for said in document.spans]
+    return {" ".join(each[1:length]) for each in words if each and each[0] in FLEET for length in (2, 3)}
+
+
+def all_commands(group: click.Group = fleet) -> Iterator[str]:
+    """The commands that there are, as a user types them."""
+    for name, command in group.commands.items():
+        below = all_commands(command) if isinstance(command, click.Group) else None
+        yield from (f"{name} {each}" for each in below) if below else (name,)
+
+
 def option_problems(document: Document) -> Iterator[str]:
     """What is wrong with the options that a document names by themselves, as `--json`: each is one of some command."""
     for said in document.spans:
@@ -126,6 +144,13 @@ def link_problems(repo: Path, document: Document) -> Iterator[str]:
             yield f"{where}: there is no file {path}"
         elif anchor and anchor not in Document(path, target.read_text(encoding="utf-8")).anchors:
             yield f"{where}: {path or document.name} has no heading #{anchor}"
+
+
+def path_problems(roots: list[Path], document: Document) -> Iterator[str]:
+    """What is wrong with the paths of code that a document names: each, as `functions/paths.pp`, is below a root."""
+    for said in document.spans:
+        if _PATH.fullmatch(said.text) and not any((root / said.text).exists() for root in roots):
+            yield f"{document.name}:{said.line}: there is no file {said.text}"
 
 
 def _told(document: Document, said: Said, *, whole: bool) -> Iterator[str]:

@@ -11,7 +11,16 @@ import pytest
 from fleet_cli.development import reference
 from fleet_cli.validation import codes
 
-from .documents import Document, command_problems, link_problems, option_problems, read
+from .documents import (
+    Document,
+    all_commands,
+    command_problems,
+    commands_named,
+    link_problems,
+    option_problems,
+    path_problems,
+    read,
+)
 
 REPO = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.relative_to(REPO).as_posix() for path in (REPO / "docs").glob("*.md"))
@@ -33,6 +42,17 @@ def test_each_option_of_a_document_exists(name: str) -> None:
 @pytest.mark.parametrize("name", [*DOCUMENTS, *BENCHMARKS, "CHANGELOG.md"])
 def test_each_link_of_a_document_leads_somewhere(name: str) -> None:
     assert list(link_problems(REPO, read(REPO, name))) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_path_of_code_in_a_document_exists(name: str) -> None:
+    assert list(path_problems([REPO, REPO / MODULE], read(REPO, name))) == []
+
+
+def test_a_path_that_there_is_not_is_found_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    document = Document("docs/page.md", "In `site/` and\n`lib/none.rb`, of `site/ROLE.yaml`.\n")
+    assert list(path_problems([tmp_path], document)) == ["docs/page.md:2: there is no file lib/none.rb"]
 
 
 COMMANDS = {
@@ -97,6 +117,10 @@ def test_the_readme_is_the_first_screen_and_leads_to_each_page() -> None:
     readme = read(REPO, "README.md")
     assert len((REPO / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
     assert sorted(set(PAGES) - {link.text for link in readme.links}) == []
+
+
+def test_the_page_of_commands_has_all_of_them() -> None:
+    assert set(all_commands()) - commands_named(read(REPO, "docs/commands.md")) == set()
 
 
 def test_what_the_code_says_of_a_page_is_there() -> None:

@@ -69,6 +69,5 @@ def findings_page() -> str:
 def write_findings(repo: Path) -> Path:
     """Bring docs/findings.md of a control repository up to date; return its path."""
     file = repo / FINDINGS
-    file.parent.mkdir(exist_ok=True)
     file.write_text(findings_page(), encoding="utf-8")
     return file

@@ -7,7 +7,7 @@ CODES: dict[str, dict[str, str]] = {
         "wrong-type": "The value does not fit the data type of its parameter.",
         "missing-key": "A hash lacks a member that its data type requires.",
         "unknown-lookup": "A value interpolates a key that no file of Hiera has.",
-        "unknown-interpolation": "Hiera does not know what stands in `%{…}`, or would drop it without a word.",
+        "unknown-interpolation": "Hiera does not know what stands in `%{…}`, or would drop it silently.",
         "shadowed-value": "Every node that reads this value gets another one from a higher layer.",
     },
     "Services": {
@@ -46,7 +46,7 @@ CODES: dict[str, dict[str, str]] = {
     },
     "Nodes and layers": {
         "unknown-role": "A node has a role without a class in `site/role/manifests`.",
-        "unknown-tier": "A node has a tier of which no file of Hiera says anything.",
+        "unknown-tier": "A node has a tier that no file of Hiera mentions.",
         "inventory": "`nodes.yaml` can't be read as a list of nodes.",
         "unread-file": "No layer of `hiera.yaml` reads this file, or no node does.",
         "no-layers": "`hiera.yaml` has no hierarchy.",
