@@ -21,7 +21,8 @@ from packages.debs import Identity
 from packages.errors import PublishError
 from packages.repository import Repository
 
-LAYOUT = Layout(*[Path("/nowhere")] * 8, user="nobody")
+NOWHERE = Path("/nowhere")
+LAYOUT = Layout(NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, "nobody")
 
 
 def test_a_record_says_who_did_what_from_where_and_what_came_of_it(operators: Machine) -> None:

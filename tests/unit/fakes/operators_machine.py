@@ -61,7 +61,7 @@ class Machine:
 
     def records(self) -> list[dict[str, str]]:
         """What has come to the journal since the last call: the fields of each record."""
-        found = []
+        found: list[dict[str, str]] = []
         while True:
             try:
                 entry = self._journal.recv(RECORDS_AT_ONCE).decode()
