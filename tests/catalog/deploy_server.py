@@ -13,6 +13,7 @@ from fleet_cli.roots import rootfs
 
 REPO = paths.control_repo()
 FILES = REPO / "site/profile/files/r10k"
+OPERATORS = REPO / "site/profile/files/operators/program"
 LAYOUT = """\
 [deploy]
 environments = /server/code/environments
@@ -122,6 +123,7 @@ class Server:
         binds = {
             self.directory: "/server",
             FILES / "program": "/usr/local/lib/deploy-environment",
+            OPERATORS: "/usr/local/lib/fleet-operators",
             FILES / "deploy-environment": "/usr/local/sbin/deploy-environment.py",
             FILES / "r10k": "/usr/local/bin/r10k.py",
         }

@@ -1,10 +1,12 @@
 """What several unit tests start from."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask_microservice import health
 from fleet_cli.roots import base
+from operators_machine import Machine
 from program_node import Node, Systemd
 
 
@@ -26,3 +28,11 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
     """A systemd under which nothing runs, and whose services answer that they are ready."""
     monkeypatch.setattr(health, "answer", lambda *_: (200, "ready"))
     return Systemd(monkeypatch)
+
+
+@pytest.fixture
+def operators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """A machine on which people work with rights."""
+    machine = Machine(tmp_path, monkeypatch)
+    yield machine
+    machine.close()

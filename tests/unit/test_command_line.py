@@ -53,7 +53,7 @@ def test_every_command_has_help(command: str) -> None:
         (["publish", "/nowhere.deb"], "/nowhere.deb: there is no such file"),
         (["publish", "lab.yaml"], "lab.yaml: not a Debian package"),
         (["lab", "ssh", "web9"], "there is no box 'web9'"),
-        (["run", "web9"], "there is no box 'web9'"),
+        (["-C", "tests", "--fleet", "nowhere.yaml", "run"], "nowhere.yaml: there is no such file"),
         (["lab", "up", "web9"], "there is no box 'web9'"),
         (["-C", "tests", "lab", "status"], "a control repository?"),
         (["new", "Bad_Name"], "no Debian package name"),
@@ -133,7 +133,7 @@ def test_packages_that_apt_does_not_reach_are_named(tmp_path: Path) -> None:
     # Lists of its own: what this machine's apt knows stays as it is.
     settings = tmp_path / "apt.conf"
     settings.write_text(f'Dir::State::Lists "{tmp_path}/lists";\nAcquire::Retries "0";\n', encoding="utf-8")
-    code = "from fleet_cli import host; host.ensure_packages(('dnsmasq-base-of-nowhere',))"
+    code = "from fleet_cli.machine import host; host.ensure_packages(('dnsmasq-base-of-nowhere',))"
     result = subprocess.run(
         ["unshare", "--net", sys.executable, "-c", code], capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(REPO / "scripts"), "APT_CONFIG": str(settings)},
@@ -179,7 +179,7 @@ def test_a_failed_command_is_shown_with_its_last_words() -> None:
 
 def test_a_program_ends_with_fleet(tmp_path: Path) -> None:
     # A killed fleet must not leave an apt-get or a vagrant at work behind the next call's back.
-    code = "from fleet_cli import process; process.run(['sh', '-c', 'echo $$ > pid; exec sleep 300'])"
+    code = "from fleet_cli.machine import process; process.run(['sh', '-c', 'echo $$ > pid; exec sleep 300'])"
     parent = subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPO / "scripts")}
     )
@@ -235,3 +235,24 @@ def test_what_is_not_committed_is_named(checkout: Path) -> None:
 def test_a_source_without_a_changelog_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FleetError, match="no debian/control and debian/changelog"):
         building.build(tmp_path, tmp_path / "out")
+
+
+def test_a_user_who_may_not_write_to_the_clone_has_an_environment_of_their_own(tmp_path: Path) -> None:
+    """Without it, nobody but the owner of a shared clone could run fleet."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+    clone, state = tmp_path / "clone", tmp_path / "state"
+    (clone / "scripts").mkdir(parents=True)
+    shutil.copy(REPO / "scripts/fleet", clone / "scripts/fleet")
+    (clone / "requirements.txt").write_text("", encoding="utf-8")
+    state.mkdir(mode=0o777)
+    state.chmod(0o777)
+    for directory in (tmp_path, *tmp_path.parents[:-2]):
+        directory.chmod(directory.stat().st_mode | 0o055)
+    result = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", clone / "scripts/fleet", "--help"],
+        capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "XDG_STATE_HOME": str(state)},
+    )  # fmt: skip
+    assert (state / "fleet/venv/made-from").exists(), result.stderr
+    assert not (clone / ".venv").exists()

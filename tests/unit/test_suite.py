@@ -13,11 +13,10 @@ import pytest
 from click.testing import CliRunner
 from fleet_cli import cli
 from fleet_cli.development import suite
-from fleet_cli.fleet import deploying
 from fleet_cli.lab import laboratory
 from fleet_cli.machine import host
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import labfile
+from fleet_cli.repository import clones, labfile
 from fleet_cli.roots import forge, rootfs
 
 REPO = Path(__file__).resolve().parents[2]
@@ -62,7 +61,7 @@ def boxes(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     """A whole lab with another commit than HEAD deployed."""
     made = Boxes(OTHER)
     monkeypatch.setattr(host, "why_no_containers", lambda: None)
-    monkeypatch.setattr(deploying, "head", lambda _repo: HEAD)
+    monkeypatch.setattr(clones, "head", lambda _repo: HEAD)
     monkeypatch.setattr(laboratory, "up", made.up)
     monkeypatch.setattr(laboratory, "stands", lambda *_: made.deployed == HEAD and not made.missing)
     for name, answer in (

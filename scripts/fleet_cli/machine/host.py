@@ -27,9 +27,7 @@ def require_debian_root() -> None:
         FleetError: the machine is not Debian, or the user is not root.
     """
     if not Path("/etc/debian_version").exists() or shutil.which("apt-get") is None:
-        raise FleetError(
-            'this machine is not Debian: run fleet on Debian 12; README.md, "Hosts", says what works where'
-        )
+        raise FleetError("this machine is not Debian: run fleet on Debian 12; docs/hosts.md says what works where")
     if os.geteuid() != 0:
         raise FleetError("this needs root (containers, mounts, a bridge): run it as root, or with sudo")
 

@@ -28,6 +28,9 @@ class profile::apt_repository (
   $gnupg_home = '/var/lib/apt-signing'
   $program = '/usr/local/lib/publish-package'
 
+  # Who published what is recorded by it.
+  include profile::operators::programs
+
   package { 'aptly':
     ensure => installed,
   }
@@ -70,7 +73,7 @@ class profile::apt_repository (
       ensure  => file,
       mode    => '0755',
       source  => 'puppet:///modules/profile/apt_repository/publish-package',
-      require => File[$program],
+      require => [File[$program], Class['profile::operators::programs']],
     ;
   }
 

@@ -43,6 +43,9 @@ class profile::r10k (
     'user'         => 'puppet',
   }
 
+  # Who deployed what is recorded by it.
+  include profile::operators::programs
+
   package { ['git', 'r10k']:
     ensure => installed,
   }
@@ -107,13 +110,13 @@ class profile::r10k (
       ensure  => file,
       mode    => '0755',
       source  => 'puppet:///modules/profile/r10k/deploy-environment',
-      require => File[$program],
+      require => [File[$program], Class['profile::operators::programs']],
     ;
     '/usr/local/bin/r10k':
       ensure  => file,
       mode    => '0755',
       source  => 'puppet:///modules/profile/r10k/r10k',
-      require => File[$program],
+      require => [File[$program], Class['profile::operators::programs']],
     ;
   }
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.repository import secrets
+from fleet_cli.validation import codes
 from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
@@ -93,8 +94,15 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def validate(packages: Path) -> Validate:
+    """What is found in a repository; each finding has a code that docs/findings.md explains."""
     source = Packages(Repository(str(packages)), required=True)
-    return lambda repo: Validation(repo, packages=source).findings()
+
+    def found(repo: Path) -> list[Finding]:
+        findings = Validation(repo, packages=source).findings()
+        assert {finding.code for finding in findings} <= codes.ALL.keys()
+        return findings
+
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -130,6 +130,7 @@ def started(directory: Path) -> Iterator[AptServer]:
         ("etc/publish-package.ini", "etc/publish-package.ini"), ("etc/publish-package", COMMAND.lstrip("/")),
     )}  # fmt: skip
     binds[PROGRAM / "program"] = "/usr/local/lib/publish-package"
+    binds[PROGRAM.parent / "operators/program"] = "/usr/local/lib/fleet-operators"
     with (
         (directory / "stderr").open("w", encoding="utf-8") as stderr,
         rootfs.started("apt_repository", ["sh"], stderr=stderr, binds=binds) as shell,

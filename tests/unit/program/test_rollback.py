@@ -112,7 +112,7 @@ def test_a_kept_release_whose_files_somebody_removed_is_said_before_anything_is_
     assert systemd.calls == []
 
 
-def test_status_message_and_both_readmes_say_in_the_same_words_what_becomes_of_it(
+def test_status_message_and_documents_say_in_the_same_words_what_becomes_of_it(
     service: Service, node: Node, capsys: pytest.CaptureFixture[str]
 ) -> None:
     second = declare(service, node, "second")
@@ -123,6 +123,6 @@ def test_status_message_and_both_readmes_say_in_the_same_words_what_becomes_of_i
     assert table([status]).splitlines()[-1] == f"orders: {said}"
     assert main(["switch", "--unless-rolled-back", "orders"]) == 1
     assert f"orders: {said}; {service.serving().release} still serves" in capsys.readouterr().err
-    for readme in ("README.md", "modules/flask_microservice/README.md"):
-        text = " ".join((REPO / readme).read_text(encoding="utf-8").split())
-        assert f"A release that was rolled back on a node {refused_until('NAME')}." in text, readme
+    for page in ("docs/versions.md", "modules/flask_microservice/README.md"):
+        text = " ".join((REPO / page).read_text(encoding="utf-8").split())
+        assert f"A release that was rolled back on a node {refused_until('NAME')}." in text, page

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from operators.journal import recorded
+
 from packages import publishing, signed_index
 from packages.errors import PublishError
 from packages.repository import Repository
@@ -66,7 +68,9 @@ def _list(repository: Repository) -> None:
 def _publish(repository: Repository, files: list[Path], declared: list[str]) -> None:
     if os.geteuid() != 0:
         raise PublishError("run it as root")
-    for identity, new in publishing.publish(repository, files, declared).items():
+    with recorded("publish", ", ".join(file.name for file in files)):
+        published = publishing.publish(repository, files, declared)
+    for identity, new in published.items():
         print(f"{identity}: {'published' if new else 'was published already'}")
 
 

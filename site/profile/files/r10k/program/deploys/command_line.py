@@ -4,10 +4,13 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+
+from operators.journal import recorded
 
 from deploys import answers, checkouts, deploying, sealing
 from deploys.deploying import Scope
@@ -51,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--back is for the fleet or a tier; --end --node ends a trial")
     if chosen.fleet and (scope.narrow or chosen.kept):
         parser.error("--fleet has the fleet follow a branch that is deployed now: without --tier, --node and --kept")
-    return _told(lambda: _do(chosen, scope))
+    what = shlex.join(sys.argv[1:] if arguments is None else arguments)
+    return _told(lambda: _do(chosen, scope, what))
 
 
 def main_r10k() -> int:
@@ -98,21 +102,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _do(chosen: argparse.Namespace, scope: Scope) -> int:
+def _do(chosen: argparse.Namespace, scope: Scope, what: str) -> int:
     layout = Layout.from_file()
     if chosen.list:
         _list(layout, as_json=chosen.json)
         return 0
     _require_root()
-    if chosen.back:
-        deploying.back(layout, scope)
-    elif chosen.end:
-        deploying.end(layout, scope)
-    elif chosen.kept or _is_kept(layout, chosen.wanted):
-        deploying.give_kept(layout, chosen.wanted, scope)
-    else:
-        deploying.deploy(layout, chosen.wanted, scope, commit=chosen.commit, followed=chosen.fleet)
+    with recorded(_action(chosen), what):
+        if chosen.back:
+            deploying.back(layout, scope)
+        elif chosen.end:
+            deploying.end(layout, scope)
+        elif chosen.kept or _is_kept(layout, chosen.wanted):
+            deploying.give_kept(layout, chosen.wanted, scope)
+        else:
+            deploying.deploy(layout, chosen.wanted, scope, commit=chosen.commit, followed=chosen.fleet)
     return 0
+
+
+def _action(chosen: argparse.Namespace) -> str:
+    """What a record calls it."""
+    if chosen.back or chosen.end:
+        return "back" if chosen.back else "end"
+    return "trial" if chosen.node else "deploy"
 
 
 def _is_kept(layout: Layout, wanted: str) -> bool:

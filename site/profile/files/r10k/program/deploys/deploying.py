@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from operators.journal import DONE, FAILED, record
+
 from deploys import answers, checkouts, files, given, journal, puppet_server, sealing
 from deploys.answers import Answer, Answers
 from deploys.errors import DeployError
@@ -84,9 +86,11 @@ def finish(layout: Layout, names: Sequence[str], reader: Reader) -> bool:
                 print(f"{checkout}: its commit is deployed already, as {name}: nothing to do")
             else:
                 _give(layout, checkout, name, Scope(), followed=False)
+                record("deploy", f"{checkout}, by r10k", DONE)
         except DeployError as error:
             print(f"deploy-environment: {error}", file=sys.stderr)
             journal.note("refused", failure=True, branch=checkout, reason=str(error))
+            record("deploy", f"{checkout}, by r10k", f"{FAILED}: {error}")
             fine = False
     tidy(layout)
     return fine
