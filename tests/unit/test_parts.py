@@ -27,6 +27,7 @@ from fleet_cli.development import suite
 from fleet_cli.machine import host
 host.why_no_containers = lambda: None
 suite._prepare = lambda *_, **__: {}
+suite.PARTS = suite.PARTS[1:]
 sys.argv = ["fleet", "-C", sys.argv[1], "test", "-p", "no:cacheprovider"]
 cli.main()
 """
@@ -65,6 +66,7 @@ def checkout(directory: Path, **tests: str) -> Path:
 
 @pytest.fixture
 def lab_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "0")  # for few tests they would take most of the time
     monkeypatch.setattr(host, "why_no_containers", lambda: None)
     monkeypatch.setattr(suite, "_prepare", lambda *_, **__: {})
 
@@ -74,15 +76,15 @@ def test_beside_the_boxes_others_run_at_a_low_priority_and_are_told_whole(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     repo = checkout(tmp_path, catalog=waiting("catalog", "node"), node=waiting("node", "catalog"))
-    assert suite.run(LAB, repo, list(suite.PARTS), ["-p", "no:cacheprovider"]) == 0
+    assert suite.run(LAB, repo, ["system", "catalog", "node"], ["-p", "no:cacheprovider"]) == 0
     lines = capfd.readouterr().out.splitlines()
     for part in ("system", "catalog"):
         begin = next(n for n, line in enumerate(lines) if f" {part} tests, which ran beside " in line)
         end = next(n for n, line in enumerate(lines) if f" end of the {part} tests " in line)
         told = [line for line in lines[begin + 1 : end] if "test session starts" in line or "1 passed" in line]
         assert len(told) == 2, lines
-    assert [line.partition(",")[0] for line in lines[-4:]] == [
-        "unit tests:     passed", "system tests:   passed", "catalog tests:  passed", "node tests:     passed",
+    assert [line.partition(",")[0] for line in lines[-3:]] == [
+        "system tests:   passed", "catalog tests:  passed", "node tests:     passed",
     ]  # fmt: skip
     priorities = {part: int((repo / part).read_text().split()[1]) for part in ("catalog", "node")}
     assert priorities == {"catalog": min(19, os.nice(0) + beside.NICENESS), "node": os.nice(0)}
@@ -91,17 +93,35 @@ def test_beside_the_boxes_others_run_at_a_low_priority_and_are_told_whole(
 @pytest.mark.usefixtures("lab_stands")
 @pytest.mark.parametrize("failing", ["system", "node"])
 def test_a_failure_on_either_side_fails_the_whole_and_keeps_no_other_from_running(
-    failing: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    failing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (
-        suite.run(LAB, checkout(tmp_path, **{failing: FAILS}), list(suite.PARTS)[1:], ["-p", "no:cacheprovider"]) == 1
-    )
-    told = capfd.readouterr().out
-    assert "a mistake" in told
-    outcomes = [line.partition(",")[0].split() for line in told.splitlines()[-3:]]
-    assert outcomes == [
-        [part, "tests:", "FAILED" if part == failing else "passed"] for part in ("system", "catalog", "node")
-    ]
+    Recorder(monkeypatch, failing)
+    assert suite.run(LAB, REPO, list(suite.PARTS), []) == 1
+    outcomes = [line.partition(",")[0].split() for line in capsys.readouterr().out.splitlines()[-4:]]
+    assert outcomes == [[part, "tests:", "FAILED" if part == failing else "passed"] for part in suite.PARTS]
+
+
+@pytest.mark.usefixtures("lab_stands")
+def test_what_failed_beside_the_boxes_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert suite.run(LAB, checkout(tmp_path, system=FAILS), ["system", "node"], ["-p", "no:cacheprovider"]) == 1
+    assert "a mistake" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("chosen", "status"), [("no_such_test", 1), ("test_it", 0)])
+def test_a_selection_that_chooses_nothing_has_not_passed(
+    chosen: str, status: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert suite.run(LAB, checkout(tmp_path), ["unit"], ["-q", "-k", chosen]) == status
+    assert f"unit tests:     {'none selected' if status else 'passed'}" in capfd.readouterr().out
+
+
+def test_a_named_file_of_tests_runs_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    repo = checkout(tmp_path)
+    (repo / "tests/unit/test_other.py").write_text(PASSES, encoding="utf-8")
+    options = ["--collect-only", "-q", "tests/unit/test_other.py"]
+    assert suite.run(LAB, repo, ["unit"], options) == 0
+    collected = {line.partition("::")[0] for line in capfd.readouterr().out.splitlines() if "::" in line}
+    assert collected == {"tests/unit/test_other.py"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -129,7 +149,8 @@ def test_an_interrupt_ends_both_sides(number: signal.Signals, tmp_path: Path) ->
 class Recorder:
     """Notes which parts would be run in the foreground, and which beside it."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, failing: str = "") -> None:
+        self._failing = f"tests/{failing}"
         self.foreground: list[str] = []
         self.beside: list[str] = []
         monkeypatch.setattr(subprocess, "run", self._run)
@@ -137,11 +158,11 @@ class Recorder:
 
     def _run(self, command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         self.foreground.append(command[3])
-        return subprocess.CompletedProcess(command, 0)
+        return subprocess.CompletedProcess(command, int(command[3] == self._failing))
 
     def _run_beside(self, _name: str, command: list[str], _cwd: Path, _environment: Mapping[str, str]) -> int:
         self.beside.append(command[3])
-        return 0
+        return int(command[3] == self._failing)
 
 
 @pytest.mark.usefixtures("lab_stands")
