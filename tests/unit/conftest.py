@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 from flask_microservice import health
+from fleet_cli.roots import base
 from operators_machine import Machine
 from program_node import Node, Systemd
+
+
+@pytest.fixture(autouse=True)
+def no_root_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here needs root: a test that does is noticed, whoever runs it."""
+    reason = "a test that needs root or a root file system belongs in tests/system"
+    monkeypatch.setattr(base, "ensure", lambda: pytest.fail(reason))
 
 
 @pytest.fixture

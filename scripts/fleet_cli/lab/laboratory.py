@@ -27,8 +27,8 @@ def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
     Raises:
         FleetError: what could not be done, and where.
     """
-    host.require_debian_root()
     wanted = [lab.box(name) for name in names] or list(lab.boxes)
+    host.require_debian_root()
     new_nodes = [box for box in lab.nodes if box in wanted]
     reason = host.why_no_containers()
     if reason:

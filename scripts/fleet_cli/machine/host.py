@@ -58,7 +58,7 @@ def ensure_packages(packages: tuple[str, ...]) -> None:
     if "vagrant-lxc" in missing and codename() != "bookworm":
         raise FleetError(
             f"this is Debian {codename()}, which has no vagrant-lxc package (Debian 12, bookworm, has): run the lab on"
-            " Debian 12. What needs no boxes works here: fleet build, fleet test unit, fleet test catalog."
+            " Debian 12. What needs no boxes works here: fleet build, fleet test unit, system and catalog."
         )
     with steps.step(f"installing {' '.join(missing)}"):
         apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends"]

@@ -7,7 +7,6 @@ import yaml
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import secrets_unknown
 from fleet_cli.repository import secrets
-from fleet_cli.roots import rootfs
 
 SERVICE = "flask_microservice::services: {orders: {port: 7001, secrets: {app: [secret_key], db: [password]}}}\n"
 
@@ -24,19 +23,6 @@ def public(keys: Path) -> bytes:
 
 def test_the_private_key_is_readable_by_its_owner_only(keys: Path) -> None:
     assert oct((keys / "private_key.pkcs7.pem").stat().st_mode)[-3:] == "600"
-
-
-@pytest.mark.parametrize("value", ["swordfish", "with ünïcode, 'quotes' and: colons", "two\nlines", "x" * 5000])
-def test_hiera_eyaml_reads_what_was_encrypted_here(keys: Path, value: str) -> None:
-    block = secrets.encrypt(public(keys), value)
-    assert value not in block
-    opened = rootfs.run(
-        "toolbox",
-        ["eyaml", "decrypt", "--stdin", "--pkcs7-private-key", "/keys/private_key.pkcs7.pem",
-         "--pkcs7-public-key", "/keys/public_key.pkcs7.pem"],
-        binds={keys: "/keys"}, stdin=block,
-    )  # fmt: skip
-    assert opened.stdout.rstrip("\n") == value
 
 
 def test_every_declared_secret_gets_a_value_and_keeps_it(keys: Path) -> None:

@@ -14,7 +14,7 @@ from flask_microservice.switching import Switch
 from flask_microservice.table import table
 from program_node import Node, Systemd
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from flask_microservice.errors import SwitchError
 from flask_microservice.service import Service
 from program_node import Node
 
-FILES = Path(__file__).parents[2] / "modules/flask_microservice/files"
+FILES = Path(__file__).parents[3] / "modules/flask_microservice/files"
 
 
 @pytest.fixture(autouse=True)
