@@ -1,0 +1,73 @@
+"""Which commit is deployed, and whether it is the one that git has: in this checkout, and at the remote."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet_cli.fleet import deploying, remotes
+from fleet_cli.fleet.deploying import Answers
+from fleet_cli.fleet.description import Fleet
+from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import clones
+
+SHORT = 10
+"""Digits of a commit in messages."""
+
+
+@dataclass(frozen=True)
+class Commits:
+    """What is deployed, and what there is to deploy.
+
+    Attributes:
+        answers: what the Puppet server gives to whom; None if it can't be asked.
+        error: why not.
+        checkout: what is checked out, as the remote calls it; empty if that is not known.
+        changed: files of Hiera in the checkout that are in no commit.
+        remote: the end of the fleet's branch at the remote; empty if that is not known.
+        remote_error: why not.
+    """
+
+    answers: Answers | None = None
+    error: str = ""
+    checkout: str = ""
+    changed: Sequence[str] = ()
+    remote: str = ""
+    remote_error: str = ""
+
+    @property
+    def deployed(self) -> str:
+        """The commit that the fleet is given; empty if nothing is deployed, or that is not known."""
+        return self.answers.commit if self.answers else ""
+
+    def is_checkout(self, environment: str) -> bool | None:
+        """Whether an environment is of the commit that is checked out; None if that is not known."""
+        if not (environment and self.checkout and self.answers):
+            return None
+        return self.checkout.startswith(self.answers.commit_of(environment))
+
+
+def server(fleet: Fleet) -> Commits:
+    """Ask the Puppet server what it gives to whom."""
+    try:
+        return Commits(deploying.answers(fleet))
+    except (FleetError, ValueError) as error:
+        return Commits(error=str(error))
+
+
+def git(fleet: Fleet, repo: Path) -> Commits:
+    """Look at the checkout, and at the fleet's branch at the remote."""
+    try:
+        head = clones.head(repo)
+        changed = [name for name in clones.uncommitted(repo) if name.startswith("hieradata/")]
+    except FleetError:
+        return Commits(remote_error="this is no clone of the control repository")
+    try:
+        remote = remotes.of(fleet)
+        return Commits(checkout=remote.commit(repo, head), changed=changed, remote=remote.end_of(repo, fleet.branch))
+    except FleetError as error:
+        return Commits(checkout=head, changed=changed, remote_error=str(error))
+
+
+def together(server: Commits, git: Commits) -> Commits:
+    """Put together what the server and git say."""
+    return Commits(server.answers, server.error, git.checkout, git.changed, git.remote, git.remote_error)
