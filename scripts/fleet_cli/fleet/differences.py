@@ -33,7 +33,9 @@ def of_fleet(commits: Commits, puppetdb: str) -> Iterator[Difference]:
 def of_node(status: NodeStatus, causes: Causes) -> Iterator[Difference]:
     """What is about a node, and its services."""
     name, report = status.node.name, status.report
-    found = [one for service in status.services if (one := _of_service(name, service, causes))]
+    # Where nothing ran yet, that one line says all.
+    services = [] if causes.never_ran() else status.services
+    found = [one for service in services if (one := _of_service(name, service, causes))]
     if report and report.error:
         what = "not asked" if report.reached else "not reached"
         yield Difference(name, "", what, report.error, kind=UNKNOWN)

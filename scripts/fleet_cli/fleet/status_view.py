@@ -14,8 +14,8 @@ from fleet_cli.fleet.observed import UNKNOWN, Difference
 from fleet_cli.fleet.status import Status
 
 REDRAW_SECONDS = 5
-WIDTH = 120
-"""Where the output is no terminal."""
+WIDTH = 1000
+"""Where the output is no terminal: a difference is one line for whatever reads it."""
 
 
 def show(status: Status) -> None:
