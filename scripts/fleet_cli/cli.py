@@ -22,6 +22,7 @@ from fleet_cli.commands.status import status
 from fleet_cli.commands.test import test
 from fleet_cli.commands.update import update
 from fleet_cli.commands.validate import validate
+from fleet_cli.commands.verify import verify
 from fleet_cli.lab import description
 from fleet_cli.machine import process
 from fleet_cli.machine.errors import FleetError
@@ -46,7 +47,7 @@ def fleet(context: click.Context, directory: Path | None, described: str | None)
 
 
 for command in (
-    lab, new, update, build, publish, validate, list_nodes, plan, deploy, run, status, log, test,
+    lab, new, update, build, publish, validate, list_nodes, plan, deploy, run, status, verify, log, test,
     write_reference,
 ):  # fmt: skip
     fleet.add_command(command)
