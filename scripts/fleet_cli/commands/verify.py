@@ -16,7 +16,7 @@ from fleet_cli.verification import running
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the results to FILE too, as JUnit's XML.")  # fmt: skip
 @click.pass_obj
-def verify(
+def verify(  # noqa: PLR0917 - click gives an argument for each option
     context: Context,
     nodes: tuple[str, ...],
     roles: tuple[str, ...],

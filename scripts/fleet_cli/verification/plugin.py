@@ -2,9 +2,9 @@
 
     python -m pytest -p fleet_cli.verification.plugin --fleet fleet.yaml --fleet-tier staging tests/verify
 
-Fixtures: `node`, a node (Subject); `services`, what its newest catalog declares (a list of Service); `host`, the node as
-testinfra has it, over ssh as the person who types; `service`, one service of one node; `balanced`, one service at one
-balancer; `fleet`, the description. A test that names `node`, `host` or `services` runs once for each node.
+Fixtures: `node`, a node (Subject); `services`, what its newest catalog declares (a list of Service); `host`, the node
+as testinfra has it, over ssh as the person who types; `service`, one service of one node; `balanced`, one service at
+one balancer; `fleet`, the description. A test that names `node`, `host` or `services` runs once for each node.
 """
 
 import os
@@ -33,6 +33,7 @@ _PER_NODE = ("node", "host", "services")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options that say which nodes are meant."""
     group = parser.getgroup("fleet", "the nodes that are verified")
     group.addoption("--fleet", metavar="FILE", default=os.environ.get(FLEET, description.FILE),
                     help="the description of the fleet")  # fmt: skip
@@ -62,17 +63,18 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
+    """Bring in the fixtures, and the words in which results are told."""
     if _SUBJECTS not in config.stash:
         return
     # Registered last: testinfra's own plugin has a fixture `host`, too.
     config.pluginmanager.register(Fixtures(), "fleet-fixtures")
-    usual = config.pluginmanager.unregister(name="terminalreporter")
-    if usual:
+    if config.pluginmanager.unregister(name="terminalreporter"):
         names = [subject.name for subject in config.stash[_SUBJECTS]]
-        config.pluginmanager.register(Reporter(config.rootpath, names), "terminalreporter")
+        config.pluginmanager.register(Reporter(config, names), "terminalreporter")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have a test run once for each node, service or balanced service."""
     found = metafunc.config.stash.get(_SUBJECTS, [])
     names = metafunc.fixturenames
     of: Sequence[Subject | Service | Balanced]
@@ -84,6 +86,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("balanced", of, ids=map(str, of))
     elif any(name in names for name in _PER_NODE):
         metafunc.parametrize("node", found, ids=map(str, found), indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what pytest makes of a test without a node or service to run for: it would count as skipped."""
+    items[:] = [item for item in items if not _is_about_nothing(item)]
+
+
+def _is_about_nothing(item: pytest.Item) -> bool:
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    kinds = {"node": Subject, "service": Service, "balanced": Balanced}
+    return any(not isinstance(params[name], kind) for name, kind in kinds.items() if name in params)
 
 
 class Fixtures:

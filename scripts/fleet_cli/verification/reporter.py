@@ -2,10 +2,10 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.config import create_terminal_writer
 
 from fleet_cli.verification.expecting import Differs
 
@@ -25,8 +25,9 @@ class _Tally:
 class Reporter:
     """In the place of pytest's own."""
 
-    def __init__(self, repo: Path, nodes: Sequence[str]) -> None:
-        self._repo = repo
+    def __init__(self, config: pytest.Config, nodes: Sequence[str]) -> None:
+        self._repo = config.rootpath
+        self._tw = create_terminal_writer(config)  # by this name pytest asks for it, to word a failed assertion
         self._nodes = {name: _Tally() for name in nodes}
         self._others = _Tally()
         self._errors: list[str] = []

@@ -18,7 +18,7 @@ _NOTHING_TO_TEST = 5
 
 
 def run(fleet: Fleet, repo: Path, choice: Choice, junit: Path | None) -> int:
-    """Check the nodes that are meant; return the exit status: 0 all is as declared, 1 something is not, or is not known.
+    """Check the nodes that are meant; return the exit status: 0 all is as declared, 1 it is not, or that is not known.
 
     Args:
         repo: the control repository, whose own tests are run, too.

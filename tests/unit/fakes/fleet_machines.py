@@ -7,6 +7,7 @@ what it says where it fails, `HOST/unreachable` what ssh says where it does not 
 import json
 import os
 import subprocess
+import sys
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from fleet_cli.machine.errors import FleetError
 
 SSH = """\
 #!/bin/sh
+[ "$1" != -G ] || { echo "hostname 127.0.0.1"; exit 0; }
 # The last two words are the machine and the command; the command ends with the program's name.
 for word; do host=$command; command=$word; done
 cd "$FAKE_FLEET/$host" 2>/dev/null || {
@@ -44,6 +46,7 @@ fi
 exec cat "$program"
 """
 
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 SERVER = "puppet.example.org"
 HIERA = """\
 version: 5
@@ -71,6 +74,7 @@ class Machine:
     Attributes:
         row: of PuppetDB's `nodes`.
         catalog: the parameters of its services.
+        balanced: the parameters of the services that it has ports for.
         report: what fleet-report prints; None where that program is missing.
         inspection: what fleet-inspect prints.
         log: what fleet-log prints, a record each.
@@ -82,6 +86,7 @@ class Machine:
     tier: str = "production"
     row: dict[str, Any] = field(default_factory=dict)
     catalog: dict[str, dict[str, Any]] = field(default_factory=dict)
+    balanced: dict[str, dict[str, Any]] = field(default_factory=dict)
     report: dict[str, Any] | None = None
     inspection: dict[str, Any] | None = None
     log: list[dict[str, str]] = field(default_factory=list)
@@ -186,6 +191,7 @@ class Machines:
             "installed": dict(versions),
             "errors": {},
         }  # fmt: skip
+        machine.inspection = _inspection(machine.report["services"])
         self.nodes[certname] = machine
         return machine
 
@@ -203,7 +209,11 @@ class Machines:
             "inventory": [_trusted(SERVER, "puppetserver", "production"), *inventory],
             "resources": resources,
             "nodes": [machine.row for machine in self.nodes.values() if machine.row],
-            "balanced": [],
+            "balanced": [
+                {"certname": machine.certname, "title": name, "parameters": its}
+                for machine in self.nodes.values()
+                for name, its in machine.balanced.items()
+            ],
             **self.rows,
         }
         files = {f"fleet-query.{name}": json.dumps(rows) for name, rows in says.items()}
@@ -237,6 +247,13 @@ class Machines:
         """The machine and the program of each ssh."""
         return (self.directory / "asked").read_text(encoding="utf-8").splitlines()
 
+    def alone(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of fleet in a process of its own."""
+        self.save()
+        command = [sys.executable, "-m", "fleet_cli", "-C", str(self.repo), *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
     def fleet(self, *arguments: str, status: int = 0) -> str:
         """Run a command of fleet as a person does; return what it printed, and a failure's message."""
         self.save()
@@ -246,6 +263,36 @@ class Machines:
             return str(result.exception)
         assert result.exit_code == status, result.output + repr(result.exception)
         return result.output
+
+
+def _inspection(services: list[dict[str, Any]]) -> dict[str, Any]:
+    """What root sees where all is as declared."""
+    units: dict[str, dict[str, str]] = {}
+    for service in services:
+        name = service["name"]
+        units[f"{name}.socket"] = {"active": "active", "sub": "running", "enabled": "enabled", "user": ""}
+        units[f"{name}.service"] = {"active": "active", "sub": "exited", "enabled": "enabled", "user": ""}
+        units[f"{name}@{service['release']}.service"] = {
+            "active": "active", "sub": "running", "enabled": "disabled", "user": name,
+        }  # fmt: skip
+    return {
+        "services": {service["name"]: {"paths": _paths(service["name"])} for service in services},
+        "units": units,
+        "listening": {"tcp": [22, *(PORTS[service["name"]] for service in services)], "unix": []},
+        "authority": None,
+        "errors": {},
+    }
+
+
+def _paths(name: str) -> dict[str, dict[str, str]]:
+    rows = {
+        f"/etc/{name}": ("directory", "root", name, "0750"),
+        f"/etc/{name}/default_config.ini": ("file", "root", name, "0640"),
+        f"/var/lib/{name}": ("directory", name, name, "0750"),
+        f"/var/log/{name}": ("directory", name, "adm", "2750"),
+        f"/var/log/{name}/{name}.log": ("file", name, "adm", "0640"),
+    }
+    return {path: dict(zip(("kind", "owner", "group", "mode"), row, strict=True)) for path, row in rows.items()}
 
 
 def _trusted(certname: str, role: str, tier: str) -> dict[str, Any]:
