@@ -30,7 +30,7 @@ def test_balancer_serves_it(balanced: Balanced, fleet: Fleet) -> None:
     url = f"{scheme}://{_address(fleet, name)}:{balanced.port}{balanced.health_path}"
     trusted = _trusted(balanced, fleet) if balanced.https else None
     # The machine is asked by its address; its certificate has the name.
-    names: dict[str, Any] = {"server_hostname": name, "assert_hostname": name} if trusted else {}
+    names: dict[str, Any] = {"server_hostname": name} if trusted else {}
     with urllib3.PoolManager(ssl_context=trusted, **names) as asking:
         try:
             answer = asking.request("GET", url, timeout=SECONDS, retries=False)
