@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from fleet_cli.fleet import records
+from fleet_cli.fleet import asking, records
+from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine.errors import FleetError
 from fleet_machines import Machines, ago
 
@@ -70,12 +71,9 @@ def test_what_is_no_record_is_left_out(machines: Machines) -> None:
     machines.nodes["app1.example.org"].log = []
     machines.fleet("log")
     file.write_text('{"time": "yesterday"}\n[]\nnonsense\n{"action": "run"}\n', encoding="utf-8")
-    (said,) = records.asking.ask(_fleet(machines), ["app1.example.org"], "fleet-log")
+    fleet = Fleet(machines.repo / "fleet.yaml", "puppet.example.org", "")
+    (said,) = asking.ask(fleet, ["app1.example.org"], "fleet-log")
     assert records.read(said["app1.example.org"]) == []
-
-
-def _fleet(machines: Machines) -> records.Fleet:
-    return records.Fleet(machines.repo / "fleet.yaml", "puppet.example.org", "")
 
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

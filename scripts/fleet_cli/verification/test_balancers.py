@@ -37,7 +37,7 @@ def test_balancer_serves_it(balanced: Balanced, fleet: Fleet) -> None:
         except urllib3.exceptions.SSLError as error:
             reason = error.args[0] if error.args else error
             if getattr(reason, "verify_code", 0) == _OTHER_NAMES:
-                pytest.skip(f"the certificate at {balanced} is of your own, and for other names than {name}")
+                pytest.skip(f"the certificate of {balanced} is one of your own, for other names than {name}")
             raise Differs(f"certificate at {url}", "one that the fleet's authority has signed", reason) from None
         except (urllib3.exceptions.TimeoutError, urllib3.exceptions.NewConnectionError) as error:
             pytest.skip(f"{balanced.node} is not reachable from here at port {balanced.port}: {_short(error)}")
