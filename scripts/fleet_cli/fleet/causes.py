@@ -15,6 +15,8 @@ from fleet_cli.fleet.reports import Report
 
 SILENT_SECONDS = 3 * 60 * 60
 """An agent that runs every half hour has missed six runs then."""
+FAILED = "the last run failed"
+"""Begins each cause that is a failure of the agent."""
 LONGEST = 300
 """Characters of a failure that are worth showing."""
 
@@ -70,7 +72,7 @@ class Causes:
             commit = there.commit_of(given.environment)[:SHORT] if there else given.environment
             return Cause(
                 f"commit {commit} is deployed, and this checkout is at {here}: `fleet deploy` or `git pull`",
-                iso(given.since),
+                self.commits.checkout_time,
             )
         if self.commits.changed:
             return Cause(f"the checkout has changes that are in no commit: {', '.join(self.commits.changed[:3])}")
@@ -117,7 +119,7 @@ class Causes:
         if self.known and self.known.failure and not told:
             told = [self.known.failure]
         why = _worst(told, about.name if about else "")
-        text = f"the last run failed: {why}" if why else "the last run failed; see there: journalctl -t puppet-agent"
+        text = f"{FAILED}: {why}" if why else f"{FAILED}; see there: journalctl -t puppet-agent"
         return Cause(text, (self.known.last_good if self.known else "") or self.last_run)
 
     def failed_on(self, service: ServiceStatus) -> Cause | None:

@@ -1,7 +1,7 @@
 """Which commit is deployed, and whether it is the one that git has: in this checkout, and at the remote."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleet_cli.fleet import deploying, remotes
@@ -22,6 +22,7 @@ class Commits:
         answers: what the Puppet server gives to whom; None if it can't be asked.
         error: why not.
         checkout: what is checked out, as the remote calls it; empty if that is not known.
+        checkout_time: when that commit was made, as ISO 8601 has it.
         changed: files of Hiera in the checkout that are in no commit.
         remote: the end of the fleet's branch at the remote; empty if that is not known.
         remote_error: why not.
@@ -30,6 +31,7 @@ class Commits:
     answers: Answers | None = None
     error: str = ""
     checkout: str = ""
+    checkout_time: str = ""
     changed: Sequence[str] = ()
     remote: str = ""
     remote_error: str = ""
@@ -58,16 +60,18 @@ def git(fleet: Fleet, repo: Path) -> Commits:
     """Look at the checkout, and at the fleet's branch at the remote."""
     try:
         head = clones.head(repo)
+        made = clones.git(repo, "show", "--no-patch", "--format=%cI", head)
         changed = [name for name in clones.uncommitted(repo) if name.startswith("hieradata/")]
     except FleetError:
         return Commits(remote_error="this is no clone of the control repository")
+    found = Commits(checkout=head, checkout_time=made, changed=changed)
     try:
         remote = remotes.of(fleet)
-        return Commits(checkout=remote.commit(repo, head), changed=changed, remote=remote.end_of(repo, fleet.branch))
+        return replace(found, checkout=remote.commit(repo, head), remote=remote.end_of(repo, fleet.branch))
     except FleetError as error:
-        return Commits(checkout=head, changed=changed, remote_error=str(error))
+        return replace(found, remote_error=str(error))
 
 
 def together(server: Commits, git: Commits) -> Commits:
     """Put together what the server and git say."""
-    return Commits(server.answers, server.error, git.checkout, git.changed, git.remote, git.remote_error)
+    return replace(git, answers=server.answers, error=server.error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fleet_cli.fleet.causes import Cause, Causes
+from fleet_cli.fleet.causes import FAILED, Cause, Causes, iso
 from fleet_cli.fleet.commits import SHORT, Commits
 from fleet_cli.fleet.observed import UNKNOWN, Difference, NodeStatus, ServiceStatus
 
@@ -26,8 +26,10 @@ def of_fleet(commits: Commits, puppetdb: str) -> Iterator[Difference]:
         yield Difference("fleet", "", "nothing is deployed", "there was no deploy yet: `fleet deploy`")
     elif commits.deployed and commits.remote and commits.remote != commits.deployed:
         there, here = commits.deployed[:SHORT], commits.remote[:SHORT]
-        cause = f"the remote has {here}, which nobody deployed since: `git pull` and `fleet deploy`"
-        yield Difference("fleet", "", f"commit {there} is deployed", cause)
+        given = commits.answers.given("", "") if commits.answers else None
+        by = f"{given.by} gave the fleet {there} last, and " if given else ""
+        cause = f"{by}nobody has deployed {here} since, which the remote has: `git pull` and `fleet deploy`"
+        yield Difference("fleet", "", f"commit {there} is deployed", cause, iso(given.since) if given else "")
 
 
 def of_node(status: NodeStatus, causes: Causes) -> Iterator[Difference]:
@@ -43,8 +45,10 @@ def of_node(status: NodeStatus, causes: Causes) -> Iterator[Difference]:
         yield Difference(name, "", f"not known: {part}", why, kind=UNKNOWN)
     yield from found
     told = {one.cause for one in found}
+    has_failed = any(text.startswith(FAILED) for text in told)
     for what, cause in _about_node(status, causes):
-        if cause and cause.text not in told:
+        # Another failure of the same run is no news.
+        if cause and cause.text not in told and not (has_failed and cause.text.startswith(FAILED)):
             yield Difference(name, "", what, cause.text, cause.since)
 
 
@@ -53,10 +57,7 @@ def _about_node(status: NodeStatus, causes: Causes) -> Iterator[tuple[str, Cause
     if never := causes.never_ran():
         yield "no catalog", never
         return
-    if failed := causes.failed():
-        # A service may have told another one of the failures of the same run.
-        told = any(causes.failed(service) and _differs(service) for service in status.services)
-        yield "last run", None if told else failed
+    yield "last run", causes.failed()
     yield "agent disabled", causes.disabled()
     if status.known and status.known.periodic:
         yield "agent silent", causes.silent()
@@ -70,10 +71,6 @@ def _of_service(node: str, service: ServiceStatus, causes: Causes) -> Difference
         return None
     cause = _cause(service, causes)
     return Difference(node, service.name, what, cause.text, cause.since)
-
-
-def _differs(service: ServiceStatus) -> bool:
-    return bool(_what(service))
 
 
 def _what(service: ServiceStatus) -> str:
@@ -103,9 +100,10 @@ def _is_undeclared(service: ServiceStatus) -> bool:
 def _cause(service: ServiceStatus, causes: Causes) -> Cause:
     """The likely cause: that of the first step of the way from git to the port that is not as the one before."""
     if service.catalog is not None and service.declared not in (None, service.catalog):
+        taken_up = causes.not_run_since_deploy() is None
         found: tuple[Cause | None, ...] = (
-            causes.never_ran(), causes.trial(), causes.running(), causes.agent(service), causes.other_commit(),
-            causes.silent(),
+            causes.never_ran(), causes.trial(), causes.other_commit() if taken_up else None, causes.running(),
+            causes.agent(service), causes.other_commit(), causes.silent(),
         )  # fmt: skip
         return next(filter(None, found), NOT_KNOWN)
     if service.state == "undeclared" or _is_undeclared(service):

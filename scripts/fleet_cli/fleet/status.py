@@ -17,6 +17,10 @@ from fleet_cli.fleet.nodes import Choice, Node
 from fleet_cli.fleet.observed import UNKNOWN, Difference, NodeStatus
 from fleet_cli.fleet.records import Record
 from fleet_cli.fleet.reports import Report
+from fleet_cli.machine import steps
+
+MANY = 200
+"""From so many nodes on, it is said that they are asked: it takes some seconds."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def collect(fleet: Fleet, repo: Path, choice: Choice, *, ask_nodes: bool = True)
         known = pool.submit(catalogs.collect, fleet, [node.certname for node in chosen])
         server = pool.submit(commits.server, fleet)
         git = pool.submit(commits.git, fleet, repo)
-        told = reports.collect(fleet, chosen) if ask_nodes else {}
+        told = _ask(fleet, chosen) if ask_nodes else {}
         found = known.result()
         both = commits.together(server.result(), git.result())
     statuses = _observe(repo, chosen, found, told, both)
@@ -93,6 +97,13 @@ def collect(fleet: Fleet, repo: Path, choice: Choice, *, ask_nodes: bool = True)
         )  # fmt: skip
         status.differences = list(differences.of_node(status, causes))
     return Status(statuses, both, ask_nodes, list(differences.of_fleet(both, found.error)))
+
+
+def _ask(fleet: Fleet, nodes: Sequence[Node]) -> dict[str, Report]:
+    if len(nodes) < MANY:
+        return reports.collect(fleet, nodes)
+    with steps.step(f"asking {len(nodes)} nodes; with --quick PuppetDB alone is asked"):
+        return reports.collect(fleet, nodes)
 
 
 def _observe(

@@ -12,6 +12,7 @@ from rich.text import Text
 from fleet_cli.fleet.causes import local
 from fleet_cli.fleet.observed import UNKNOWN, Difference
 from fleet_cli.fleet.status import Status
+from fleet_cli.machine.errors import FleetError
 
 REDRAW_SECONDS = 5
 WIDTH = 1000
@@ -24,13 +25,21 @@ def show(status: Status) -> None:
 
 
 def watch(look: Callable[[], Status]) -> None:
-    """Show a status, anew every few seconds, until somebody interrupts it."""
+    """Show a status, anew every few seconds, until somebody interrupts it.
+
+    Raises:
+        FleetError: it can't be known the first time.
+    """
+    shown: RenderableType = render(look())
     with Live(console=console(), auto_refresh=False) as live:
         while True:
-            status = look()
             seen = Text(f"seen at {time.strftime('%H:%M:%S')}; Ctrl-C ends", style="dim")
-            live.update(Group(render(status), seen), refresh=True)
+            live.update(Group(shown, seen), refresh=True)
             time.sleep(REDRAW_SECONDS)
+            try:
+                shown = render(look())
+            except FleetError as error:  # it may come back
+                shown = Text(f"not known: {error}", style="yellow")
 
 
 def console() -> Console:
