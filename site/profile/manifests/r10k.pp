@@ -68,8 +68,7 @@ class profile::r10k (
   }
   # It brings the account.
   Package <| title == 'puppetserver' |> -> File["${state}/given"]
-  # Puppet Server can't make an environment here, and does not start without one.
-  Package <| title == 'puppetserver' |> -> File[$code] -> File["${code}/environments/production"] -> Service <| title == 'puppetserver' |>
+  Package <| title == 'puppetserver' |> -> File[$code]
 
   group { $account:
     ensure => present,
@@ -112,8 +111,8 @@ class profile::r10k (
       owner => 'root',
       group => 'root',
     ;
-    # Puppet's own packages have them belong to the account of Puppet Server.
-    [$code, "${code}/environments", "${code}/environments/production"]:
+    # As Debian has them: the account of Puppet Server can't put one environment in the place of another.
+    [$code, $layout['environments']]:
       ensure => directory,
       mode   => '0755',
     ;

@@ -33,8 +33,9 @@ class profile::apt_repository::signing_key (
 
   # Of a server that signed as root. Root's agent, which still runs, would be asked for the key.
   -> exec { 'hand the signing key to its account':
-    command  => "gpgconf --homedir ${gnupg_home} --kill all; rm -f ${gnupg_home}/S.*; chown -Rh ${account}:${account} ${gnupg_home}",
-    onlyif   => "test -n \"$(find ${gnupg_home} ! -user ${account} -print -quit)\"",
+    command  => "gpgconf --homedir ${gnupg_home} --kill all; rm -f S.*; chown -Rh ${account}:${account} .",
+    onlyif   => "test -n \"$(find . ! -user ${account} -print -quit)\"",
+    cwd      => $gnupg_home,
     path     => ['/usr/bin', '/bin'],
     provider => shell,
     require  => Package['gnupg'],
@@ -52,7 +53,8 @@ class profile::apt_repository::signing_key (
 
   # The account says what the key is, and root writes it down: once, so that nobody can give nodes another one.
   -> exec { 'export the public key':
-    command  => "runuser -u ${account} -- gpg --homedir ${gnupg_home} --batch --armor --export '=${owner_name}' > ${export_to}.new && mv ${export_to}.new ${export_to}",
+    command  => "runuser -u ${account} -- gpg --homedir ${gnupg_home} --batch --armor --export '=${owner_name}' > ${export_to}.new &&
+      mv ${export_to}.new ${export_to}",
     path     => ['/usr/sbin', '/usr/bin', '/sbin', '/bin'],
     cwd      => '/',
     provider => shell,
