@@ -97,6 +97,20 @@ class profile::r10k (
       mode   => '0755',
     }
   }
+  # To git all files have changed hands, too: r10k would look for what is new in each of them by itself, which takes a minute.
+  exec { 'have git know the working copies again':
+    command     => @("SHELL"/$),
+      for each in ${layout['checkouts']}/*/.git; do
+        runuser -u ${account} -- git --git-dir="\$each" --work-tree="\${each%/.git}" update-index -q --refresh
+      done
+      | SHELL
+    path        => ['/usr/sbin', '/usr/bin', '/sbin', '/bin'],
+    cwd         => '/',
+    provider    => shell,
+    returns     => [0, 1, 128],
+    refreshonly => true,
+    subscribe   => Exec["hand ${layout['checkouts']} to its account"],
+  }
 
   if $manage_remote {
     class { 'profile::r10k::remote':
