@@ -95,8 +95,8 @@ def test_the_key_that_signs_packages_is_read_by_its_account_alone(server: Host) 
         for account in ("packages", "www-data", "r10k", "puppet", "nobody")
     }
     assert [account for account, can in read.items() if can] == ["packages"]
-    unreadable = "find /srv/apt/public ! -readable -o -type d ! -executable"
-    assert server.check_output(f"runuser -u www-data -- {unreadable}") == ""
+    unreadable = "cd / && runuser -u www-data -- find /srv/apt/public ! -readable -o -type d ! -executable"
+    assert server.check_output(unreadable) == ""
     assert server.check_output("find /srv/apt/key ! -user root") == "", "the account could give nodes another key"
 
 
