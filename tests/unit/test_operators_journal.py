@@ -22,7 +22,7 @@ from packages.errors import PublishError
 from packages.repository import Repository
 
 NOWHERE = Path("/nowhere")
-LAYOUT = Layout(NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, "nobody")
+LAYOUT = Layout(*([NOWHERE] * 9), "nobody")
 
 
 def test_a_record_says_who_did_what_from_where_and_what_came_of_it(operators: Machine) -> None:

@@ -26,7 +26,7 @@ class Machine:
             ("CONFIG", "fleet-operators.ini"), ("STATE", "state"), ("SUMMARY", "summary.yaml"), ("SSL", "ssl"),
             ("UNITS", "units"), ("PROCESSES", "proc"), ("PUPPET_RUN", "bin/puppet-run"), ("PUPPET", "bin/puppet"),
             ("FLASK_MICROSERVICE", "bin/flask-microservice"), ("DEPLOY_ENVIRONMENT", "bin/deploy-environment"),
-            ("PUBLISH_PACKAGE", "bin/publish-package"), ("PUBLISHING", "publish-package.ini"), ("INBOX", "inbox"),
+            ("PUBLISH_PACKAGE", "bin/publish-package"), ("INBOX", "inbox"),
             ("JOURNAL", "journal"),
         ):  # fmt: skip
             monkeypatch.setattr(places, name, root / place)

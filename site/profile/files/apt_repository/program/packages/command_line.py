@@ -9,7 +9,7 @@ from types import FrameType
 
 from operators.journal import recorded
 
-from packages import publishing, signed_index
+from packages import account, given, publishing, signed_index
 from packages.errors import PublishError
 from packages.repository import Repository
 
@@ -68,8 +68,10 @@ def _list(repository: Repository) -> None:
 def _publish(repository: Repository, files: list[Path], declared: list[str]) -> None:
     if os.geteuid() != 0:
         raise PublishError("run it as root")
-    with recorded("publish", ", ".join(file.name for file in files)):
-        published = publishing.publish(repository, files, declared)
+    # Root only opens the files, which may be where nobody else can read them.
+    with recorded("publish", ", ".join(file.name for file in files)), given.opened(files) as packages:
+        account.take_on(repository.account)
+        published = publishing.publish(repository, packages, declared)
     for identity, new in published.items():
         print(f"{identity}: {'published' if new else 'was published already'}")
 
