@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -11,6 +12,7 @@ from operators.journal import recorded
 
 from packages import account, given, publishing, signed_index
 from packages.errors import PublishError
+from packages.given import Given
 from packages.repository import Repository
 
 DESCRIPTION = """\
@@ -68,11 +70,13 @@ def _list(repository: Repository) -> None:
 def _publish(repository: Repository, files: list[Path], declared: list[str]) -> None:
     if os.geteuid() != 0:
         raise PublishError("run it as root")
-    # Root only opens the files, which may be where nobody else can read them.
+    # Root only opens the files, which may be where nobody else can read them, and records what came of it.
     with recorded("publish", ", ".join(file.name for file in files)), given.opened(files) as packages:
-        account.take_on(repository.account)
-        published = publishing.publish(repository, packages, declared)
-    for identity, new in published.items():
+        account.work_as(repository.account, lambda: _add(repository, packages, declared))
+
+
+def _add(repository: Repository, packages: Sequence[Given], declared: list[str]) -> None:
+    for identity, new in publishing.publish(repository, packages, declared).items():
         print(f"{identity}: {'published' if new else 'was published already'}")
 
 
