@@ -4,7 +4,6 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -12,7 +11,6 @@ from operators.journal import recorded
 
 from packages import account, given, publishing, signed_index
 from packages.errors import PublishError
-from packages.given import Given
 from packages.repository import Repository
 
 DESCRIPTION = """\
@@ -70,13 +68,11 @@ def _list(repository: Repository) -> None:
 def _publish(repository: Repository, files: list[Path], declared: list[str]) -> None:
     if os.geteuid() != 0:
         raise PublishError("run it as root")
-    # Root only opens the files, which may be where nobody else can read them, and records what came of it.
+    # Root only opens the files, which may be where nobody else can read them.
     with recorded("publish", ", ".join(file.name for file in files)), given.opened(files) as packages:
-        account.work_as(repository.account, lambda: _add(repository, packages, declared))
-
-
-def _add(repository: Repository, packages: Sequence[Given], declared: list[str]) -> None:
-    for identity, new in publishing.publish(repository, packages, declared).items():
+        account.take_on(repository.account)
+        published = publishing.publish(repository, packages, declared)
+    for identity, new in published.items():
         print(f"{identity}: {'published' if new else 'was published already'}")
 
 
