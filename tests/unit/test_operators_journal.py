@@ -1,8 +1,10 @@
 """Who did what is told by the journal, truly and once, and never at the expense of the work."""
 
+import contextlib
 import getpass
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -166,6 +168,29 @@ def test_a_publication_is_recorded_once_with_its_files(
     assert record["FLEET_ACTION"] == "publish"
     assert record["FLEET_WHAT"] == "billing_1.0-1_amd64.deb, orders_1.0-1_amd64.deb"
     assert record["FLEET_OUTCOME"] == ("failed: billing_1.0-1_amd64.deb: no such file" if refused else "done")
+
+
+@pytest.mark.parametrize("end", ["another account", "killed", "interrupted"])
+def test_what_becomes_of_the_process_takes_nothing_from_the_record(end: str, operators: Machine) -> None:
+    """publish-package may become the repository's account: only root's records count, and root knows who called."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException), journal.recorded("publish", "billing.deb"):
+            os.environ.clear()
+            if end == "another account":
+                os.setresuid(65534, 65534, 65534)
+            else:
+                os.kill(os.getpid(), signal.SIGKILL if end == "killed" else signal.SIGINT)
+        os._exit(0)
+    os.waitpid(child, 0)
+    entry, sender = operators.wait_for_record()
+    assert (entry["FLEET_WHO"], entry["FLEET_FROM"], sender) == ("anna", "192.0.2.7", os.getuid())
+    outcomes = {
+        "another account": "done",
+        "killed": "failed: it was killed",
+        "interrupted": "failed: KeyboardInterrupt",
+    }
+    assert entry["FLEET_OUTCOME"] == outcomes[end]
 
 
 def entry(**fields: object) -> str:

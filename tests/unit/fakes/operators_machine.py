@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ class Machine:
         monkeypatch.setenv("SSH_CONNECTION", "192.0.2.7 50000 192.0.2.10 22")
         self._journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._journal.bind(str(places.JOURNAL))
+        self._journal.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._journal.setblocking(False)
 
     def put(self, name: str, script: str) -> None:
@@ -68,6 +70,13 @@ class Machine:
             except BlockingIOError:
                 return found
             found.append(dict(line.split("=", 1) for line in entry.splitlines()))
+
+    def wait_for_record(self) -> tuple[dict[str, str], int]:
+        """The next record, which may still be on its way, and the account that it comes from, by number."""
+        self._journal.settimeout(10)
+        entry, extra, _, _ = self._journal.recvmsg(RECORDS_AT_ONCE, socket.CMSG_SPACE(12))
+        _, user, _ = struct.unpack("3i", extra[0][2])
+        return dict(line.split("=", 1) for line in entry.decode().splitlines()), user
 
     def close(self) -> None:
         """End the journal."""

@@ -6,9 +6,11 @@ deploy-environment and publish-package leave theirs by it too, whoever calls the
 import ipaddress
 import os
 import pwd
+import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 from operators import places
 
@@ -21,13 +23,39 @@ FAILED = "failed"
 
 @contextmanager
 def recorded(action: str, what: str) -> Iterator[None]:
-    """Leave a record of what is done in this block, whether it comes to its end or not; see `record`."""
+    """Leave a record of what is done in this block, whether it comes to its end or not; see `record`.
+
+    A process of its own leaves it, as the caller and with the caller's surroundings: meanwhile this one may take on
+    another account for good, or be killed.
+    """
+    told, tell = os.pipe()
+    scribe = os.fork()
+    if scribe == 0:
+        _record_what_is_told(told, tell, action, what)
+    os.close(told)
+    outcome = DONE
     try:
         yield
     except BaseException as error:
-        record(action, what, f"{FAILED}: {error or type(error).__name__}")
+        outcome = f"{FAILED}: {str(error) or type(error).__name__}"
         raise
-    record(action, what, DONE)
+    finally:
+        with suppress(OSError):
+            os.write(tell, outcome[:LONGEST].encode(errors="replace"))
+        os.close(tell)
+        os.waitpid(scribe, 0)
+
+
+def _record_what_is_told(told: int, tell: int, action: str, what: str) -> NoReturn:
+    """Wait for an outcome, record it and end this process."""
+    try:
+        os.close(tell)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        outcome = os.read(told, 4 * LONGEST).decode(errors="replace")
+        record(action, what, outcome or f"{FAILED}: it was killed")
+    finally:
+        os._exit(0)  # nothing of the process that this is a copy of is to be done twice
 
 
 def record(action: str, what: str, outcome: str) -> None:

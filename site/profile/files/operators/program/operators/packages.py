@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _private_directory() -> Iterator[Path]:
-    """A directory that only root can read, as which publish-package opens files; gone afterwards, with all in it."""
+    """A directory that only root can read; gone afterwards, with all that is in it."""
     places.INBOX.mkdir(mode=0o755, parents=True, exist_ok=True)
     for left in places.INBOX.iterdir():
         if left.lstat().st_mtime < time.time() - LEFT_SECONDS:

@@ -25,7 +25,7 @@ def report() -> dict[str, Any]:
         try:
             return look()
         except Exception as error:  # whatever is wrong with one part, the others are told
-            errors[name] = " ".join(f"{error or type(error).__name__}".split())
+            errors[name] = " ".join(str(error).split()) or type(error).__name__
             return None
 
     last_run = part("last_run", _last_run) or {}
