@@ -26,6 +26,9 @@ COMMANDS = [
     "publish",
     "deploy",
     "run",
+    "status",
+    "verify",
+    "log",
     "test",
     "reference",
 ]

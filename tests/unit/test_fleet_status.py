@@ -1,13 +1,18 @@
 """`fleet status` names each difference between git and what runs, with its likely cause; and what it can't know."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_machines import PRODUCTION, Machines, ago
+from fleet_machines import PRODUCTION, SCRIPTS, Machines, ago
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -284,6 +289,18 @@ def test_nodes_are_chosen_as_elsewhere(machines: Machines) -> None:
     assert machines.fleet("status", "app[2-3]") == "2 nodes, 4 services: all as declared\n"
     assert "there is no node 'app9'" in machines.fleet("status", "app9", status=1)
     assert "exclude each other" in machines.fleet("status", "--watch", "--json", status=1)
+
+
+def test_the_watch_ends_when_it_is_interrupted(machines: Machines) -> None:
+    machines.save()
+    command = [sys.executable, "-m", "fleet_cli", "-C", str(machines.repo), "status", "--watch"]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        wait_for(lambda: (machines.directory / "asked").exists() and "app3" in "".join(machines.asked()), "a look")
+        watch.send_signal(signal.SIGINT)
+        printed, error = watch.communicate(timeout=30)
+    assert watch.returncode == 130
+    assert "Traceback" not in printed + error
 
 
 def test_a_thousand_nodes_cost_puppetdb_six_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
