@@ -218,8 +218,16 @@ def test_a_commit_that_nobody_deployed_is_named_once_and_explains_the_versions(m
     assert f"root gave the fleet {machines.head[:10]} last, and nobody has deployed" in fleet["cause"]
     assert {one["node"] for one in nodes} == {"app1", "app2", "app3"}
     assert all(f"commit {machines.head[:10]} is deployed" in one["cause"] for one in nodes)
-    printed = machines.fleet("status", status=1)
-    assert "app[1-3]" in printed, "alike differences share a line"
+
+
+def test_alike_differences_share_a_line(machines: Machines) -> None:
+    not_run_since_deploy(machines)
+    for number in (4, 5):
+        machines.add(f"app{number}.example.org")
+        machines.nodes[f"app{number}.example.org"].row["catalog_environment"] = "c_0123456789"
+    lines = [line for line in machines.fleet("status", status=1).splitlines() if line.startswith("app")]
+    assert [line.partition(" ")[0] for line in lines] == ["app[1,4-5]"]
+    assert lines[0].rstrip().endswith("`fleet run NODE`")
 
 
 def test_an_uncommitted_change_explains_what_the_checkout_declares(machines: Machines) -> None:
