@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fleet_cli.fleet import asking
 from fleet_machines import PRODUCTION, SCRIPTS, Machines, ago
 from waiting import wait_for
 
@@ -281,6 +282,16 @@ def test_a_report_that_cant_be_read_is_one_line(machines: Machines, text: str) -
     assert [(one["node"], one["what"], one["kind"]) for one in seen(machines)] == [("app1", "not asked", "unknown")]
 
 
+def test_a_node_that_hangs_holds_up_no_other(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "TIMEOUT_SECONDS", 2)
+    app1(machines).report = None
+    (machines.directory / "app1.example.org").mkdir(parents=True)
+    os.mkfifo(machines.directory / "app1.example.org/fleet-report")
+    (one,) = seen(machines)
+    assert (one["node"], one["kind"]) == ("app1", "unknown")
+    assert one["cause"] == "fleet-report has come to no end there after 2 s: try it again"
+
+
 def test_a_node_without_the_program_says_who_installs_it(machines: Machines) -> None:
     app1(machines).report = None
     (one,) = seen(machines)
@@ -295,6 +306,7 @@ def test_quick_asks_no_node(machines: Machines) -> None:
 def test_nodes_are_chosen_as_elsewhere(machines: Machines) -> None:
     break_health(machines)
     assert machines.fleet("status", "app[2-3]") == "2 nodes, 4 services: all as declared\n"
+    assert any('certname in ["app2.example.org", "app3.example.org"]' in query for query in machines.queries())
     assert "there is no node 'app9'" in machines.fleet("status", "app9", status=1)
     assert "exclude each other" in machines.fleet("status", "--watch", "--json", status=1)
 
