@@ -30,6 +30,9 @@ COMMANDS = [
     "publish",
     "deploy",
     "run",
+    "status",
+    "verify",
+    "log",
     "test",
     "reference",
 ]

@@ -1,13 +1,19 @@
 """`fleet status` names each difference between git and what runs, with its likely cause; and what it can't know."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_machines import PRODUCTION, Machines, ago
+from fleet_cli.fleet import asking
+from fleet_machines import PRODUCTION, SCRIPTS, Machines, ago
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -213,8 +219,16 @@ def test_a_commit_that_nobody_deployed_is_named_once_and_explains_the_versions(m
     assert f"root gave the fleet {machines.head[:10]} last, and nobody has deployed" in fleet["cause"]
     assert {one["node"] for one in nodes} == {"app1", "app2", "app3"}
     assert all(f"commit {machines.head[:10]} is deployed" in one["cause"] for one in nodes)
-    printed = machines.fleet("status", status=1)
-    assert "app[1-3]" in printed, "alike differences share a line"
+
+
+def test_alike_differences_share_a_line(machines: Machines) -> None:
+    not_run_since_deploy(machines)
+    for number in (4, 5):
+        machines.add(f"app{number}.example.org")
+        machines.nodes[f"app{number}.example.org"].row["catalog_environment"] = "c_0123456789"
+    lines = [line for line in machines.fleet("status", status=1).splitlines() if line.startswith("app")]
+    assert [line.partition(" ")[0] for line in lines] == ["app[1,4-5]"]
+    assert lines[0].rstrip().endswith("`fleet run NODE`")
 
 
 def test_an_uncommitted_change_explains_what_the_checkout_declares(machines: Machines) -> None:
@@ -268,6 +282,16 @@ def test_a_report_that_cant_be_read_is_one_line(machines: Machines, text: str) -
     assert [(one["node"], one["what"], one["kind"]) for one in seen(machines)] == [("app1", "not asked", "unknown")]
 
 
+def test_a_node_that_hangs_holds_up_no_other(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "TIMEOUT_SECONDS", 2)
+    app1(machines).report = None
+    (machines.directory / "app1.example.org").mkdir(parents=True)
+    os.mkfifo(machines.directory / "app1.example.org/fleet-report")
+    (one,) = seen(machines)
+    assert (one["node"], one["kind"]) == ("app1", "unknown")
+    assert one["cause"] == "fleet-report has come to no end there after 2 s: try it again"
+
+
 def test_a_node_without_the_program_says_who_installs_it(machines: Machines) -> None:
     app1(machines).report = None
     (one,) = seen(machines)
@@ -282,8 +306,21 @@ def test_quick_asks_no_node(machines: Machines) -> None:
 def test_nodes_are_chosen_as_elsewhere(machines: Machines) -> None:
     break_health(machines)
     assert machines.fleet("status", "app[2-3]") == "2 nodes, 4 services: all as declared\n"
+    assert any('certname in ["app2.example.org", "app3.example.org"]' in query for query in machines.queries())
     assert "there is no node 'app9'" in machines.fleet("status", "app9", status=1)
     assert "exclude each other" in machines.fleet("status", "--watch", "--json", status=1)
+
+
+def test_the_watch_ends_when_it_is_interrupted(machines: Machines) -> None:
+    machines.save()
+    command = [sys.executable, "-m", "fleet_cli", "-C", str(machines.repo), "status", "--watch"]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        wait_for(lambda: (machines.directory / "asked").exists() and "app3" in "".join(machines.asked()), "a look")
+        watch.send_signal(signal.SIGINT)
+        printed, error = watch.communicate(timeout=30)
+    assert watch.returncode == 130
+    assert "Traceback" not in printed + error
 
 
 def test_a_thousand_nodes_cost_puppetdb_six_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,12 @@
 """How a commit comes to the git repository that a fleet deploys from, and which commit it is there."""
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from fleet_cli.fleet import ssh
 from fleet_cli.fleet.description import GIT, Fleet
 from fleet_cli.machine import process
 from fleet_cli.machine.errors import CommandFailedError, FleetError
@@ -67,14 +69,18 @@ class PushedByPeople:
 
     def end_of(self, repo: Path, branch: str) -> str:
         """Return the commit at the end of a branch there, the empty string if there is no such branch."""
-        config = ["-F", str(self._fleet.ssh_config)] if self._fleet.ssh_config else []
         asked = ["git", "-C", str(repo), "ls-remote", "--exit-code", self._fleet.remote, f"refs/heads/{branch}"]
-        shell = {"GIT_SSH_COMMAND": shlex.join(["ssh", *config, "-o", "BatchMode=yes"])} if config else {}
-        done = process.run(asked, env={"GIT_TERMINAL_PROMPT": "0", **shell}, check=False)
+        done = process.run(asked, env={"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": self._shell(repo)}, check=False)
         if done.returncode not in (0, 2):
             said = done.stderr.strip()
             raise FleetError(f"{self._fleet.remote} can't be asked for its branch {branch}: {said}")
         return done.stdout.partition("\t")[0]
+
+    def _shell(self, repo: Path) -> str:
+        """The ssh that git starts: the person's own one, which asks nobody and does not wait for ever."""
+        set_in_git = process.run(["git", "-C", str(repo), "config", "core.sshCommand"], check=False).stdout.strip()
+        own = os.environ.get("GIT_SSH_COMMAND") or set_in_git or "ssh"
+        return " ".join([own, *map(shlex.quote, ssh.options(self._fleet))])
 
     def _where(self, repo: Path, meant: str, there: str, branch: str) -> str:
         try:

@@ -1,5 +1,6 @@
 """The status of a fleet as people read it: a line a difference, alike ones together, and one that sums up."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -90,9 +91,8 @@ def _folded(differences: Iterable[Difference]) -> list[tuple[str, Difference]]:
 
 def _without(text: str, node: str) -> str:
     """A text in which a node's own name is not what makes it another one."""
-    label = node.partition(".")[0]
-    words = [word if word.strip("`:").partition(".")[0] != label else "NODE" for word in text.split(" ")]
-    return " ".join(words)
+    label = re.escape(node.partition(".")[0])
+    return re.sub(rf"(?<![\w.-]){label}(\.[\w.-]*\w)?(?![\w-])", "NODE", text)
 
 
 def _set(names: Sequence[str]) -> str:

@@ -1,7 +1,18 @@
-"""What a check says when it fails: what was looked at, what was expected, and what was found."""
+"""What a check says when it fails: what was looked at, what was expected and what was found, or what is not known."""
+
+SILENT = "the node does not say it"
+"""Why a check is skipped whose node said nothing: that is a failure of its own, and told once."""
 
 
-class Differs(AssertionError):
+class Finding(AssertionError):
+    """A check failed: its text is a sentence for people."""
+
+
+class NotKnown(Finding):
+    """It can't be known whether something is as declared."""
+
+
+class Differs(Finding):
     """Something is not as declared."""
 
     def __init__(self, what: str, expected: object, found: object) -> None:

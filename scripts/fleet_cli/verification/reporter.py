@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from _pytest.config import create_terminal_writer
 
-from fleet_cli.verification.expecting import Differs
+from fleet_cli.verification.expecting import SILENT, Finding
 
 _NODE, _SERVICE = "node", "service"
 """Properties of a test, which are in the JUnit file, too."""
@@ -52,10 +52,10 @@ class Reporter:
         report = yield
         if call.excinfo and report.failed:
             error = call.excinfo.value
-            if isinstance(error, Differs):
+            if isinstance(error, Finding):
                 report.longrepr = str(error)
             said = str(error).strip().splitlines() or [type(error).__name__]
-            where = "" if isinstance(error, Differs) else f"{self._place(item)}: {type(error).__name__}: "
+            where = "" if isinstance(error, Finding) else f"{self._place(item)}: {type(error).__name__}: "
             report.user_properties.append(("failure", where + said[0]))
         return report
 
@@ -72,7 +72,8 @@ class Reporter:
             tally.failures.append(service + str(about.get("failure", report.nodeid)))
         elif report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            tally.skipped[reason.removeprefix("Skipped: ")] = None
+            if (reason := reason.removeprefix("Skipped: ")) != SILENT:
+                tally.skipped[reason] = None
         elif report.when == "call":
             tally.passed += 1
 

@@ -27,7 +27,7 @@ def run(fleet: Fleet, repo: Path, choice: Choice, junit: Path | None) -> int:
     folders = [HERE, *([repo / OWN] if (repo / OWN).is_dir() else [])]
     options = [
         "-c", HERE / "pytest.ini", f"--rootdir={repo}", "-p", "no:cacheprovider", "-p", "no:hypothesispytest",
-        "-p", "fleet_cli.verification.plugin", "--fleet", fleet.file.absolute(),
+        "--continue-on-collection-errors", "-p", "fleet_cli.verification.plugin", "--fleet", fleet.file.absolute(),
         *([f"--junitxml={junit.absolute()}"] if junit else []),
         *(f"--fleet-node={word}" for word in choice.words),
         *(f"--fleet-role={role}" for role in choice.roles),
