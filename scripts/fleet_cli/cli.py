@@ -12,15 +12,18 @@ from fleet_cli.commands.build import build
 from fleet_cli.commands.context import Context
 from fleet_cli.commands.deploy import deploy
 from fleet_cli.commands.lab import lab
+from fleet_cli.commands.log import log
 from fleet_cli.commands.new import new
 from fleet_cli.commands.nodes import list_nodes
 from fleet_cli.commands.plan import plan
 from fleet_cli.commands.publish import publish
 from fleet_cli.commands.reference import write_reference
 from fleet_cli.commands.run import run
+from fleet_cli.commands.status import status
 from fleet_cli.commands.test import test
 from fleet_cli.commands.update import update
 from fleet_cli.commands.validate import validate
+from fleet_cli.commands.verify import verify
 from fleet_cli.lab import description
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import FleetError
@@ -55,7 +58,8 @@ def fleet(context: click.Context, directory: Path | None, described: str | None)
 
 
 for command in (
-    lab, new, update, build, publish, validate, list_nodes, plan, deploy, run, test, write_reference,
+    lab, new, update, build, publish, validate, list_nodes, plan, deploy, run, status, verify, log, test,
+    write_reference,
 ):  # fmt: skip
     fleet.add_command(command)
 

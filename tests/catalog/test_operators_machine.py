@@ -192,8 +192,11 @@ def test_who_is_gone_from_hiera_can_do_nothing_and_who_is_absent_is_gone(box: Bo
     session = f"setpriv --reuid anna --regid {gid} --groups {groups} sudo -n -l /usr/local/sbin/fleet-run"
     assert box.run(session).returncode == 0
     box.run("setpriv --reuid bert --regid fleet-operators --clear-groups sleep 1000 >/dev/null 2>&1 &")
-    applied = box.apply({"bert": {"ensure": "absent"}, "carl": {**people["carl"], "rights": ["read"]}})
+    box.run("gpasswd --add vagrant fleet-deploy")
+    dora = {**people["carl"], "keys": [box.run("cat /keys/vagrant.pub").stdout.strip()]}
+    applied = box.apply({"bert": {"ensure": "absent"}, "carl": {**people["carl"], "rights": ["read"]}, "dora": dora})
     assert applied.returncode == 2, applied.stdout
+    assert box.run("id -Gn vagrant").stdout == "vagrant\n"
     assert box.login("anna").returncode == 255
     assert box.login("anna", key="bert").returncode == 255, "the key in her home lets somebody in"
     assert box.run(session).returncode == 1, "an open session keeps the rights"
@@ -201,7 +204,7 @@ def test_who_is_gone_from_hiera_can_do_nothing_and_who_is_absent_is_gone(box: Bo
     assert box.run("pgrep -x sleep").returncode == 1
     assert box.login("carl", "id -Gn").stdout == "fleet-operators fleet-read\n"
     assert not box.allowed("carl", "fleet-publish")
-    assert box.run("ls /etc/ssh/operators").stdout == "carl\n"
+    assert box.run("ls /etc/ssh/operators").stdout == "carl\ndora\n"
     applied = box.apply({})
     assert applied.returncode == 2, applied.stdout
     assert box.login("carl").returncode == 255

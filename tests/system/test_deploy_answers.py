@@ -124,6 +124,7 @@ def test_the_last_ten_deploys_are_kept_and_what_a_node_uses(tmp_path: Path, monk
         "checkouts",
         "r10k_cache",
         "r10k",
+        "r10k_config",
         "signed",
         "state/given",
         *(f"environments/c_{n:010}" for n in range(16)),
@@ -132,9 +133,9 @@ def test_the_last_ten_deploys_are_kept_and_what_a_node_uses(tmp_path: Path, monk
         (tmp_path / name).mkdir(parents=True)
     places = {
         name: tmp_path / name
-        for name in ("environments", "making", "checkouts", "r10k_cache", "r10k", "state", "signed")
+        for name in ("environments", "making", "checkouts", "r10k_cache", "r10k", "r10k_config", "state", "signed")
     }
-    layout = Layout(**places, confdir=tmp_path, user="root")
+    layout = Layout(**places, confdir=tmp_path, account="root")
     state = [f"c_{n:010}" for n in range(16)]
     for name in state[2:15]:
         with changing(layout.answers) as found:

@@ -21,8 +21,8 @@ INDEX = "public/debian/dists/fleet"
 FIRST = {"billing=1.0-1": "billing 1.0-1 "}
 
 AS_BEFORE = """
-export GNUPGHOME=/srv/apt/keys
-aptly repo add -force-replace fleet {file} && aptly publish update -batch fleet debian
+own() {{ runuser -u packages -- env GNUPGHOME=/srv/apt/keys "$@"; }}
+own aptly repo add -force-replace fleet {file} && own aptly publish update -batch fleet debian
 """
 """How packages were published before: by the names that their files have."""
 
@@ -30,12 +30,12 @@ WITH_ANOTHER_APTLY = r"""
 cp /usr/bin/aptly /aptly
 cat > /another <<'SCRIPT'
 #!/bin/sh
-[ "$1 $2" = "{at}" ] && ! [ -e /interrupted ] || exec /aptly "$@"
-touch /interrupted
+[ "$1 $2" = "{at}" ] && ! [ -e /tmp/interrupted ] || exec /aptly "$@"
+touch /tmp/interrupted
 {then}
 SCRIPT
 chmod 755 /another
-rm -f /interrupted
+rm -f /tmp/interrupted
 mount --bind /another /usr/bin/aptly
 """
 """An aptly with which something happens once, where a test says."""
@@ -314,7 +314,7 @@ def test_a_publication_that_is_ended_takes_back_what_it_added(server: AptServer)
     script = WITH_ANOTHER_APTLY.format(at="repo add", then='/aptly "$@"; kill -TERM $PPID; sleep 60')
     result = server.run(f"{script}{COMMAND} /files/billing_2.0-1_amd64.deb")
     assert (result.returncode, result.stdout) == (143, "")
-    assert "billing_2.0-1" not in server.ok("aptly repo show -with-packages fleet")
+    assert "billing_2.0-1" not in server.ok("runuser -u packages -- aptly repo show -with-packages fleet")
 
 
 def test_the_next_publication_waits_for_an_aptly_that_has_lost_its_caller(server: AptServer) -> None:
@@ -382,6 +382,7 @@ def test_half_a_file_that_a_full_disk_has_left_in_aptlys_pool_is_replaced(server
     half = server.apt / "pool" / digest[:2] / digest[2:4] / f"{digest[4:32]}_{file.name}"
     half.parent.mkdir(parents=True, exist_ok=True)
     half.write_bytes(file.read_bytes()[:1000])
+    server.ok("chown -R packages: /srv/apt/pool")
     published(server, file)
     assert server.fetched()["billing=2.0-1"] == "billing 2.0-1 "
 
@@ -395,6 +396,29 @@ def test_after_a_publication_on_a_full_disk_the_next_one_works(free: int, server
     assert "no space left on device" in result.stderr.lower(), result
     assert result.stdout == "billing 3.0-1 amd64: published\n", result
     assert sorted(server.fetched()) == ["billing=1.0-1", "billing=3.0-1"]
+
+
+WITH_PROGRAMS_THAT_SAY_WHO_THEY_ARE = r"""
+set -e
+for program in aptly dpkg-deb gpg; do
+  cp "$(command -v $program)" "/$program"
+  printf '#!/bin/sh\necho "$(id -un)" >> /tmp/who\nexec "/%s" "$@"\n' "$program" > "/another-$program"
+  chmod 755 "/another-$program"
+  mount --bind "/another-$program" "/usr/bin/$program"
+done
+install -m 666 /dev/null /tmp/who
+"""
+
+
+def test_nothing_that_looks_into_a_package_runs_as_root(server: AptServer) -> None:
+    """Whoever builds a package could take over the server."""
+    package(server.files / "closed", "2.0-1")
+    (server.files / "closed").chmod(0o700)
+    published = server.run(
+        f"{WITH_PROGRAMS_THAT_SAY_WHO_THEY_ARE}{COMMAND} /files/closed/billing_2.0-1_amd64.deb\nsort -u /tmp/who"
+    )
+    assert published.stdout == "billing 2.0-1 amd64: published\npackages\n", published
+    assert server.ok("find /srv/apt -user root -type f") == "/srv/apt/archive-key.asc\n"
 
 
 def test_who_is_not_root_is_told_so(server: AptServer) -> None:

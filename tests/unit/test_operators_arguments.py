@@ -14,7 +14,7 @@ HOSTILE = [
     "../../etc/passwd", "/etc/passwd", "orders;id", "$(id)", "`id`", "orders|id", "*", "~root", "örders", "x" * 300,
     "--noop=1", "--no", "--", "--help", "-h", "@file",
 ]  # fmt: skip
-BESIDE = {
+BESIDE: dict[str, list[list[str]]] = {
     "fleet-report": [[]],
     "fleet-log": [[]],
     "fleet-answers": [[]],

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from deploys import command_line as deploys
@@ -15,13 +16,16 @@ from deploys.errors import DeployError
 from deploys.layout import Layout
 from operators import journal, places
 from operators_machine import Machine
+from packages import account, publishing
 from packages import command_line as packages
-from packages import publishing
 from packages.debs import Identity
 from packages.errors import PublishError
 from packages.repository import Repository
 
-LAYOUT = Layout(*[Path("/nowhere")] * 8, user="nobody")
+NOWHERE = Path("/nowhere")
+LAYOUT = Layout(
+    NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, "nobody"
+)  # fmt: skip
 
 
 def test_a_record_says_who_did_what_from_where_and_what_came_of_it(operators: Machine) -> None:
@@ -144,16 +148,20 @@ def test_the_two_logs_of_a_deploy_name_the_same_person(operators: Machine) -> No
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_publication_is_recorded_once_with_its_files(
-    refused: bool, operators: Machine, monkeypatch: pytest.MonkeyPatch
+    refused: bool, operators: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def publish(*_: object) -> dict[Identity, bool]:
         if refused:
             raise PublishError("billing_1.0-1_amd64.deb: no such file")
         return {Identity("billing", "1.0-1", "amd64"): True}
 
-    monkeypatch.setattr(Repository, "from_file", lambda: None)
+    files = [tmp_path / "billing_1.0-1_amd64.deb", tmp_path / "orders_1.0-1_amd64.deb"]
+    for file in files:
+        file.touch()
+    monkeypatch.setattr(Repository, "from_file", lambda: SimpleNamespace(account="nobody"))
+    monkeypatch.setattr(account, "take_on", lambda _: None)
     monkeypatch.setattr(publishing, "publish", publish)
-    assert packages.main(["/tmp/a/billing_1.0-1_amd64.deb", "/tmp/b/orders_1.0-1_amd64.deb"]) == int(refused)
+    assert packages.main([str(file) for file in files]) == int(refused)
     (record,) = operators.records()
     assert record["FLEET_ACTION"] == "publish"
     assert record["FLEET_WHAT"] == "billing_1.0-1_amd64.deb, orders_1.0-1_amd64.deb"

@@ -12,6 +12,7 @@ import pytest
 from fleet_cli.fleet import agents
 from fleet_cli.repository.labfile import Box
 from operators import agent_runs, programs
+from operators.errors import Failure
 from operators_machine import Machine
 
 BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
@@ -123,7 +124,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(operators: Machine) -> None:
 def test_a_program_that_hangs_is_named(operators: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "ASKED_SECONDS", 0.1)
     operators.put("hangs", "exec sleep 30")
-    with pytest.raises(programs.Failure, match=r"hangs has not ended after 0\.1 s"):
+    with pytest.raises(Failure, match=r"hangs has not ended after 0\.1 s"):
         programs.ask([operators.root / "bin/hangs"])
 
 

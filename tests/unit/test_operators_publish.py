@@ -143,16 +143,9 @@ def test_a_refusal_of_the_repository_is_passed_on_and_leaves_nothing(
     assert left(operators) == []
 
 
-def test_packages_on_their_way_are_nobodys_business(
-    send: Send, operators: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    groups: list[tuple[int, int]] = []
-    monkeypatch.setattr("os.chown", lambda _, user, group: groups.append((user, group)))
+def test_packages_on_their_way_are_nobodys_business(send: Send, operators: Machine) -> None:
     assert send(packed(member(BILLING))) == 0
-    assert (operators.root / "bin/publish-package.modes").read_text() == "750 root\n"
-    operators.write("publish-package.ini", "[repository]\nuser = nobody\n")
-    assert send(packed(member(BILLING))) == 0
-    assert groups == [(-1, 0), (-1, 65534)]
+    assert (operators.root / "bin/publish-package.modes").read_text() == "700 root\n"
 
 
 def test_what_a_killed_call_has_left_does_not_stay(send: Send, operators: Machine) -> None:

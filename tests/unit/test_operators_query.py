@@ -68,7 +68,7 @@ def served(by: Authority, directory: Path, name: str = "localhost") -> Iterator[
 
 def ask(operators: Machine, monkeypatch: pytest.MonkeyPatch, pql: bytes, port: int = 1) -> int:
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(pql)))
-    monkeypatch.setattr(puppetdb.query, "__defaults__", (port,))
+    monkeypatch.setattr(puppetdb, "PORT", port)
     return operators.run("fleet-query")
 
 

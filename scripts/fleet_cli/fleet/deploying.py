@@ -33,6 +33,32 @@ class Trial:
     until: int
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a node is given, and why.
+
+    Attributes:
+        scope: whose answer it is: `node` for a trial, `tier`, or `fleet`.
+        environment: the environment of the commit.
+        branch: the branch that is followed; None for a commit.
+        since: when it was set, in seconds since 1970.
+        by: the account that set it.
+        until: when it ends; None if it does not.
+    """
+
+    scope: str
+    environment: str
+    branch: str | None
+    since: int
+    by: str
+    until: int | None
+
+    @property
+    def what(self) -> str:
+        """The branch, or the commit where no branch is followed."""
+        return self.branch or f"commit {self.environment.removeprefix('c_')}"
+
+
 class Answers:
     """Which environment the Puppet server gives to whom."""
 
@@ -55,6 +81,24 @@ class Answers:
         """The nodes that are on trial, by certname."""
         nodes = self._data["nodes"].items()
         return {name: Trial(answer["branch"], answer["environment"], answer["until"]) for name, answer in nodes}
+
+    def given(self, certname: str, tier: str) -> Given | None:
+        """What a node of a tier is given: the narrowest answer counts. None if nothing is deployed."""
+        found = (
+            ("node", self._data["nodes"].get(certname)),
+            ("tier", self._data["tiers"].get(tier)),
+            ("fleet", self._data["fleet"]),
+        )
+        for scope, answer in found:
+            if answer:
+                return Given(
+                    scope, answer["environment"], answer["branch"], answer["since"], answer["by"], answer.get("until")
+                )
+        return None
+
+    def commit_of(self, environment: str) -> str:
+        """The commit of an environment; the start of it that its name has, if it is not kept any more."""
+        return str(self._data["commits"].get(environment, environment.removeprefix("c_")))
 
     def environment(self, wanted: str) -> str:
         """Return the environment of what is called so: a branch that was deployed, or a commit that is kept.

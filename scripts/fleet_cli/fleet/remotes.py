@@ -32,6 +32,13 @@ class Remote(Protocol):
             FleetError: the clone has no such commit.
         """
 
+    def end_of(self, repo: Path, branch: str) -> str:
+        """Return the commit at the end of a branch there, the empty string where that is not known.
+
+        Raises:
+            FleetError: it can't be asked.
+        """
+
 
 class PushedByPeople:
     """A repository that people push to, themselves, after whatever review they have: nothing is pushed from here."""
@@ -42,7 +49,7 @@ class PushedByPeople:
     def bring(self, repo: Path, wanted: str | None, branch: str) -> str:
         """Return the commit at the end of the remote's branch, if it is the one that is meant."""
         meant = clones.head(repo, wanted)
-        there = self._end_of(repo, branch)
+        there = self.end_of(repo, branch)
         if not there:
             raise FleetError(
                 f"{self._fleet.remote} has no branch {branch}: `git push {shlex.quote(self._fleet.remote)}"
@@ -58,7 +65,8 @@ class PushedByPeople:
         """Return the commit: it is the same one there."""
         return clones.head(repo, wanted)
 
-    def _end_of(self, repo: Path, branch: str) -> str:
+    def end_of(self, repo: Path, branch: str) -> str:
+        """Return the commit at the end of a branch there, the empty string if there is no such branch."""
         config = ["-F", str(self._fleet.ssh_config)] if self._fleet.ssh_config else []
         asked = ["git", "-C", str(repo), "ls-remote", "--exit-code", self._fleet.remote, f"refs/heads/{branch}"]
         shell = {"GIT_SSH_COMMAND": shlex.join(["ssh", *config, "-o", "BatchMode=yes"])} if config else {}

@@ -34,6 +34,10 @@ class WithSecrets:
         """Return a commit of the clone as it was, or would be, deployed: with the lab's secrets."""
         return _own_or_lab_commit(self._lab, repo, wanted)
 
+    def end_of(self, _repo: Path, _branch: str) -> str:
+        """Not known: only deploys push to it, so what the server has deployed is all there is to know."""
+        return ""
+
 
 def push(lab: Lab, repo: Path, commit: str, branch: str) -> None:
     """Put a commit on the branch of that name in the repository on the Puppet server."""

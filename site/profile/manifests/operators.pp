@@ -35,17 +35,31 @@ class profile::operators (
 
   stdlib::ensure_packages(['openssh-server'])
 
-  $present = $people.filter |$_, $person| { $person['ensure'] != 'absent' }
-  ['read', 'run', 'publish', 'deploy'].each |$right| {
-    profile::operators::right { $right:
-      people => $present.filter |$_, $person| { $right == 'read' or $right in $person['rights'] }.keys,
-    }
-  }
-
-  # The primary group of all of them, which they keep when Hiera has forgotten them: sshd takes no key from their homes.
-  group { 'fleet-operators':
+  # The last one is the primary group of all of them, which they keep when Hiera has forgotten them: so sshd takes no key from their
+  # homes then.
+  $rights = ['fleet-read', 'fleet-run', 'fleet-publish', 'fleet-deploy']
+  group { $rights + 'fleet-operators':
     ensure => present,
     system => true,
+  }
+
+  # Puppet takes people out of groups whom it knows of. These are the others, each as GROUP:NAME.
+  $wanted = $people.map |$name, $person| {
+    $person['ensure'] ? {
+      'absent' => [],
+      default  => profile::operator_groups($person['rights']).map |$group| { "-e '${group}:${name}'" },
+    }
+  }.flatten
+  $strangers = @("SHELL"/L$)
+    getent group ${rights.join(' ')} | awk -F '[:,]' '{ for (i = 4; i <= NF; i++) if (\$i) print \$1 ":" \$i }' \
+    | grep -v -x -F ${["-e ''", *$wanted].join(' ')}
+    |-SHELL
+  exec { 'nobody else has a right':
+    command  => "${strangers} | while IFS=: read -r group name; do gpasswd --delete \"\$name\" \"\$group\"; done",
+    onlyif   => $strangers,
+    path     => ['/usr/sbin', '/usr/bin', '/sbin', '/bin'],
+    provider => shell,
+    require  => Group[$rights],
   }
 
   file {

@@ -5,5 +5,6 @@
 #
 # @see https://man.openbsd.org/sshd#AUTHORIZED_KEYS_FILE_FORMAT
 type Profile::Operator_key = Pattern[
-  /\A(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) AAAA[A-Za-z0-9+\/]{60,4000}={0,2}( [[:graph:]]([[:graph:] ]{0,98}[[:graph:]])?)?\z/
+  /\A(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)) AAAA[A-Za-z0-9+\/]{60,4000}={0,2}( [^\s\x00-\x1f\x7f]{1,100}){0,9}\z/,
+  /\Ask-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com AAAA[A-Za-z0-9+\/]{60,4000}={0,2}( [^\s\x00-\x1f\x7f]{1,100}){0,9}\z/
 ]

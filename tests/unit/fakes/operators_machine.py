@@ -26,7 +26,7 @@ class Machine:
             ("CONFIG", "fleet-operators.ini"), ("STATE", "state"), ("SUMMARY", "summary.yaml"), ("SSL", "ssl"),
             ("UNITS", "units"), ("PROCESSES", "proc"), ("PUPPET_RUN", "bin/puppet-run"), ("PUPPET", "bin/puppet"),
             ("FLASK_MICROSERVICE", "bin/flask-microservice"), ("DEPLOY_ENVIRONMENT", "bin/deploy-environment"),
-            ("PUBLISH_PACKAGE", "bin/publish-package"), ("PUBLISHING", "publish-package.ini"), ("INBOX", "inbox"),
+            ("PUBLISH_PACKAGE", "bin/publish-package"), ("INBOX", "inbox"),
             ("JOURNAL", "journal"),
         ):  # fmt: skip
             monkeypatch.setattr(places, name, root / place)
@@ -61,7 +61,7 @@ class Machine:
 
     def records(self) -> list[dict[str, str]]:
         """What has come to the journal since the last call: the fields of each record."""
-        found = []
+        found: list[dict[str, str]] = []
         while True:
             try:
                 entry = self._journal.recv(RECORDS_AT_ONCE).decode()

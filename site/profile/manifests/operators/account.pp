@@ -34,7 +34,7 @@ define profile::operators::account (
       ensure     => present,
       comment    => 'works on the fleet',
       gid        => 'fleet-operators',
-      groups     => (['read'] + $rights).unique.map |$right| { "fleet-${right}" },
+      groups     => profile::operator_groups($rights),
       membership => inclusive,
       managehome => true,
       shell      => '/bin/bash',

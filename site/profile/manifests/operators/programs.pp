@@ -11,7 +11,7 @@ class profile::operators::programs {
   $library = '/usr/local/lib/fleet-operators'
   $modules = [
     '__init__.py', 'agent_runs.py', 'archive.py', 'arguments.py', 'command_line.py', 'deploys.py', 'errors.py', 'journal.py',
-    'last_run.rb', 'log.py', 'packages.py', 'places.py', 'programs.py', 'puppetdb.py', 'report.py', 'rollback.py',
+    'last_run.rb', 'log.py', 'machine.py', 'packages.py', 'places.py', 'programs.py', 'puppetdb.py', 'report.py', 'rollback.py',
   ]
 
   stdlib::ensure_packages(['sudo'])

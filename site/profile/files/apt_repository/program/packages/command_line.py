@@ -4,13 +4,15 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 from operators.journal import recorded
 
-from packages import publishing, signed_index
+from packages import account, given, publishing, signed_index
 from packages.errors import PublishError
+from packages.given import Given
 from packages.repository import Repository
 
 DESCRIPTION = """\
@@ -68,9 +70,13 @@ def _list(repository: Repository) -> None:
 def _publish(repository: Repository, files: list[Path], declared: list[str]) -> None:
     if os.geteuid() != 0:
         raise PublishError("run it as root")
-    with recorded("publish", ", ".join(file.name for file in files)):
-        published = publishing.publish(repository, files, declared)
-    for identity, new in published.items():
+    # Root only opens the files, which may be where nobody else can read them, and records what came of it.
+    with recorded("publish", ", ".join(file.name for file in files)), given.opened(files) as packages:
+        account.work_as(repository.account, lambda: _add(repository, packages, declared))
+
+
+def _add(repository: Repository, packages: Sequence[Given], declared: list[str]) -> None:
+    for identity, new in publishing.publish(repository, packages, declared).items():
         print(f"{identity}: {'published' if new else 'was published already'}")
 
 

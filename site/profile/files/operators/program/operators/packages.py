@@ -1,8 +1,5 @@
 """fleet-publish: packages on standard input into the apt repository; fleet-publish --list: what is there."""
 
-import configparser
-import os
-import pwd
 import shutil
 import signal
 import sys
@@ -38,25 +35,16 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _private_directory() -> Iterator[Path]:
-    """A directory that only root and the account that publishes can read; gone afterwards, with all that is in it."""
+    """A directory that only root can read, as which publish-package opens files; gone afterwards, with all in it."""
     places.INBOX.mkdir(mode=0o755, parents=True, exist_ok=True)
     for left in places.INBOX.iterdir():
         if left.lstat().st_mtime < time.time() - LEFT_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
     directory = Path(tempfile.mkdtemp(dir=places.INBOX))
     try:
-        os.chown(directory, -1, _publishing_group())
-        directory.chmod(0o750)
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _publishing_group() -> int:
-    """The group of the account that publishes: root's, unless its settings name one."""
-    settings = configparser.ConfigParser(interpolation=None)
-    settings.read(places.PUBLISHING, encoding="utf-8")
-    return pwd.getpwnam(settings.get("repository", "user", fallback="root")).pw_gid
 
 
 def _end(number: int, _: FrameType | None) -> None:

@@ -21,9 +21,6 @@ FLASK_MICROSERVICE = Path("/usr/local/sbin/flask-microservice")
 DEPLOY_ENVIRONMENT = Path("/usr/local/sbin/deploy-environment")
 PUBLISH_PACKAGE = Path("/usr/local/sbin/publish-package")
 
-PUBLISHING = Path("/etc/publish-package.ini")
-"""Says which account publishes, if that is not root."""
-
 INBOX = Path("/var/cache/fleet-inbox")
 """Where packages are unpacked that somebody sends."""
 

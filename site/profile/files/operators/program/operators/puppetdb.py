@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Sequence
 
 from operators import arguments as checked
-from operators import places, report
+from operators import machine, places
 from operators.errors import Failure, UsageError
 
 LONGEST = 64 * 1024
@@ -29,19 +29,19 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError("the query is not UTF-8") from None
     if not text.strip():
         raise UsageError("the query, in PQL, is expected on standard input")
-    sys.stdout.buffer.write(query(report.certname(), text))
+    sys.stdout.buffer.write(query(machine.certname(), text))
     print()
     return 0
 
 
-def query(certname: str, pql: str, port: int = PORT) -> bytes:
+def query(certname: str, pql: str) -> bytes:
     """Return what PuppetDB answers to a query: JSON.
 
     Raises:
         Failure: it does not answer, or refuses the query.
     """
     request = urllib.request.Request(
-        f"https://{certname}:{port}/pdb/query/v4",
+        f"https://{certname}:{PORT}/pdb/query/v4",
         data=json.dumps({"query": pql}).encode(),
         headers={"Content-Type": "application/json"},
     )

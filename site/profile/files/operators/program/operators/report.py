@@ -1,6 +1,5 @@
 """fleet-report: what this machine does, as one JSON object. It changes nothing."""
 
-import configparser
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -8,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from operators import arguments as checked
-from operators import places, programs
-from operators.errors import Failure
+from operators import machine, places, programs
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,7 +31,7 @@ def report() -> dict[str, Any]:
     last_run = part("last_run", _last_run) or {}
     services = part("services", _services)
     return {
-        "certname": part("certname", certname),
+        "certname": part("certname", machine.certname),
         "time": _iso(datetime.now(UTC).timestamp()),
         "agent": {
             "disabled": part("disabled", _disabled),
@@ -45,20 +43,6 @@ def report() -> dict[str, Any]:
         "installed": part("installed", lambda: None if services is None else _installed(services)),
         "errors": errors,
     }
-
-
-def certname() -> str:
-    """Return the name in the machine's certificate.
-
-    Raises:
-        Failure: Puppet has not written it down.
-    """
-    settings = configparser.ConfigParser(interpolation=None)
-    settings.read(places.CONFIG, encoding="utf-8")
-    name = settings.get("machine", "certname", fallback="")
-    if not name:
-        raise Failure(f"{places.CONFIG} does not say it: profile::operators::programs writes it, run the agent")
-    return name
 
 
 def _disabled() -> str | None:

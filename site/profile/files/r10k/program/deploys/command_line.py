@@ -5,14 +5,17 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 from operators.journal import recorded
 
 from deploys import answers, checkouts, deploying, sealing
+from deploys.account import Account, show
 from deploys.deploying import Scope
 from deploys.errors import DeployError
 from deploys.layout import Layout
@@ -59,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def main_r10k() -> int:
-    """Run r10k; what it deploys is a deploy. Return its exit status, or 1 if the deploy was refused."""
+    """Run r10k as its account; what it deploys is a deploy. Return its exit status, or 1 if the deploy was refused."""
     os.umask(0o022)
     arguments = sys.argv[1:]
     return _told(lambda: _r10k(Layout.from_file(), arguments))
@@ -137,24 +140,26 @@ def _is_kept(layout: Layout, wanted: str) -> bool:
 def _postrun(names: list[str]) -> int:
     if checkouts.hand_over(names):
         return 0
-    _require_root()
-    layout = Layout.from_file()
-    began = checkouts.parents_start()
-    with checkouts.only_one(layout), Reader(layout) as reader:
-        checkouts.refuse_leavings(layout)
-        names = checkouts.written_since(layout, names, began)
-        return 0 if deploying.finish(layout, names, reader) else 1
+    raise DeployError("what this r10k has made is given to no node: root calls `r10k`, without a path")
 
 
 def _r10k(layout: Layout, arguments: list[str]) -> int:
+    if os.geteuid() != 0:
+        os.execv(layout.r10k, [str(layout.r10k), *arguments])
+    if "deploy" in arguments and not {"--config", "-c"} & set(arguments):
+        # It is not where r10k looks: /usr/bin/r10k, typed by root, would run code of a branch as root.
+        arguments = [*arguments, "--config", str(layout.r10k_config)]
     what = {"environment", "module"} & set(arguments)
     if "deploy" not in arguments or not what or {"--help", "-h"} & set(arguments):
-        os.execv(layout.r10k, [str(layout.r10k), *arguments])
+        command = [str(layout.r10k), *arguments]
+        process = Account.of(layout).start(command, cwd=str(Path.cwd()), stderr=subprocess.PIPE)
+        status, _ = show(process)
+        return status
     if "environment" in what and not {"--modules", "-m", "--puppetfile", "-p"} & set(arguments):
         # An environment with the modules of another commit would be refused.
         arguments = [*arguments, "--modules"]
-    with checkouts.only_one(layout) as lock, Reader(layout) as reader:
-        done = checkouts.run(layout, lock, arguments, capture=False)
+    with checkouts.only_one(layout), Reader(layout) as reader:
+        done = checkouts.run(layout, arguments, apart=True)
         fine = deploying.finish(layout, done.checkouts, reader) if done.checkouts else True
     return done.status or (0 if fine else 1)
 

@@ -51,22 +51,22 @@ def deploy(layout: Layout, branch: str, scope: Scope, *, commit: str | None, fol
     """
     _check(layout, scope)
     checkout = checkouts.name_of(branch)
-    with checkouts.only_one(layout) as lock, Reader(layout) as reader:
-        arguments = ["deploy", "environment", checkout, "--modules", "--verbose=info"]
-        done = checkouts.run(layout, lock, arguments, capture=True)
+    with checkouts.only_one(layout), Reader(layout) as reader:
+        config = ["--config", str(layout.r10k_config)]
+        done = checkouts.run(layout, ["deploy", "environment", checkout, "--modules", "--verbose=info", *config])
         if "cannot be found in any source" in done.output:
             raise DeployError(f"the control repository has no branch {branch!r}: nothing has changed")
         if done.status != 0:
             raise DeployError(
                 f"r10k failed (exit status {done.status}), see above. Nothing has changed: {_what_is_given(layout)}"
             )
-        found = checkouts.deployed_commit(layout.checkouts / checkout)
-        if commit and found != commit:
+        found = checkouts.of_branch(layout, checkout)
+        if commit and found.commit != commit:
             raise DeployError(
-                f"{branch}: r10k finds it at commit {found[:10]}, not at {commit[:10]}: somebody has pushed another"
-                " one, or the repository could not be fetched (see above). Nothing has changed"
+                f"{branch}: r10k finds it at commit {found.commit[:10]}, not at {commit[:10]}: somebody has pushed"
+                " another one, or the repository could not be fetched (see above). Nothing has changed"
             )
-        name = sealing.seal(layout, checkout, reader)
+        name = sealing.seal(layout, checkout, found, reader)
         _give(layout, checkout, name, scope, followed=followed)
         tidy(layout)
 
@@ -80,7 +80,7 @@ def finish(layout: Layout, names: Sequence[str], reader: Reader) -> bool:
     fine = True
     for checkout in names:
         try:
-            name = sealing.seal(layout, checkout, reader)
+            name = sealing.seal(layout, checkout, checkouts.of_branch(layout, checkout), reader)
             state = answers.load(layout.answers)
             if state.branches.get(checkout) == name and state.fleet:
                 print(f"{checkout}: its commit is deployed already, as {name}: nothing to do")

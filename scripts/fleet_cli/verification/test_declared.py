@@ -1,0 +1,134 @@
+"""What is declared for a node is what the node has. Nothing here knows a service by name."""
+
+import pytest
+
+from fleet_cli.verification.expecting import Differs, same
+from fleet_cli.verification.subjects import Inspection, Service, Subject
+
+
+def told(service: Service) -> None:
+    """Skip a check of a node that said nothing: that is a failure of the node's own, once."""
+    if service.node.report.error or service.node.report.services is None:
+        pytest.skip(f"{service.node} does not say what runs on it")
+
+
+def seen(service: Service) -> Inspection:
+    """Return what root sees on the node of a service."""
+    if service.node.inspection.error:
+        pytest.skip(f"{service.node} does not say what root sees on it")
+    return service.node.inspection
+
+
+def test_node_says_what_runs_on_it(node: Subject) -> None:
+    report = node.report
+    same("fleet-report", "", report.error)
+    same("what it can't tell", "", "; ".join(f"{part}: {why}" for part, why in report.unknown.items()))
+
+
+def test_node_says_what_root_sees_on_it(node: Subject) -> None:
+    if not node.report.reached:
+        pytest.skip(f"{node} is not reached")
+    same("fleet-inspect", "", node.inspection.error)
+
+
+def test_last_run_of_the_agent_did_not_fail(node: Subject) -> None:
+    if node.report.error:
+        pytest.skip(f"{node} says nothing of its agent")
+    run = node.report.last_run
+    if run is None:
+        raise Differs("last run of the agent", "one", "none: it never ran")
+    if run.failed:
+        said = "; ".join(f"{one.resource}: {' '.join(one.message.split())}" for one in run.failures)
+        raise Differs("last run of the agent", "no failure", said or "a failure: see there, journalctl -t puppet-agent")
+
+
+def test_agent_is_not_disabled(node: Subject) -> None:
+    if node.report.error:
+        pytest.skip(f"{node} says nothing of its agent")
+    same("why the agent is disabled", "", node.report.disabled or "")
+
+
+def test_nothing_runs_that_no_catalog_declares(node: Subject) -> None:
+    if node.report.error or node.report.services is None:
+        pytest.skip(f"{node} does not say what runs on it")
+    declared = {service.name for service in node.services}
+    running = [name for name, its in node.report.services.items() if its.release and name not in declared]
+    same("services that run undeclared", "", ", ".join(running))
+
+
+def test_package_is_at_the_declared_version(service: Service) -> None:
+    told(service)
+    same(f"package {service.package}", service.version, service.node.report.installed.get(service.package))
+
+
+def test_declared_release_serves(service: Service) -> None:
+    told(service)
+    running = service.running
+    same("version that serves", service.version, running.version if running else None)
+    if running:
+        same("release that serves", running.declared, running.release)
+        same("state", "serving", running.state)
+
+
+def test_is_healthy(service: Service) -> None:
+    told(service)
+    same("health", "ready", "ready" if service.running and service.running.ready else "not ready")
+
+
+def test_units_run_and_come_back_after_a_reboot(service: Service) -> None:
+    units = seen(service).units or {}
+    for unit in (f"{service.name}.socket", f"{service.name}.service"):
+        its = units.get(unit, {})
+        same(f"unit {unit}", "active, enabled", f"{its.get('active')}, {its.get('enabled')}" if its else None)
+
+
+def test_release_runs_as_the_account_of_the_service(service: Service) -> None:
+    told(service)
+    units = seen(service).units or {}
+    its = units.get(service.instance, {})
+    same(f"unit {service.instance or service.name + '@…'}", "active", its.get("active"))
+    same(f"account of {service.instance}", service.name, its.get("user"))
+
+
+def test_no_unit_of_it_failed(service: Service) -> None:
+    units = seen(service).units or {}
+    names = (f"{service.name}.", f"{service.name}@", f"{service.name}-check@")
+    failed = [unit for unit, its in units.items() if unit.startswith(names) and its.get("active") == "failed"]
+    same("failed units", "", ", ".join(sorted(failed)))
+
+
+def test_listens_where_it_is_declared(service: Service) -> None:
+    inspection = seen(service)
+    if service.socket:
+        same("listens at", service.socket, service.socket if service.socket in (inspection.sockets or ()) else None)
+    else:
+        same("listens on port", service.port, service.port if service.port in (inspection.ports or ()) else None)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "owner", "group", "mode"),
+    [
+        ("/etc/{}", "directory", "root", "{}", "0750"),
+        ("/etc/{}/default_config.ini", "file", "root", "{}", "0640"),
+        ("/var/lib/{}", "directory", "{}", "{}", "0750"),
+        ("/var/log/{}", "directory", "{}", "adm", "2750"),
+    ],
+    ids=["config-directory", "config", "data", "log-directory"],
+)
+def test_nobody_else_can_write_or_read_what_is_its_own(  # noqa: PLR0917 - a table's columns
+    service: Service, path: str, kind: str, owner: str, group: str, mode: str
+) -> None:
+    own, name = path.format(service.name), service.name
+    same(own, f"{kind} {owner.format(name)}:{group.format(name)} {mode}", _shown(seen(service), own))
+
+
+def test_log_is_readable_for_adm_alone(service: Service) -> None:
+    if not service.from_template:
+        pytest.skip(f"{service.name} was not made from the template: what it logs goes to the journal")
+    path = f"/var/log/{service.name}/{service.name}.log"
+    same(path, f"file {service.name}:adm 0640", _shown(seen(service), path))
+
+
+def _shown(inspection: Inspection, path: str) -> str | None:
+    its = (inspection.paths or {}).get(path)
+    return f"{its['kind']} {its['owner']}:{its['group']} {its['mode']}" if its else None
