@@ -17,7 +17,7 @@ import service_tox
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 
-TEMPLATE = Path(__file__).parents[2] / "template"
+TEMPLATE = Path(__file__).parents[3] / "template"
 LONGEST = "a23456789-123456789-123456789-bc"
 
 # The tree of shared/seed, in which PKG stands for the package; and what a service needs besides.
