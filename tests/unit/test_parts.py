@@ -128,7 +128,7 @@ def test_a_named_file_of_tests_runs_alone(tmp_path: Path, capfd: pytest.CaptureF
 def test_an_interrupt_ends_both_sides(number: signal.Signals, tmp_path: Path) -> None:
     """Tests that go on behind the back of the next call would share its lab, and its processors."""
     repo = checkout(tmp_path, system=waiting("system", "catalog"), node=waiting("node", "catalog"))
-    environment = {**os.environ, "PYTHONPATH": str(REPO / "scripts")}
+    environment = {**os.environ, "PYTHONPATH": str(REPO / "scripts"), "PYTEST_XDIST_AUTO_NUM_WORKERS": "1"}
     with subprocess.Popen(
         [sys.executable, "-c", FLEET, str(repo)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as child:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import service_tox
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 
-TEMPLATE = Path(__file__).parents[2] / "template"
+TEMPLATE = Path(__file__).parents[3] / "template"
 LONGEST = "a23456789-123456789-123456789-bc"
 
 # The tree of shared/seed, in which PKG stands for the package; and what a service needs besides.
@@ -117,26 +118,29 @@ VARIANTS = [
 ]
 
 
-@pytest.fixture
-def render(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
-    """Render the template with the given answers, touching nothing outside tmp_path; the new service's folder."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Where cookiecutter leaves the rendered hook.
-    settings = tmp_path / "cookiecutter.yaml"
-    settings.write_text(f"replay_dir: {tmp_path}/replay\ncookiecutters_dir: {tmp_path}/cookiecutters\n")
-
-    def run(**answers: str) -> Path:
-        output = tmp_path / "services"
-        return Path(
-            cookiecutter(
-                str(TEMPLATE),
-                no_input=True,
-                output_dir=str(output),
-                config_file=str(settings),
-                extra_context=answers,
-            )
+def rendered(directory: Path, answers: dict[str, str]) -> Path:
+    """Render the template, touching nothing outside a directory; the new service's folder."""
+    settings = directory / "cookiecutter.yaml"
+    settings.write_text(f"replay_dir: {directory}/replay\ncookiecutters_dir: {directory}/cookiecutters\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(directory))  # Where cookiecutter leaves the rendered hook.
+        output = str(directory / "services")
+        made = cookiecutter(
+            str(TEMPLATE), no_input=True, output_dir=output, config_file=str(settings), extra_context=answers
         )
+        return Path(made)
 
-    return run
+
+@pytest.fixture
+def render_anew(tmp_path: Path) -> Render:
+    """Render the template with the given answers; the new service's folder."""
+    return lambda **answers: rendered(tmp_path, answers)
+
+
+@pytest.fixture(scope="module")
+def render(tmp_path_factory: pytest.TempPathFactory) -> Render:
+    """The folder of a service with the given answers, for all tests that write nothing there."""
+    return cache(lambda **answers: rendered(tmp_path_factory.mktemp("rendered"), answers))
 
 
 def files(service: Path) -> set[str]:
@@ -168,8 +172,8 @@ def test_a_new_service_needs_no_mending_by_hand(render: Render, answers: dict[st
 
 
 @pytest.mark.parametrize("answers", VARIANTS)
-def test_a_new_service_passes_its_own_linter(render: Render, answers: dict[str, str]) -> None:
-    service = render(**answers)
+def test_a_new_service_passes_its_own_linter(render_anew: Render, answers: dict[str, str]) -> None:
+    service = render_anew(**answers)
     for command in service_tox.commands(service, "lint"):
         result = subprocess.run(
             [sys.executable, "-m", *command], cwd=service, capture_output=True, text=True, check=False
@@ -214,18 +218,18 @@ def test_a_new_service_passes_its_own_linter(render: Render, answers: dict[str, 
     ],
 )
 def test_a_name_that_would_not_build_is_refused(
-    render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, said: str
+    render_anew: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, said: str
 ) -> None:
-    assert f"name {name!r}" in refusal(render, tmp_path, capfd, name=name, said=said)
+    assert f"name {name!r}" in refusal(render_anew, tmp_path, capfd, name=name, said=said)
 
 
 @pytest.mark.parametrize("name", ["a/b", "a//b", "..", "a/../..", ".", "", "-", "TMP/else/where", "x" * 300])
 def test_a_name_that_is_no_name_of_a_folder_makes_none_and_costs_none(
-    render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+    render_anew: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     """cookiecutter makes a service's folder before the hook looks at the name, and removes it if the hook refuses."""
     (tmp_path / "mine").write_text("")
-    refusal(render, tmp_path, capfd, name=name.replace("TMP", str(tmp_path)), said="is no Debian package name")
+    refusal(render_anew, tmp_path, capfd, name=name.replace("TMP", str(tmp_path)), said="is no Debian package name")
     assert (tmp_path / "mine").is_file()
     assert not (tmp_path / "else").exists()
 
@@ -276,9 +280,9 @@ def test_the_template_refuses_the_names_that_the_module_does() -> None:
     ],
 )
 def test_an_answer_that_would_break_a_file_is_refused(
-    render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], answers: dict[str, str], said: str
+    render_anew: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], answers: dict[str, str], said: str
 ) -> None:
-    refusal(render, tmp_path, capfd, said=said, **{"name": "orders"} | answers)
+    refusal(render_anew, tmp_path, capfd, said=said, **{"name": "orders"} | answers)
 
 
 def refusal(render: Render, tmp_path: Path, capfd: pytest.CaptureFixture[str], said: str, **answers: str) -> str:

@@ -13,7 +13,7 @@ from fleet_cli.machine import paths
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.services import templates
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 SERVICE = "template/{{cookiecutter.__folder}}"
 README = f"{SERVICE}/README.rst"
 VARIANTS = [

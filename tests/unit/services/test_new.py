@@ -7,7 +7,7 @@ from fleet_cli import cli
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.services import templates
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 
 
 def new(*arguments: str | Path, repo: Path = REPO) -> None:
