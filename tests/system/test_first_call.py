@@ -4,7 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -39,16 +43,22 @@ def test_packages_that_apt_does_not_reach_are_named(tmp_path: Path) -> None:
     assert "apt could not install dnsmasq-base-of-nowhere: check its network and apt sources" in result.stderr
 
 
-def test_a_user_who_may_not_write_to_the_clone_has_an_environment_of_their_own(tmp_path: Path) -> None:
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that other users can enter, which pytest's are not: each pytest that starts closes them again."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+def test_a_user_who_may_not_write_to_the_clone_has_an_environment_of_their_own(public: Path) -> None:
     """Without it, nobody but the owner of a shared clone could run fleet."""
-    clone, state = tmp_path / "clone", tmp_path / "state"
+    clone, state = public / "clone", public / "state"
     (clone / "scripts").mkdir(parents=True)
     shutil.copy(REPO / "scripts/fleet", clone / "scripts/fleet")
     (clone / "requirements.txt").write_text("", encoding="utf-8")
     state.mkdir(mode=0o777)
     state.chmod(0o777)
-    for directory in (tmp_path, *tmp_path.parents[:-2]):
-        directory.chmod(directory.stat().st_mode | 0o055)
     result = subprocess.run(
         ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", clone / "scripts/fleet", "--help"],
         capture_output=True, text=True, check=False,
