@@ -64,6 +64,7 @@ def boxes(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     """A whole lab with another commit than HEAD deployed."""
     made = Boxes(OTHER)
     monkeypatch.setattr(host, "why_no_containers", lambda: None)
+    monkeypatch.setattr(host, "require_debian_root", lambda: None)
     monkeypatch.setattr(clones, "head", lambda _repo: HEAD)
     monkeypatch.setattr(laboratory, "up", made.up)
     monkeypatch.setattr(laboratory, "stands", lambda *_: made.deployed == HEAD and not made.missing)
