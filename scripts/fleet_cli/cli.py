@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -24,10 +25,18 @@ from fleet_cli.commands.update import update
 from fleet_cli.commands.validate import validate
 from fleet_cli.commands.verify import verify
 from fleet_cli.lab import description
-from fleet_cli.machine import process
+from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import FleetError
 
 INTERRUPTED = 130
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    """The version stands in pyproject.toml alone: fleet runs from its clone and is not installed."""
+    if wanted:
+        project = tomllib.loads((paths.control_repo() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        click.echo(f"fleet {project['version']}")
+        context.exit()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -35,6 +44,8 @@ INTERRUPTED = 130
               help="Work on the control repository in this directory, not on fleet's own.")  # fmt: skip
 @click.option("--fleet", "described", metavar="FILE|lab", help="The fleet to work on: its description, or the lab. "
               "Without it: fleet.yaml of the control repository, or else the lab if it stands.")  # fmt: skip
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+              help="Print the version, and exit.")  # fmt: skip
 @click.pass_context
 def fleet(context: click.Context, directory: Path | None, described: str | None) -> None:
     """Runs beside a Puppet control repository: builds, checks, deploys, agent runs, and a lab of Vagrant boxes.

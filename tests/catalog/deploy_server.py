@@ -13,6 +13,7 @@ from fleet_cli.roots import rootfs
 
 REPO = paths.control_repo()
 FILES = REPO / "site/profile/files/r10k"
+OPERATORS = REPO / "site/profile/files/operators/program"
 LAYOUT = """\
 [deploy]
 environments = /server/code/environments
@@ -20,11 +21,14 @@ making = /server/code/making
 checkouts = /server/state/checkouts
 r10k_cache = /server/cache
 r10k = {r10k}
+r10k_config = /server/r10k.yaml
 state = /server/state
 signed = /server/signed
 confdir = /etc/puppet
-user = nobody
+account = r10k
 """
+ACCOUNT = 64_101
+"""The number of the account that r10k runs as."""
 R10K_YAML = """\
 ---
 cachedir: /server/cache
@@ -67,7 +71,7 @@ class Server:
     files: Path | None = None
 
     def __post_init__(self) -> None:
-        for name in ("code/environments", "state", "cache", "signed", "control.git"):
+        for name in ("code/environments", "state", "cache", "signed", "control.git", "home"):
             (self.directory / name).mkdir(parents=True)
         self.configure()
         git(self.directory, "init", "-q", "--bare", "-b", "production", "control.git")
@@ -122,13 +126,15 @@ class Server:
         binds = {
             self.directory: "/server",
             FILES / "program": "/usr/local/lib/deploy-environment",
+            OPERATORS: "/usr/local/lib/fleet-operators",
             FILES / "deploy-environment": "/usr/local/sbin/deploy-environment.py",
             FILES / "r10k": "/usr/local/bin/r10k.py",
         }
         # Git leaves the mode of files to the deploy: Puppet sets it.
         script = (
-            "chmod 755 / && mkdir -p /etc/puppetlabs/r10k && ln -sf /server/r10k.yaml /etc/puppetlabs/r10k/r10k.yaml"
-            " && ln -sf /server/deploy-environment.ini /etc/deploy-environment.ini"
+            "chmod 755 / /server && ln -sf /server/deploy-environment.ini /etc/deploy-environment.ini"
+            f" && echo r10k:x:{ACCOUNT}:{ACCOUNT}::/server/home:/usr/sbin/nologin >>/etc/passwd"
+            f" && echo r10k:x:{ACCOUNT}: >>/etc/group && chown r10k: /server/home"
             " && for name in sbin/deploy-environment bin/r10k; do"
             ' printf "#!/bin/sh\\nexec python3 -B /usr/local/$name.py \\"\\$@\\"\\n" >/usr/local/$name;'
             " chmod 755 /usr/local/$name; done && git config --system --add safe.directory '*'"
@@ -159,7 +165,7 @@ class Server:
 
     def copied_to(self, directory: Path) -> "Server":
         """Return a server of its own that is like this one."""
-        shutil.copytree(self.directory, directory, symlinks=True)
+        process.run(["cp", "-a", self.directory, directory])
         return self.at(directory)
 
     def at(self, directory: Path) -> "Server":

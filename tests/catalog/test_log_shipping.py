@@ -24,6 +24,9 @@ def catalogs(compile: Compile) -> dict[str, Catalog]:
         "udp": app(f"{collector}\n{PROFILE}::protocol: udp\n{PROFILE}::port: 514"),
         "absent": app(f"{collector}\n{PROFILE}::ensure: absent"),
         "service absent": app(f"{collector}\nflask_microservice::services: {{orders: {{ensure: absent}}}}"),
+        "placed elsewhere": app(
+            f"{collector}\nflask_microservice::services: {{orders: {{nodes: [other.example.test]}}}}"
+        ),
         "no protocol": app(f"{collector}\n{PROFILE}::protocol: http"),
     }
     return dict(zip(nodes, compile(list(nodes.values())), strict=True))
@@ -54,6 +57,13 @@ def test_plain_text_is_sent_only_if_it_is_asked_for(catalogs: dict[str, Catalog]
 def test_a_removed_service_is_not_waited_for(catalogs: dict[str, Catalog]) -> None:
     config = catalogs["service absent"][CONFIG]["content"]
     assert "/var/log/orders/" not in config
+    assert "/var/log/inventory/" in config
+
+
+def test_a_service_that_is_placed_elsewhere_is_not_named(catalogs: dict[str, Catalog]) -> None:
+    """Other nodes were told the names of all services of the fleet."""
+    config = catalogs["placed elsewhere"][CONFIG]["content"]
+    assert "orders" not in config
     assert "/var/log/inventory/" in config
 
 

@@ -42,7 +42,7 @@ class Box:
         self.said = directory / "said"
         self.said.touch()
         configuration = directory / "ssh-config"
-        configuration.write_text("Host app1\n", encoding="utf-8")
+        configuration.write_text("Host app1 app1.fleet.test\n", encoding="utf-8")
         self.argv = [sys.executable, "-c", FLEET, str(configuration), "lab", "ssh", "app1"]
         self.env = {
             **os.environ,

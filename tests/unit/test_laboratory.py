@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fleet_cli.fleet import agents, deploying
 from fleet_cli.fleet.agents import AgentRun
+from fleet_cli.fleet.description import Fleet
 from fleet_cli.lab import boxes, laboratory, nodes, server
 from fleet_cli.repository import labfile
 from fleet_cli.repository.labfile import Box, Lab
@@ -38,7 +39,7 @@ class Events:
         if box.name == "staging1":
             self.others_done.set()
 
-    def run(self, group: Sequence[Box], **_: object) -> list[AgentRun]:
+    def run(self, _fleet: Fleet, group: Sequence[Box], **_: object) -> list[AgentRun]:
         self.lines.append("run " + " ".join(sorted(box.name for box in group)))
         return [AgentRun(box.name, "unchanged") for box in group]
 

@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from fleet_cli import cli
-from fleet_cli.development import suite
-from fleet_cli.fleet import deploying
+from fleet_cli.development import beside, suite
 from fleet_cli.lab import laboratory
 from fleet_cli.machine import host
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import labfile
+from fleet_cli.repository import clones, labfile
 from fleet_cli.roots import forge, rootfs
 
 REPO = Path(__file__).resolve().parents[2]
@@ -52,6 +51,9 @@ class Boxes:
         self.commands.append(command)
         return subprocess.CompletedProcess([], 0)
 
+    def run_beside(self, _name: str, command: list[str], _cwd: Path, env: Mapping[str, str]) -> int:
+        return self.run_pytest(command, env=env).returncode
+
     def told(self, *arguments: str) -> int:
         """Run `fleet test` with these arguments; return its exit status."""
         return CliRunner().invoke(cli.fleet, ["test", *arguments]).exit_code
@@ -62,7 +64,7 @@ def boxes(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     """A whole lab with another commit than HEAD deployed."""
     made = Boxes(OTHER)
     monkeypatch.setattr(host, "why_no_containers", lambda: None)
-    monkeypatch.setattr(deploying, "head", lambda _repo: HEAD)
+    monkeypatch.setattr(clones, "head", lambda _repo: HEAD)
     monkeypatch.setattr(laboratory, "up", made.up)
     monkeypatch.setattr(laboratory, "stands", lambda *_: made.deployed == HEAD and not made.missing)
     for name, answer in (
@@ -72,6 +74,7 @@ def boxes(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     ):
         monkeypatch.setattr(laboratory, name, answer, raising=False)
     monkeypatch.setattr(subprocess, "run", made.run_pytest)
+    monkeypatch.setattr(beside.Beside, "run", made.run_beside)
     monkeypatch.setattr(host, "lock", nullcontext)  # these tests may run while a lab comes up
     return made
 
@@ -119,14 +122,16 @@ def test_without_a_part_all_are_run_and_options_go_to_pytest(boxes: Boxes, monke
     monkeypatch.setattr(forge, "ensure", lambda: None)
     words = shlex.split((REPO / ".ci/run").read_text(encoding="utf-8").splitlines()[-1])
     assert boxes.told(*words[words.index("test") + 1 :]) == 0
-    assert [command[3] for command in boxes.commands] == ["tests/unit", "tests/catalog", "tests/node"]
+    assert sorted(command[3] for command in boxes.commands) == [
+        "tests/catalog", "tests/node", "tests/system", "tests/unit",
+    ]  # fmt: skip
     assert {command[-1] for command in boxes.commands} == {"--durations=25"}
 
 
 def test_a_part_that_there_is_not_is_named(boxes: Boxes) -> None:
     result = CliRunner().invoke(cli.fleet, ["test", "nodes"])
     assert (result.exit_code, boxes.commands) == (2, [])
-    assert "'nodes' is none of all, unit, catalog, node, drill" in result.output
+    assert "'nodes' is none of all, unit, system, catalog, node, drill" in result.output
 
 
 def test_where_there_is_no_lab_one_is_brought_up(boxes: Boxes) -> None:

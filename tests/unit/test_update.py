@@ -38,28 +38,38 @@ def commit(directory: Path, changes: dict[str, str] | None = None) -> str:
     return git(directory, "rev-parse", "HEAD")
 
 
-@pytest.fixture
-def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A control repository as far as `fleet new` and `fleet update` look at it, in place of this one."""
-    repo = tmp_path / "control"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A control repository and a service of it, of which each test changes a copy."""
+    directory = tmp_path_factory.mktemp("made")
+    repo = directory / "control"
     shutil.copytree(REPO / "template", repo / "template")
     shutil.copy(REPO / "copier.yml", repo)
     git(repo, "init", "--quiet", "--initial-branch=main")
     commit(repo)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "control_repo", lambda: repo)
+        service = templates.render("billing", directory / "services", version="1.2.0", upstream="inventory")
+    git(service, "init", "--quiet", "--initial-branch=main")
+    commit(service)
+    readme = (service / "README.rst").read_text(encoding="utf-8")
+    commit(service, {"README.rst": readme + "\nWritten by the team.\n", "OWN.rst": "Ours.\n"})
+    return directory
+
+
+@pytest.fixture
+def control(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A control repository as far as `fleet new` and `fleet update` look at it, in place of this one."""
+    repo = shutil.copytree(made / "control", tmp_path / "control", symlinks=True)
     monkeypatch.setattr(paths, "control_repo", lambda: repo)
     return repo
 
 
 @pytest.fixture
-def billing(control: Path, tmp_path: Path) -> Path:
+def billing(made: Path, control: Path, tmp_path: Path) -> Path:
     """A service of the template as it was first, committed, with something of its own since."""
     assert control.exists()
-    service = templates.render("billing", tmp_path / "services", version="1.2.0", upstream="inventory")
-    git(service, "init", "--quiet", "--initial-branch=main")
-    commit(service)
-    readme = (service / "README.rst").read_text(encoding="utf-8")
-    commit(service, {"README.rst": readme + "\nWritten by the team.\n", "OWN.rst": "Ours.\n"})
-    return service
+    return shutil.copytree(made / "services/billing", tmp_path / "services/billing", symlinks=True)
 
 
 def first_line_changed(text: str, new: str) -> str:

@@ -6,6 +6,7 @@ import click
 
 from fleet_cli.commands.context import Context
 from fleet_cli.fleet import publishing
+from fleet_cli.services import building
 
 
 @click.command()
@@ -13,4 +14,5 @@ from fleet_cli.fleet import publishing
 @click.pass_obj
 def publish(context: Context, files: tuple[Path, ...]) -> None:
     """Publish packages in the fleet's signed apt repository; every version stays available."""
-    click.echo(publishing.publish(context.fleet, files, context.repo).strip())
+    packages = [building.describe(file) for file in files]
+    click.echo(publishing.publish(context.fleet, packages, context.repo).strip())

@@ -1,4 +1,4 @@
-"""`fleet reference`: the documentation of the Puppet module."""
+"""`fleet reference`: the pages that are written from the code."""
 
 import click
 
@@ -10,10 +10,12 @@ from fleet_cli.machine import host, steps
 @click.command("reference")
 @click.pass_obj
 def write_reference(context: Context) -> None:
-    """Write modules/*/REFERENCE.md from the documentation in the modules' code, by puppet-strings.
+    """Write what is generated from the code: docs/findings.md, and modules/*/REFERENCE.md by puppet-strings.
 
-    For whoever changes a module: a test compares the file with the code.
+    For whoever changes a module or a rule of fleet validate: tests compare these files with the code.
     """
+    if (context.repo / reference.FINDINGS).exists():  # another control repository may have no pages
+        click.echo(reference.write_findings(context.repo))
     host.require_debian_root()
     with steps.heartbeat():
         for metadata in sorted((context.repo / "modules").glob("*/metadata.json")):

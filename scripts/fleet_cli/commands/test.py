@@ -27,10 +27,11 @@ def _part_first(_context: click.Context, _parameter: click.Parameter, words: tup
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, callback=_part_first, metavar="[PART] [PYTEST_OPTIONS]...")
 @click.pass_obj
 def test(context: Context, require_lab: bool, deploy: bool, words: tuple[str, ...]) -> None:
-    """Run the tests: unit (Python, lint), catalog (what Puppet compiles), node (the boxes); without PART all.
+    """Run the tests: unit (Python, lint), system (what runs in a Debian 13), catalog (what Puppet compiles), node (the
+    boxes); without PART all, in which system and catalog run beside node.
 
-    The node tests work on what is deployed; where there is no lab, they bring one up. Options other than those below
-    go to pytest: fleet test node -k rotated
+    The unit tests need no root, the others do. The node tests work on what is deployed; where there is no lab, they
+    bring one up. Options other than those below go to pytest: fleet test node -k rotated
 
     `fleet test drill NAME` runs a drill: a long trial on the boxes that no other part has. It deploys, and leaves HEAD
     deployed. Without NAME it says which there are.

@@ -42,7 +42,8 @@ def validate(  # noqa: PLR0917 - an option each
     """Check Hiera, the Puppetfile, Puppet code and templates, and say what is wrong where.
 
     With PATHs only what is wrong in these files and directories, or between them and others, is told. Nothing is
-    compiled, no key is needed, and no machine is asked but the apt repository of the packages.
+    compiled, no key is needed, and no machine is asked but the apt repository of the packages. docs/findings.md
+    says what each code means.
 
     Exit status 0: nothing is wrong, 1: something is, 2: it could not be checked.
     """

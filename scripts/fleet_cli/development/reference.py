@@ -1,4 +1,4 @@
-"""REFERENCE.md of a Puppet module, by puppet-strings, from the documentation in its code."""
+"""Pages that are written from the code: a module's REFERENCE.md, by puppet-strings, and docs/findings.md."""
 
 import re
 import shutil
@@ -7,8 +7,18 @@ from pathlib import Path
 from fleet_cli.machine import kept
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.roots import rootfs
+from fleet_cli.validation import codes
 
 NAME = "REFERENCE.md"
+FINDINGS = "docs/findings.md"
+_FINDINGS_HEAD = """\
+# Findings of fleet validate
+
+    scripts/fleet validate          # each finding is one line: FILE:LINE:COLUMN: CODE: what is wrong; what to do
+
+[validate.md](validate.md#allow-a-finding) says how to allow a finding that is intended. `scripts/fleet reference`
+writes this page from `scripts/fleet_cli/validation/codes.py`: change it there.
+"""
 _SAID = re.compile(r"Data type: (?:`[^\n]*`|\n*```puppet\n.*?\n```)\n\n(?!Default value:)\S", re.DOTALL)
 """Where a parameter's type is followed by words of its own."""
 
@@ -44,4 +54,20 @@ def write(module: Path) -> Path:
     """Bring REFERENCE.md of a module up to date; return its path."""
     file = module / NAME
     file.write_text(generate(module), encoding="utf-8")
+    return file
+
+
+def findings_page() -> str:
+    """Return what docs/findings.md should say now: each code of a finding, and what it means."""
+    parts = [_FINDINGS_HEAD]
+    for subject, meanings in codes.CODES.items():
+        rows = [f"| `{code}` | {meaning} |" for code, meaning in meanings.items()]
+        parts.append("\n".join([f"## {subject}", "", "| code | what it means |", "| --- | --- |", *rows, ""]))
+    return "\n".join(parts)
+
+
+def write_findings(repo: Path) -> Path:
+    """Bring docs/findings.md of a control repository up to date; return its path."""
+    file = repo / FINDINGS
+    file.write_text(findings_page(), encoding="utf-8")
     return file

@@ -1,23 +1,34 @@
-"""All tests, part by part, each by one run of pytest."""
+"""All tests, part by part, each by one run of pytest.
+
+The node tests wait for boxes more than they work, so other parts that are asked for with them run beside them.
+"""
 
 import os
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from fleet_cli.development.beside import Beside
 from fleet_cli.lab import laboratory
-from fleet_cli.machine import host, steps
+from fleet_cli.machine import host, process, steps
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import clones
 from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge, rootfs
 
-PARTS = ("unit", "catalog", "node")
+PARTS = ("unit", "system", "catalog", "node")
+"""In the order in which they run. The first needs nothing but the virtual environment."""
+
+IN_ROOT_FILE_SYSTEMS = ("system", "catalog")
+"""The parts that need root, for root file systems of Debian 13; they run beside the node tests, if both are wanted."""
+
 DRILL = "drill"
 """Long trials on the boxes, among the node tests: run by their names only."""
 
@@ -31,7 +42,7 @@ RUN_NOTHING = {
 }  # fmt: skip
 """pytest's options with which it runs no test, and so needs nothing."""
 
-ON_ALL_PROCESSORS = ("unit", "catalog")
+ON_ALL_PROCESSORS = ("unit", *IN_ROOT_FILE_SYSTEMS)
 """The parts whose tests don't meet: those on the boxes do."""
 
 ONE_BY_ONE = {"-n", "--numprocesses", "-s", "--capture=no", "--pdb", "--trace"}
@@ -44,7 +55,7 @@ DEPLOYED = "FLEET_TEST_DEPLOYED"
 def run(
     lab: Lab, repo: Path, parts: list[str], options: list[str], *, require_lab: bool = False, deploy: bool = False
 ) -> int:
-    """Run the parts in order and say at the end what each came to; return the exit status.
+    """Run the parts and say at the end what each came to; return the exit status.
 
     Args:
         options: for pytest.
@@ -57,35 +68,93 @@ def run(
     if parts == [DRILL]:
         options = _options_of_drill(repo, options)
         deploy = True
-    outcomes: list[tuple[str, str, float]] = []
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        ahead: Future[dict[str, str]] | None = None
-        for part in parts:
-            start = time.monotonic()
-            try:
-                allowed = {}
-                if ahead:  # what the parts before the boxes need is there already
-                    allowed = ahead.result() if part == "node" else {}
-                elif not RUN_NOTHING.intersection(options):
-                    allowed = _prepare(part, lab, repo, require_lab=require_lab, deploy=deploy)
-                    if deploy and "node" in parts[parts.index(part) + 1 :]:
-                        # It waits more than it works: the other tests run meanwhile.
-                        ahead = beside.submit(_prepare, "node", lab, repo, require_lab=require_lab, deploy=deploy)
-                status = _pytest(repo, part, options, allowed)
-                outcome = OUTCOMES.get(status, "FAILED")
-            except FleetError as error:
-                click.echo(f"fleet: {error}", err=True)
-                outcome = "FAILED"
-            outcomes.append((part, outcome, time.monotonic() - start))
-    click.echo()
-    for part, outcome, took in outcomes:
-        click.echo(f"{part + ' tests:':15} {outcome}, {took:.0f} s")
     reason = host.why_no_containers() if {"node", DRILL}.intersection(parts) else None
+
+    def prepare(part: str) -> dict[str, str]:
+        return _prepare(part, lab, repo, require_lab=require_lab, deploy=deploy)
+
+    with _Runs(repo, options, None if RUN_NOTHING.intersection(options) else prepare) as runs:
+        later = []
+        if "node" in parts and not reason and not (RUN_NOTHING | ONE_BY_ONE).intersection(options):
+            later = [part for part in parts if part in IN_ROOT_FILE_SYSTEMS]
+        outcomes = runs.run([part for part in parts if part not in later], later)
+    click.echo()
+    for part in parts:
+        outcome = outcomes[part]
+        note = ", beside the node tests" if part in later else ""
+        click.echo(f"{part + ' tests:':15} {outcome.word}, {outcome.seconds:.0f} s{note}")
     if reason:
         click.echo(f"THE NODE TESTS WERE SKIPPED: system containers can't run on this machine: {reason}")
-    told = {outcome for _, outcome, _ in outcomes}
+    told = {outcome.word for outcome in outcomes.values()}
     # A part may well have no test that the options select; that none has is a mistake in them.
     return int("FAILED" in told or "passed" not in told)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a part came to: a word of OUTCOMES, or FAILED."""
+
+    word: str
+    seconds: float
+
+
+class _Runs:
+    """The runs of pytest of one call.
+
+    Args:
+        repo: the checkout.
+        options: for pytest.
+        prepare: makes what a part needs, and returns the variables that tell its tests what they may do; None where
+            no test is run.
+    """
+
+    def __init__(self, repo: Path, options: list[str], prepare: Callable[[str], dict[str, str]] | None) -> None:
+        self._repo, self._options, self._prepare = repo, options, prepare
+        self._beside = Beside()
+        # A preparation waits more than it works, for boxes above all: tests run meanwhile. Two would wait for one lock.
+        self._preparing = ThreadPoolExecutor(max_workers=1)
+        self._running = ThreadPoolExecutor(max_workers=1)
+        self._prepared: dict[str, Future[dict[str, str]]] = {}
+
+    def __enter__(self) -> "_Runs":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:  # interrupted: nothing goes on, or is waited for
+            self._beside.end()
+            process.end_all()
+        for pool in (self._preparing, self._running):
+            pool.shutdown(wait=kind is None, cancel_futures=True)
+
+    def run(self, parts: list[str], beside: list[str]) -> dict[str, Outcome]:
+        """Run parts one after the other, and others in this way beside the node tests; return what each came to."""
+        if self._prepare:
+            for part in (*beside, *parts):
+                if part != "unit":
+                    self._prepared[part] = self._preparing.submit(self._prepare, part)
+        later: dict[str, Future[Outcome]] = {}
+        outcomes = {}
+        for part in parts:
+            if part == "node":
+                later = {other: self._running.submit(self._run, other, beside=True) for other in beside}
+            outcomes[part] = self._run(part)
+        return {**outcomes, **{part: outcome.result() for part, outcome in later.items()}}
+
+    def _run(self, part: str, *, beside: bool = False) -> Outcome:
+        start = time.monotonic()
+        try:
+            allowed = self._prepared[part].result() if part in self._prepared else {}
+            command, environment = _pytest(self._repo, part, self._options, allowed)
+            if beside:
+                status = self._beside.run(f"{part} tests", command, self._repo, environment)
+            else:
+                sys.stdout.flush()
+                status = subprocess.run(command, cwd=self._repo, env=environment, check=False).returncode
+            word = OUTCOMES.get(status, "FAILED")
+        except FleetError as error:
+            click.echo(f"fleet: {error}", err=True)
+            word = "FAILED"
+        return Outcome(word, time.monotonic() - start)
 
 
 def _options_of_drill(repo: Path, options: list[str]) -> list[str]:
@@ -103,8 +172,13 @@ def _options_of_drill(repo: Path, options: list[str]) -> list[str]:
 
 def _prepare(part: str, lab: Lab, repo: Path, *, require_lab: bool, deploy: bool) -> dict[str, str]:
     """Make what a part needs; return the variables that tell its tests what they may do."""
-    if part in ("unit", "catalog"):
-        host.require_debian_root()
+    if part in IN_ROOT_FILE_SYSTEMS:
+        try:
+            host.require_debian_root()
+        except FleetError as error:
+            raise FleetError(
+                f"the {part} tests run in root file systems of Debian 13: {error}; `fleet test unit` needs neither"
+            ) from None
         with host.lock(), steps.heartbeat():
             rootfs.ensure_layer("toolbox")
             forge.ensure()
@@ -147,8 +221,8 @@ def _say_what_is_deployed(lab: Lab, repo: Path) -> None:
         )
 
 
-def _pytest(repo: Path, part: str, options: list[str], allowed: dict[str, str]) -> int:
-    sys.stdout.flush()
+def _pytest(repo: Path, part: str, options: list[str], allowed: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command line that runs a part, and the variables for it."""
     folder = "tests/node" if part == DRILL else f"tests/{part}"
     named = any(option.startswith(f"{folder}/") for option in options)
     together = part in ON_ALL_PROCESSORS and not named and not (RUN_NOTHING | ONE_BY_ONE).intersection(options)
@@ -156,5 +230,4 @@ def _pytest(repo: Path, part: str, options: list[str], allowed: dict[str, str]) 
     at_once = ["--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder"] if together else []
     command = [sys.executable, "-m", "pytest", *([] if named else [folder]), *at_once, *options]
     inherited = {name: value for name, value in os.environ.items() if name != DEPLOYED}
-    environment = {**inherited, "PYTHONPATH": str(repo / "scripts"), **allowed}
-    return subprocess.run(command, cwd=repo, env=environment, check=False).returncode
+    return command, {**inherited, "PYTHONPATH": str(repo / "scripts"), **allowed}

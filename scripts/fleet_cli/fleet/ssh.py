@@ -112,7 +112,7 @@ def why_not_reached(host: str, said: str) -> str:
             " may log in"
         )
     last = lines[-1] if lines else "ssh came to no end"
-    return f"ssh does not reach it: {last.removeprefix('ssh: ')}"
+    return f"ssh does not reach it: {last.removeprefix('ssh: ')}" if last.startswith("ssh: ") else last
 
 
 def why_not_allowed(name: str, said: str) -> str | None:

@@ -27,8 +27,8 @@ def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
     Raises:
         FleetError: what could not be done, and where.
     """
-    host.require_debian_root()
     wanted = [lab.box(name) for name in names] or list(lab.boxes)
+    host.require_debian_root()
     new_nodes = [box for box in lab.nodes if box in wanted]
     reason = host.why_no_containers()
     if reason:
@@ -137,11 +137,12 @@ def package(service: LabService) -> Path:
 
 
 def _publish(lab: Lab, repo: Path) -> None:
-    known = publishing.published(description.of(lab))
+    fleet = description.of(lab)
+    known = publishing.published(fleet)
     packages = [building.describe(file) for file in _packages(lab)]
-    missing = [each.path for each in packages if f"{each.name} {each.version} {each.architecture}" not in known]
+    missing = [each for each in packages if f"{each.name} {each.version} {each.architecture}" not in known]
     if missing:
-        publishing.publish(description.of(lab), missing, repo)
+        publishing.publish(fleet, missing, repo)
 
 
 def _deploy(lab: Lab, repo: Path) -> None:

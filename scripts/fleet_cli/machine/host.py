@@ -27,9 +27,7 @@ def require_debian_root() -> None:
         FleetError: the machine is not Debian, or the user is not root.
     """
     if not Path("/etc/debian_version").exists() or shutil.which("apt-get") is None:
-        raise FleetError(
-            'this machine is not Debian: run fleet on Debian 12; README.md, "Hosts", says what works where'
-        )
+        raise FleetError("this machine is not Debian: run fleet on Debian 12; docs/hosts.md says what works where")
     if os.geteuid() != 0:
         raise FleetError("this needs root (containers, mounts, a bridge): run it as root, or with sudo")
 
@@ -60,7 +58,7 @@ def ensure_packages(packages: tuple[str, ...]) -> None:
     if "vagrant-lxc" in missing and codename() != "bookworm":
         raise FleetError(
             f"this is Debian {codename()}, which has no vagrant-lxc package (Debian 12, bookworm, has): run the lab on"
-            " Debian 12. What needs no boxes works here: fleet build, fleet test unit, fleet test catalog."
+            " Debian 12. What needs no boxes works here: fleet build, fleet test unit, system and catalog."
         )
     with steps.step(f"installing {' '.join(missing)}"):
         apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends"]

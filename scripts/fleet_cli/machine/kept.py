@@ -1,5 +1,6 @@
 """Directories that take long to make, and are whole or absent: what was interrupted is never taken for finished."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -52,6 +53,15 @@ def forget(directory: Path) -> None:
 
 def _stamp(directory: Path) -> Path:
     return directory.with_name(directory.name + ".json")
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Wait until no other process makes this directory, and keep others waiting until the block is left."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_name(f"{directory.name}.lock").open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def made_from(directory: Path) -> str:

@@ -1,6 +1,6 @@
 """Placeholders for secrets that the repository does not have.
 
-A control repository may leave hieradata/secrets/ to its server (this one does: see README, "Secrets"). Without it no
+A control repository may leave hieradata/secrets/ to its server (this one does: see docs/secrets.md). Without it no
 catalog would compile, so a tier that has no file there gets one in which each secret that services declare has its own
 name as its value. A tier that has a file gets nothing: what is missing there is missing in production, too.
 """

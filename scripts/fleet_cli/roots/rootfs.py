@@ -61,7 +61,9 @@ def ensure_layer(name: str) -> Path:
     packages = LAYER_PACKAGES[name]
     directory = paths.LAYERS / name
     recipe = kept.digest(kept.made_from(base.ensure()), *packages)
-    with _layer_locks[name]:
+    if kept.made_from(directory) == recipe:
+        return directory
+    with _layer_locks[name], kept.alone(directory):
         if kept.made_from(directory) != recipe:
             with steps.step(f"layer {name}: {' '.join(packages)}"):
                 kept.make(directory, recipe, lambda upper: _install(upper, packages))

@@ -12,7 +12,7 @@ class Finding:
     Attributes:
         file: its path below the repository.
         line, column: where in it, both from 1.
-        code: what kind of mistake it is: a few words joined by dashes, the same in every release.
+        code: what kind of mistake it is, one of codes.py; the same in every release.
         message: what is wrong.
         suggestion: what to write instead, or what to do; empty if that is not known.
         related: other files that the mistake is between; validating one of them shows it, too.

@@ -2,6 +2,10 @@
 #
 # It keeps every version. The signing key is made on this machine and never leaves it.
 #
+# aptly and GnuPG run as the account `packages`, which owns the packages, aptly's database and the signing key, and nothing else. The
+# web server reads what is published, and can't read the key. `publish-package` becomes this account before it looks into a
+# package; so does `aptly`, typed by root. What nodes trust, the public key in `/srv/apt/key`, is root's.
+#
 # @param clients
 #   Addresses and networks of the machines that fetch packages.
 # @param fqdn
@@ -27,9 +31,27 @@ class profile::apt_repository (
   $root = '/srv/apt'
   $gnupg_home = '/var/lib/apt-signing'
   $program = '/usr/local/lib/publish-package'
+  $account = 'packages'
+  # In the directory that is root's: nothing that aptly writes can take the place of the public key.
+  $kept = ["${root}/db", "${root}/pool", "${root}/public"]
+
+  # Who published what is recorded by it.
+  include profile::operators::programs
 
   package { 'aptly':
     ensure => installed,
+  }
+
+  group { $account:
+    ensure => present,
+    system => true,
+  }
+  -> user { $account:
+    ensure => present,
+    system => true,
+    gid    => $account,
+    home   => $gnupg_home,
+    shell  => '/usr/sbin/nologin',
   }
 
   file {
@@ -37,9 +59,33 @@ class profile::apt_repository (
       owner => 'root',
       group => 'root',
     ;
-    $root:
+    [$root, "${root}/key"]:
       ensure => directory,
       mode   => '0755',
+    ;
+    $kept:
+      ensure => directory,
+      owner  => $account,
+      group  => $account,
+      mode   => '0755',
+    ;
+    "${root}/publish-package.lock":
+      ensure => file,
+      owner  => $account,
+      group  => $account,
+      mode   => '0600',
+    ;
+    "${root}/publish-package.files":
+      ensure => directory,
+      owner  => $account,
+      group  => $account,
+      mode   => '0700',
+    ;
+    # Root's aptly would write files that the account can't change.
+    '/usr/local/bin/aptly':
+      ensure  => file,
+      mode    => '0755',
+      content => epp('profile/apt_repository/aptly.epp', { account => $account, gnupg_home => $gnupg_home }),
     ;
     '/etc/aptly.conf':
       ensure  => file,
@@ -56,6 +102,7 @@ class profile::apt_repository (
           component  => $component,
           published  => "${root}/public",
           gnupg_home => $gnupg_home,
+          account    => $account,
       }),
     ;
     $program:
@@ -70,35 +117,51 @@ class profile::apt_repository (
       ensure  => file,
       mode    => '0755',
       source  => 'puppet:///modules/profile/apt_repository/publish-package',
-      require => File[$program],
+      require => [File[$program], Class['profile::operators::programs']],
     ;
   }
 
   class { 'profile::apt_repository::signing_key':
     gnupg_home => $gnupg_home,
-    export_to  => "${root}/archive-key.asc",
+    export_to  => "${root}/key/archive-key.asc",
     owner_name => "Packages of ${fqdn}",
-    require    => File[$root],
+    account    => $account,
+    require    => File["${root}/key"],
   }
   contain profile::apt_repository::signing_key
+  # Nodes ask for it where this says.
+  Class['profile::apt_repository::signing_key'] -> File <| title == '/etc/puppet/fileserver.conf' |>
+
+  # Of a server whose aptly ran as root, or where somebody has called /usr/bin/aptly as root: it always writes to the database, which
+  # changes hands last.
+  exec { 'hand the repository to its account':
+    command  => "chown -Rh ${account}:${account} ${root}/pool ${root}/public ${root}/db",
+    onlyif   => "test -n \"$(find ${root}/db ! -user ${account} -print -quit)\"",
+    path     => ['/usr/bin', '/bin'],
+    provider => shell,
+    require  => File[$kept],
+    before   => Exec['make the repository fleet', 'publish the repository fleet'],
+  }
 
   $options = "-acquire-by-hash -label=fleet -origin=fleet -architectures=${architectures.join(',')}"
 
   # Published while still empty: `apt-get update` works on nodes from the start.
   exec {
     default:
-      path    => ['/usr/sbin', '/usr/bin', '/sbin', '/bin'],
-      require => [Package['aptly'], File['/etc/aptly.conf']],
+      path        => ['/usr/sbin', '/usr/bin', '/sbin', '/bin'],
+      user        => $account,
+      cwd         => $root,
+      environment => ["GNUPGHOME=${gnupg_home}"],
+      require     => [Package['aptly'], File['/etc/aptly.conf', $kept]],
     ;
     'make the repository fleet':
       command => "aptly repo create -distribution=${suite} -component=${component} fleet",
       unless  => 'aptly repo show fleet',
     ;
     'publish the repository fleet':
-      command     => "aptly publish repo -batch ${options} fleet debian",
-      environment => ["GNUPGHOME=${gnupg_home}"],
-      unless      => "aptly publish show ${suite} debian",
-      require     => [Exec['make the repository fleet'], Class['profile::apt_repository::signing_key']],
+      command => "aptly publish repo -batch ${options} fleet debian",
+      unless  => "aptly publish show ${suite} debian",
+      require => [Exec['make the repository fleet'], Class['profile::apt_repository::signing_key']],
     ;
   }
 

@@ -2,7 +2,7 @@
 #
 # Each profile that has something listening lets its clients in (profile::firewall::allow). All of it is one nftables table,
 # `inet fleet`, which is checked before it is put in place and then takes the place of the former in one step; other
-# tables are not touched. Only what comes in is filtered, so that a machine can always fetch a better catalog.
+# tables are not touched. What goes out to other machines is not filtered, so that a machine can always fetch a better catalog.
 #
 # @param ssh_clients
 #   Addresses and networks that may log in.
@@ -55,9 +55,13 @@ class profile::firewall (
       content => file('profile/firewall/head.nft'),
       order   => '0',
     ;
-    'firewall: end':
-      content => "    }\n}\n",
+    'firewall: end of what comes in':
+      content => "    }\n",
       order   => '2',
+    ;
+    'firewall: end':
+      content => "}\n",
+      order   => '4',
     ;
   }
 

@@ -42,7 +42,8 @@ class profile::log_shipping (
   } elsif $collector {
     include flask_microservice
 
-    $services = $flask_microservice::services.filter |$_, $declared| { $declared['ensure'] != 'absent' }
+    $here = $flask_microservice::placed + $flask_microservice::staying
+    $services = $here.filter |$_, $declared| { $declared['ensure'] != 'absent' }
     $logs = Hash($services.keys.sort.map |$name| { [$name, flask_microservice::paths($name)['log']] })
     $ssl = '/var/lib/puppet/ssl'
     $certificates = {

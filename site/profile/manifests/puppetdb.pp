@@ -1,6 +1,6 @@
 # @summary PuppetDB on a local PostgreSQL: the fleet's reports, facts and catalogs
 #
-# Over the network it speaks TLS only, and only with the Puppet server; on the machine itself also plain HTTP on port 8080.
+# Over the network it speaks TLS only, and only with the Puppet server; on the machine itself also plain HTTP on port 8080, with root.
 #
 # @param certname
 #   The name in the machine's certificate, which PuppetDB uses as its own.
@@ -95,6 +95,11 @@ class profile::puppetdb (
     '/etc/puppetdb/certificate-allowlist',
   ]
   ~> Service['puppetdb']
+
+  # Without TLS it asks nobody who they are, and lets them write.
+  profile::firewall::root_only { 'puppetdb':
+    port => 8080,
+  }
 
   Package['puppetdb'] -> Class['profile::puppetdb::database'] ~> Service['puppetdb']
   Package['puppetdb'] -> Class['profile::puppetdb::certificate'] ~> Service['puppetdb']

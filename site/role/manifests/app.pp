@@ -6,6 +6,7 @@ class role::app {
   include profile::base
   include profile::puppet_agent
   include profile::firewall
+  include profile::operators
   include profile::microservices
   include profile::log_shipping
   include profile::load_balancer::members

@@ -6,5 +6,6 @@ class role::database {
   include profile::base
   include profile::puppet_agent
   include profile::firewall
+  include profile::operators
   include profile::database
 }

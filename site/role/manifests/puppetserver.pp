@@ -8,8 +8,10 @@ class role::puppetserver {
   include profile::base
   include profile::puppet_agent
   include profile::firewall
+  include profile::operators
   include profile::puppetserver
   include profile::puppetdb
   include profile::r10k
   include profile::apt_repository
+  include profile::operators::server
 }

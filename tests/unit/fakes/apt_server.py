@@ -23,16 +23,22 @@ suite = fleet
 component = main
 published = /srv/apt/public
 gnupg_home = /srv/apt/keys
+account = packages
 """
 SET_UP = """
 set -eu
 chmod 755 /  # of an overlay: its directory is root's alone
-mkdir -m 700 /srv/apt/keys
-export GNUPGHOME=/srv/apt/keys
-gpg --batch --quiet --passphrase '' --quick-generate-key 'Packages of a test' ed25519 sign never
-gpg --batch --armor --export 'Packages of a test' > /srv/apt/archive-key.asc
-aptly repo create -distribution=fleet -component=main fleet
-aptly publish repo -batch -acquire-by-hash -label=fleet -origin=fleet -architectures=amd64 fleet debian
+chmod 755 /srv/apt
+useradd --system --home-dir /srv/apt/keys --shell /usr/sbin/nologin packages
+cd /srv/apt
+install -d -o packages -g packages db pool public
+install -d -o packages -g packages -m 700 keys publish-package.files
+install -o packages -g packages -m 600 /dev/null publish-package.lock
+own() { runuser -u packages -- env GNUPGHOME=/srv/apt/keys "$@"; }
+own gpg --batch --quiet --passphrase '' --quick-generate-key 'Packages of a test' ed25519 sign never
+own gpg --batch --armor --export 'Packages of a test' > /srv/apt/archive-key.asc
+own aptly repo create -distribution=fleet -component=main fleet
+own aptly publish repo -batch -acquire-by-hash -label=fleet -origin=fleet -architectures=amd64 fleet debian
 cat > /etc/nginx/nginx.conf <<'NGINX'
 events {}
 http { server { listen 80; root /srv/apt/public; } }
@@ -130,6 +136,7 @@ def started(directory: Path) -> Iterator[AptServer]:
         ("etc/publish-package.ini", "etc/publish-package.ini"), ("etc/publish-package", COMMAND.lstrip("/")),
     )}  # fmt: skip
     binds[PROGRAM / "program"] = "/usr/local/lib/publish-package"
+    binds[PROGRAM.parent / "operators/program"] = "/usr/local/lib/fleet-operators"
     with (
         (directory / "stderr").open("w", encoding="utf-8") as stderr,
         rootfs.started("apt_repository", ["sh"], stderr=stderr, binds=binds) as shell,

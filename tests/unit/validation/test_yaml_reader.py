@@ -1,6 +1,5 @@
 """No file of Hiera, however wrong, ends the validation or takes more than its share of memory and time."""
 
-import json
 import time
 import tracemalloc
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from fleet_cli.roots import rootfs
+from bad_yaml import BAD
 from fleet_cli.validation import yaml_reader
 from fleet_cli.validation.documents import Document, Node, leaves
 from hypothesis import given, settings
@@ -87,30 +86,6 @@ def test_a_key_is_where_the_tree_says(keys: list[str], empty: int) -> None:
         assert lines[leaf.line - 1][leaf.column :].startswith(str(leaf.value))
 
 
-def bomb() -> bytes:
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
-    return "\n".join(lines).encode()
-
-
-BAD = {
-    "a bomb of aliases": (bomb(), "yaml-too-large"),
-    "an anchor in itself": (b"a: &a [1, *a]", "yaml-anchor-cycle"),
-    "an anchor in itself, merged": (b"a: &a\n  <<: *a\n", "yaml-anchor-cycle"),
-    "brackets without end": (b"a: " + b"[" * 100_000, "yaml-too-deep"),
-    "mappings without end": ("\n".join(" " * n + "a:" for n in range(2_000)).encode(), "yaml-too-deep"),
-    "Latin-1": ("name: Jürgen".encode("latin-1"), "not-utf-8"),
-    "UTF-16": ("name: x".encode("utf-16"), "not-utf-8"),
-    "a control character": (b"a: \x07", "yaml-syntax"),
-    "a tab for indentation": (b"a:\n\tb: 1\n", "yaml-syntax"),
-    "an object of Ruby": (b"a: !ruby/object:Gem::Installer {}\n", "yaml-tag"),
-    "a list": (b"- a\n- b\n", "not-a-mapping"),
-    "two documents": (b"---\na: 1\n---\nb: 2\n", "second-document"),
-    "an alias of nothing": (b"a: *b\n", "yaml-unknown-anchor"),
-    "a mapping as a key": (b"{a: 1}: 2\n", "yaml-key"),
-}
-
-
 @pytest.mark.parametrize(("content", "code"), BAD.values(), ids=BAD)
 def test_a_bad_file_is_one_finding_in_bounded_memory_and_time(content: bytes, code: str) -> None:
     tracemalloc.start()
@@ -146,19 +121,6 @@ def test_the_largest_file_that_is_read_is_read_in_time(tmp_path: Path) -> None:
     document = yaml_reader.read(file, "large.yaml")
     assert document.findings == []
     assert time.monotonic() - start < SECONDS * 3
-
-
-def test_a_merge_key_merges_as_ruby_does() -> None:
-    bases = "base: &base {a: 1, b: 2}\nmore: &more {b: 4, c: 5}\n"
-    cases = ("{<<: *base, b: 3}", "{b: 3, <<: *base}", "{<<: [*base, *more]}", "{<<: 1, b: 3}", "{'<<': *base}")
-    texts = [f"{bases}merged: {case}\n" for case in cases]
-    script = (
-        "STDOUT << JSON.generate(JSON.parse(STDIN.read).map { |text| Psych.safe_load(text, aliases: true)['merged'] })"
-    )
-    answer = rootfs.run("toolbox", ["ruby", "-rjson", "-rpsych", "-e", script], stdin=json.dumps(texts)).stdout
-    documents = [yaml_reader.parse(text.encode(), "merge.yaml") for text in texts]
-    assert [values(document)["merged"] for document in documents] == json.loads(answer)
-    assert not any(document.findings for document in documents)
 
 
 def test_of_a_key_twice_the_last_one_counts_and_it_is_said() -> None:

@@ -1,5 +1,7 @@
 # @summary A bare repository on this machine, to push the control repository to
 #
+# It is root's, who pushes; the account that r10k runs as reads it.
+#
 # @param path
 #   Where it is.
 #

@@ -7,7 +7,10 @@ from .unit import SECTION, section
 
 
 def refused_until(name: str) -> str:
-    """Return what becomes of a release that an operator went back from; both READMEs say it in these words."""
+    """Return what becomes of a release that an operator went back from.
+
+    docs/versions.md and the module's README say it in these words.
+    """
     return (
         "is refused there until Puppet declares another version or config and that takes over, or until somebody runs"
         f" `flask-microservice switch {name}` there"

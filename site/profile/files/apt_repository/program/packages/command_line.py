@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from packages import publishing, signed_index
+from operators.journal import recorded
+
+from packages import account, given, publishing, signed_index
 from packages.errors import PublishError
 from packages.repository import Repository
 
@@ -66,7 +68,11 @@ def _list(repository: Repository) -> None:
 def _publish(repository: Repository, files: list[Path], declared: list[str]) -> None:
     if os.geteuid() != 0:
         raise PublishError("run it as root")
-    for identity, new in publishing.publish(repository, files, declared).items():
+    # Root only opens the files, which may be where nobody else can read them.
+    with recorded("publish", ", ".join(file.name for file in files)), given.opened(files) as packages:
+        account.take_on(repository.account)
+        published = publishing.publish(repository, packages, declared)
+    for identity, new in published.items():
         print(f"{identity}: {'published' if new else 'was published already'}")
 
 

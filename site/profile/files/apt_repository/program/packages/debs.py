@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from packages import programs
 from packages.errors import PublishError
+from packages.given import Given
 
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 """Debian Policy, 5.6.7."""
@@ -71,7 +72,7 @@ class Deb:
     sha256: str
 
 
-def take(path: Path, directory: Path) -> Deb:
+def take(given: Given, directory: Path) -> Deb:
     """Copy a file into a new directory, and check the copy; return what it is.
 
     aptly links files into the repository: a file that somebody writes to later would change what is published.
@@ -79,12 +80,11 @@ def take(path: Path, directory: Path) -> Deb:
     Raises:
         PublishError: it is no whole Debian package, or one that can't be published under the name it has.
     """
-    if not path.is_file():
-        raise PublishError(f"{path}: no such file")
-    copy = directory / "package.deb"
+    path, copy = given.path, directory / "package.deb"
     try:
         directory.mkdir()
-        shutil.copyfile(path, copy)
+        with copy.open("wb") as handle:
+            shutil.copyfileobj(given.content, handle)
     except OSError as error:
         raise PublishError(f"{path}: can't be copied to {directory}: {error.strerror}") from error
     copy.chmod(0o644)

@@ -15,14 +15,12 @@ def only_one(repository: Repository) -> Iterator[int]:
     """Hold the lock, waiting for a publication that is under way; yields its descriptor.
 
     Raises:
-        PublishError: there is no place for it.
+        PublishError: it is not there.
     """
     try:
         handle = repository.lock.open("a+")
     except OSError as error:
-        raise PublishError(
-            f"{repository.lock}: {error.strerror}: run puppet agent, which makes its directory"
-        ) from error
+        raise PublishError(f"{repository.lock}: {error.strerror}: run puppet agent, which makes it") from error
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,6 +16,7 @@ from packages import checks, debs, signed_index
 from packages.aptly import Aptly
 from packages.debs import Deb, Identity
 from packages.errors import PublishError
+from packages.given import Given
 from packages.locking import only_one
 from packages.repository import Repository
 from packages.signed_index import Index
@@ -23,7 +24,7 @@ from packages.signed_index import Index
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def publish(repository: Repository, files: Sequence[Path], declared: Collection[str] = ()) -> dict[Identity, bool]:
+def publish(repository: Repository, files: Sequence[Given], declared: Collection[str] = ()) -> dict[Identity, bool]:
     """Publish files; return the packages that they are, and whether each is published by this call.
 
     Args:
@@ -52,19 +53,23 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def staged(repository: Repository, files: Sequence[Path]) -> Iterator[list[Deb]]:
+def staged(repository: Repository, files: Sequence[Given]) -> Iterator[list[Deb]]:
     """Checked copies of package files, on the file system of the repository.
 
     Raises:
         PublishError: one is no package, or can't be published.
     """
     place = repository.staging
-    shutil.rmtree(place, ignore_errors=True)  # of a call that was killed
-    place.mkdir(mode=0o700)
+    _clear(place)  # of a call that was killed
     try:
-        yield [debs.take(path, place / str(number)) for number, path in enumerate(files)]
+        yield [debs.take(file, place / str(number)) for number, file in enumerate(files)]
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        _clear(place)
+
+
+def _clear(directory: Path) -> None:
+    for entry in directory.iterdir():
+        shutil.rmtree(entry, ignore_errors=True)
 
 
 def _publish(repository: Repository, aptly: Aptly, new: Sequence[Deb], index: Index) -> None:

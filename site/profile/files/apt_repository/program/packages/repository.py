@@ -20,6 +20,7 @@ class Repository:
         component: as machines name it.
         published: the directory that machines fetch from; aptly's own files are beside it, on the same file system.
         gnupg_home: holds the signing key.
+        account: owns the repository and the key. aptly, gpg, and whatever looks into a package run as it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Repository:
     component: str
     published: Path
     gnupg_home: Path
+    account: str
 
     @classmethod
     def from_file(cls, path: Path = CONFIG) -> "Repository":
@@ -47,6 +49,7 @@ class Repository:
                 component=section["component"],
                 published=Path(section["published"]),
                 gnupg_home=Path(section["gnupg_home"]),
+                account=section["account"],
             )
         except (OSError, configparser.Error, KeyError) as error:
             raise PublishError(f"{path}: {error}: profile::apt_repository writes it, run puppet agent") from error
@@ -63,10 +66,10 @@ class Repository:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever publishes. Only root can reach it."""
+        """Held by whoever publishes; Puppet makes it, since its directory is root's."""
         return self.root / "publish-package.lock"
 
     @property
     def staging(self) -> Path:
-        """Copies of the files that are being published."""
+        """Copies of the files that are being published; Puppet makes it, too."""
         return self.root / "publish-package.files"

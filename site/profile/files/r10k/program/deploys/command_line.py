@@ -4,12 +4,18 @@ import argparse
 import json
 import os
 import re
+import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
+
+from operators.journal import recorded
 
 from deploys import answers, checkouts, deploying, sealing
+from deploys.account import Account, show
 from deploys.deploying import Scope
 from deploys.errors import DeployError
 from deploys.layout import Layout
@@ -51,11 +57,12 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--back is for the fleet or a tier; --end --node ends a trial")
     if chosen.fleet and (scope.narrow or chosen.kept):
         parser.error("--fleet has the fleet follow a branch that is deployed now: without --tier, --node and --kept")
-    return _told(lambda: _do(chosen, scope))
+    what = shlex.join(sys.argv[1:] if arguments is None else arguments)
+    return _told(lambda: _do(chosen, scope, what))
 
 
 def main_r10k() -> int:
-    """Run r10k; what it deploys is a deploy. Return its exit status, or 1 if the deploy was refused."""
+    """Run r10k as its account; what it deploys is a deploy. Return its exit status, or 1 if the deploy was refused."""
     os.umask(0o022)
     arguments = sys.argv[1:]
     return _told(lambda: _r10k(Layout.from_file(), arguments))
@@ -98,21 +105,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _do(chosen: argparse.Namespace, scope: Scope) -> int:
+def _do(chosen: argparse.Namespace, scope: Scope, what: str) -> int:
     layout = Layout.from_file()
     if chosen.list:
         _list(layout, as_json=chosen.json)
         return 0
     _require_root()
-    if chosen.back:
-        deploying.back(layout, scope)
-    elif chosen.end:
-        deploying.end(layout, scope)
-    elif chosen.kept or _is_kept(layout, chosen.wanted):
-        deploying.give_kept(layout, chosen.wanted, scope)
-    else:
-        deploying.deploy(layout, chosen.wanted, scope, commit=chosen.commit, followed=chosen.fleet)
+    with recorded(_action(chosen), what):
+        if chosen.back:
+            deploying.back(layout, scope)
+        elif chosen.end:
+            deploying.end(layout, scope)
+        elif chosen.kept or _is_kept(layout, chosen.wanted):
+            deploying.give_kept(layout, chosen.wanted, scope)
+        else:
+            deploying.deploy(layout, chosen.wanted, scope, commit=chosen.commit, followed=chosen.fleet)
     return 0
+
+
+def _action(chosen: argparse.Namespace) -> str:
+    """What a record calls it."""
+    if chosen.back or chosen.end:
+        return "back" if chosen.back else "end"
+    return "trial" if chosen.node else "deploy"
 
 
 def _is_kept(layout: Layout, wanted: str) -> bool:
@@ -125,24 +140,26 @@ def _is_kept(layout: Layout, wanted: str) -> bool:
 def _postrun(names: list[str]) -> int:
     if checkouts.hand_over(names):
         return 0
-    _require_root()
-    layout = Layout.from_file()
-    began = checkouts.parents_start()
-    with checkouts.only_one(layout), Reader(layout) as reader:
-        checkouts.refuse_leavings(layout)
-        names = checkouts.written_since(layout, names, began)
-        return 0 if deploying.finish(layout, names, reader) else 1
+    raise DeployError("what this r10k has made is given to no node: root calls `r10k`, without a path")
 
 
 def _r10k(layout: Layout, arguments: list[str]) -> int:
+    if os.geteuid() != 0:
+        os.execv(layout.r10k, [str(layout.r10k), *arguments])
+    if "deploy" in arguments and not {"--config", "-c"} & set(arguments):
+        # It is not where r10k looks: /usr/bin/r10k, typed by root, would run code of a branch as root.
+        arguments = [*arguments, "--config", str(layout.r10k_config)]
     what = {"environment", "module"} & set(arguments)
     if "deploy" not in arguments or not what or {"--help", "-h"} & set(arguments):
-        os.execv(layout.r10k, [str(layout.r10k), *arguments])
+        command = [str(layout.r10k), *arguments]
+        process = Account.of(layout).start(command, cwd=str(Path.cwd()), stderr=subprocess.PIPE)
+        status, _ = show(process)
+        return status
     if "environment" in what and not {"--modules", "-m", "--puppetfile", "-p"} & set(arguments):
         # An environment with the modules of another commit would be refused.
         arguments = [*arguments, "--modules"]
-    with checkouts.only_one(layout) as lock, Reader(layout) as reader:
-        done = checkouts.run(layout, lock, arguments, capture=False)
+    with checkouts.only_one(layout), Reader(layout) as reader:
+        done = checkouts.run(layout, arguments, apart=True)
         fine = deploying.finish(layout, done.checkouts, reader) if done.checkouts else True
     return done.status or (0 if fine else 1)
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from operators.journal import DONE, FAILED, record
+
 from deploys import answers, checkouts, files, given, journal, puppet_server, sealing
 from deploys.answers import Answer, Answers
 from deploys.errors import DeployError
@@ -49,22 +51,22 @@ def deploy(layout: Layout, branch: str, scope: Scope, *, commit: str | None, fol
     """
     _check(layout, scope)
     checkout = checkouts.name_of(branch)
-    with checkouts.only_one(layout) as lock, Reader(layout) as reader:
-        arguments = ["deploy", "environment", checkout, "--modules", "--verbose=info"]
-        done = checkouts.run(layout, lock, arguments, capture=True)
+    with checkouts.only_one(layout), Reader(layout) as reader:
+        config = ["--config", str(layout.r10k_config)]
+        done = checkouts.run(layout, ["deploy", "environment", checkout, "--modules", "--verbose=info", *config])
         if "cannot be found in any source" in done.output:
             raise DeployError(f"the control repository has no branch {branch!r}: nothing has changed")
         if done.status != 0:
             raise DeployError(
                 f"r10k failed (exit status {done.status}), see above. Nothing has changed: {_what_is_given(layout)}"
             )
-        found = checkouts.deployed_commit(layout.checkouts / checkout)
-        if commit and found != commit:
+        found = checkouts.of_branch(layout, checkout)
+        if commit and found.commit != commit:
             raise DeployError(
-                f"{branch}: r10k finds it at commit {found[:10]}, not at {commit[:10]}: somebody has pushed another"
-                " one, or the repository could not be fetched (see above). Nothing has changed"
+                f"{branch}: r10k finds it at commit {found.commit[:10]}, not at {commit[:10]}: somebody has pushed"
+                " another one, or the repository could not be fetched (see above). Nothing has changed"
             )
-        name = sealing.seal(layout, checkout, reader)
+        name = sealing.seal(layout, checkout, found, reader)
         _give(layout, checkout, name, scope, followed=followed)
         tidy(layout)
 
@@ -78,15 +80,17 @@ def finish(layout: Layout, names: Sequence[str], reader: Reader) -> bool:
     fine = True
     for checkout in names:
         try:
-            name = sealing.seal(layout, checkout, reader)
+            name = sealing.seal(layout, checkout, checkouts.of_branch(layout, checkout), reader)
             state = answers.load(layout.answers)
             if state.branches.get(checkout) == name and state.fleet:
                 print(f"{checkout}: its commit is deployed already, as {name}: nothing to do")
             else:
                 _give(layout, checkout, name, Scope(), followed=False)
+                record("deploy", f"{checkout}, by r10k", DONE)
         except DeployError as error:
             print(f"deploy-environment: {error}", file=sys.stderr)
             journal.note("refused", failure=True, branch=checkout, reason=str(error))
+            record("deploy", f"{checkout}, by r10k", f"{FAILED}: {error}")
             fine = False
     tidy(layout)
     return fine

@@ -1,19 +1,24 @@
 """What can be told of an environment by its files alone, without Puppet."""
 
-import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def problems(environment: Path) -> list[str]:
-    """Return what is wrong with the form of an environment, a sentence each."""
-    return [*_links_that_leave(environment), *_missing_submodules(environment)]
+def problems(environment: Path, submodules: Iterable[str]) -> list[str]:
+    """Return what is wrong with the form of an environment, a sentence each.
+
+    Args:
+        environment: its directory, which nobody changes any more.
+        submodules: the paths of the commit's submodules.
+    """
+    return [*_links_that_leave(environment), *_missing_submodules(environment, submodules)]
 
 
 def _links_that_leave(environment: Path) -> list[str]:
     inside = environment.resolve()
     found = []
     for path in sorted(environment.rglob("*")):
-        if not path.is_symlink() or ".git" in path.relative_to(environment).parts:
+        if not path.is_symlink():
             continue
         target = path.readlink()
         if target.is_absolute() or not _ends_inside(path, inside):
@@ -31,13 +36,9 @@ def _ends_inside(link: Path, inside: Path) -> bool:
         return False
 
 
-def _missing_submodules(environment: Path) -> list[str]:
-    listing = subprocess.run(
-        ["git", "-C", str(environment), "ls-files", "--stage", "-z"], capture_output=True, text=True, check=False
-    ).stdout
-    entries = [entry.partition("\t") for entry in listing.split("\0") if entry.startswith("160000 ")]
+def _missing_submodules(environment: Path, submodules: Iterable[str]) -> list[str]:
     return [
         f"{path}: is a git submodule, which r10k does not fetch for the control repository: name it in the Puppetfile"
-        for _, _, path in entries
+        for path in submodules
         if not (environment / path).is_dir() or not any((environment / path).iterdir())
     ]

@@ -19,10 +19,11 @@ class Layout:
         checkouts: r10k's basedir: a working copy for each branch. No node is ever served from it.
         r10k_cache: r10k's cachedir.
         r10k: r10k's own program.
+        r10k_config: its configuration, which is not where r10k itself looks: see deploys.command_line.
         state: holds the answers and what was given to whom (see deploys.answers).
         signed: the authority's signed certificates, a file for each node.
         confdir: Puppet Server's directory of configuration.
-        user: the account of Puppet Server; code of a branch that is not yet checked runs as it, never as root.
+        account: what r10k and git run as, and what checks a commit: code of a branch never runs as root.
     """
 
     environments: Path
@@ -30,10 +31,11 @@ class Layout:
     checkouts: Path
     r10k_cache: Path
     r10k: Path
+    r10k_config: Path
     state: Path
     signed: Path
     confdir: Path
-    user: str
+    account: str
 
     @classmethod
     def from_file(cls, path: Path = CONFIG) -> "Layout":
@@ -46,8 +48,9 @@ class Layout:
         try:
             settings.read_string(path.read_text(encoding="utf-8"))
             section = settings["deploy"]
-            places = ("environments", "making", "checkouts", "r10k_cache", "r10k", "state", "signed", "confdir")
-            return cls(**{name: Path(section[name]) for name in places}, user=section["user"])
+            places = ("environments", "making", "checkouts", "r10k_cache", "r10k", "r10k_config", "state", "signed",
+                      "confdir")  # fmt: skip
+            return cls(**{name: Path(section[name]) for name in places}, account=section["account"])
         except (OSError, configparser.Error, KeyError) as error:
             raise DeployError(f"{path}: {error}: profile::r10k writes it, run puppet agent") from error
 

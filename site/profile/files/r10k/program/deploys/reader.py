@@ -1,12 +1,11 @@
 """Has Puppet itself read an environment before any node is given it: reader.rb, started beside r10k.
 
-It runs as the account of Puppet Server, since it loads the resource types of the commit, to generate their metadata.
-What it answers is not trusted either.
+It runs as the account that r10k runs as, since it loads the resource types of the commit, to generate their metadata,
+and runs its config_version. What it answers is not trusted either.
 """
 
 import json
 import os
-import pwd
 import re
 import select
 import shutil
@@ -19,12 +18,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from deploys import files
+from deploys.account import Account
 from deploys.errors import DeployError
 from deploys.layout import Layout
 
 PROGRAM = Path(__file__).with_name("reader.rb")
 TYPES = ".resource_types"
 TYPE_FILE = re.compile(r"[a-z][a-z0-9_]*\.pp")
+LONGEST = 64 * 1024 * 1024
+"""No answer is longer, in bytes."""
+
 SECONDS = 300
 """What reads longer hangs. A first deploy with many modules takes some seconds."""
 
@@ -37,20 +40,11 @@ class Reader:
 
     def __enter__(self) -> Self:
         self._home = Path(tempfile.mkdtemp(prefix="deploy-"))
-        shutil.chown(self._home, self._layout.user)
+        account = Account.of(self._layout)
+        account.own(self._home)
         codedir = self._layout.environments.parent
-        self._process = subprocess.Popen(
-            ["ruby", str(PROGRAM), str(self._home), str(self._layout.confdir), str(codedir)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            user=self._layout.user,
-            group=pwd.getpwnam(self._layout.user).pw_gid,
-            extra_groups=[],
-            cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "HOME": str(self._home)},
-            start_new_session=True,
-        )
+        command = ["ruby", str(PROGRAM), str(self._home), str(self._layout.confdir), str(codedir)]
+        self._process = account.start(command, env={"HOME": str(self._home)}, stdin=subprocess.PIPE)
         return self
 
     def __exit__(
@@ -96,13 +90,14 @@ class Reader:
         assert self._process.stdin and self._process.stdout  # noqa: S101 - opened as pipes above
         name = Path(question["directory"]).name
         try:
-            print(json.dumps(question), file=self._process.stdin, flush=True)
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+            self._process.stdin.flush()
             if not select.select([self._process.stdout], [], [], SECONDS)[0]:
                 raise DeployError(
                     f"{name}: Puppet has not read it in {SECONDS} s: does its config_version or a resource type hang?"
                     " Nothing has changed"
                 )
-            answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+            answer: dict[str, Any] = json.loads(self._process.stdout.readline(LONGEST))
         except (OSError, ValueError) as error:
             raise DeployError(f"{name}: Puppet could not read it, see above; nothing has changed") from error
         return answer

@@ -1,17 +1,22 @@
-"""A commit becomes an environment: copied beside, checked, made read-only, and moved into place in one step."""
+"""A commit becomes an environment: copied beside, checked, and moved into place in one step.
+
+The copy is root's, and read-only, from the beginning: what is checked is what nodes are given, whatever becomes of the
+working copy meanwhile.
+"""
 
 import errno
 import json
 import os
 import shutil
-import stat
 import subprocess
 from pathlib import Path
 
-from deploys import answers, checkouts, files, form
+from deploys import answers, checkouts, commits, files, foreign, form
+from deploys.account import Account
+from deploys.checkouts import Deployed
 from deploys.errors import DeployError
 from deploys.layout import Layout
-from deploys.reader import Reader
+from deploys.reader import TYPES, Reader
 
 DEFAULT = "production"
 NO_COMMIT = """\
@@ -21,30 +26,28 @@ fail("environment 'production' is no deployed commit, and Puppet Server was not 
 """
 
 
-def seal(layout: Layout, branch: str, reader: Reader) -> str:
-    """Make the environment of the commit that a branch's working copy is at, unless it is there; return its name.
+def seal(layout: Layout, branch: str, found: Deployed, reader: Reader) -> str:
+    """Make the environment of what r10k has deployed of a branch, unless it is there; return its name.
 
     Raises:
-        DeployError: r10k failed, a check found something, or the disk is full. Nothing has changed then.
+        DeployError: a check found something, or the disk is full. Nothing has changed then.
     """
-    checkout = layout.checkouts / branch
-    commit = checkouts.deployed_commit(checkout)
-    name = answers.environment_of(commit)
+    name = answers.environment_of(found.commit)
     sealed = layout.environments / name
     if sealed.exists():
-        _require_same(sealed, checkout, branch)
+        _require_same(sealed, found, branch)
         return name
     made = layout.making / name
     try:
         files.clear(layout.making)
-        shutil.copytree(checkout, made, symlinks=True)
-        _require_whole(made, commit)
-        _leave_cache(made, commit)
-        _make_read_only(made)
-        problems = form.problems(made) or reader.problems(made, commit)
+        problems = _copy(layout, branch, found, made)
+        if not problems:
+            _require_whole(made, found)
+            checkouts.require_modules(made, branch)
+            problems = reader.problems(made, found.commit)
         if problems:
             told = "\n".join(f"  {problem}" for problem in problems)
-            raise DeployError(f"{branch}: commit {commit[:10]} can't be deployed; nothing has changed:\n{told}")
+            raise DeployError(f"{branch}: commit {found.commit[:10]} can't be deployed; nothing has changed:\n{told}")
         _make_read_only(made)
         files.sync_tree(made)
         layout.environments.mkdir(parents=True, exist_ok=True)
@@ -112,9 +115,9 @@ def put_away(layout: Layout, name: str) -> Path:
     return away
 
 
-def _require_same(sealed: Path, checkout: Path, branch: str) -> None:
+def _require_same(sealed: Path, now: Deployed, branch: str) -> None:
     """What is to be sealed is what was sealed under that name: a commit, and its modules."""
-    before, now = checkouts.deployed(sealed), checkouts.deployed(checkout)
+    before = checkouts.deployed(sealed)
     if before.commit != now.commit:
         raise DeployError(
             f"commits {before.commit} and {now.commit} begin alike, and so their environments would have one name:"
@@ -128,40 +131,37 @@ def _require_same(sealed: Path, checkout: Path, branch: str) -> None:
         )
 
 
-def _require_whole(made: Path, commit: str) -> None:
-    """What was copied is the commit: no other r10k, and no person, has changed the working copy meanwhile."""
-    git = ["git", "-C", str(made)]
-    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    changed = subprocess.run(
-        [*git, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if head != commit or changed.returncode != 0 or changed.stdout:
-        what = changed.stdout.strip() or changed.stderr.strip() or f"its commit is {head[:10]} now"
-        raise DeployError(
-            f"the working copy of r10k was changed while it was copied ({what}): nothing has changed; deploy again"
-        )
+def _copy(layout: Layout, branch: str, found: Deployed, made: Path) -> list[str]:
+    """Copy a working copy, with a repository of its own; return what is wrong with its form, a sentence each."""
+    account = Account.of(layout)
+    source = commits.WorkingCopy(layout.checkouts / branch, account)
+    foreign.copy_tree(layout.checkouts / branch, made, account.uid)
+    commits.write_repository(made, found.commit, source.commit(found.commit))
+    problems = form.problems(made, source.submodules())
+    if not problems and (changed := source.changes(made)):
+        raise _changed(changed)
+    return problems
 
 
-def _leave_cache(made: Path, commit: str) -> None:
-    """Free the copy's repository of r10k's cache; it keeps the commit, for a config_version that asks git."""
-    git = ["git", "-C", str(made)]
-    text = subprocess.run([*git, "cat-file", "commit", commit], capture_output=True, check=True).stdout
-    files.clear(made / ".git/objects")
-    (made / ".git/shallow").write_text(f"{commit}\n", encoding="utf-8")
-    subprocess.run([*git, "hash-object", "-w", "-t", "commit", "--stdin"], input=text, capture_output=True, check=True)
+def _require_whole(made: Path, found: Deployed) -> None:
+    """What was copied is what r10k has said: no other r10k, and no person, has changed the working copy meanwhile."""
+    if checkouts.deployed(made) != found:
+        raise _changed("r10k says something else of it now")
+
+
+def _changed(what: str) -> DeployError:
+    return DeployError(
+        f"the working copy of r10k was changed while it was copied ({what}): nothing has changed; deploy again"
+    )
 
 
 def _make_read_only(made: Path) -> None:
-    """Nobody may write; everybody may read: Puppet Server is not the owner."""
-    for directory, names, others in os.walk(made):
-        for path in (Path(directory, name) for name in (*names, *others)):
-            mode = path.lstat().st_mode
-            if stat.S_ISLNK(mode):
-                continue
-            runs = 0o111 if stat.S_ISDIR(mode) or mode & stat.S_IXUSR else 0
-            path.chmod(0o444 | runs)
-    made.chmod(0o555)
+    """The same for what was added to the copy: nobody may write; everybody may read, as Puppet Server does."""
+    for added in (made / ".git", made / TYPES):
+        for directory, _, names in os.walk(added):
+            for path in (Path(directory, name) for name in names):
+                path.chmod(0o444)
+            Path(directory).chmod(0o555)
 
 
 def _reason(error: OSError | shutil.Error | subprocess.SubprocessError, making: Path) -> str:

@@ -1,0 +1,28 @@
+"""Where things are on a machine."""
+
+from pathlib import Path
+
+CONFIG = Path("/etc/fleet-operators.ini")
+"""What Puppet says of the machine."""
+
+STATE = Path("/var/cache/puppet/state")
+"""Puppet's `statedir`."""
+
+SUMMARY = Path("/var/cache/puppet/public/last_run_summary.yaml")
+SSL = Path("/var/lib/puppet/ssl")
+UNITS = Path("/etc/systemd/system")
+JOURNAL = Path("/run/systemd/journal/socket")
+PROCESSES = Path("/proc")
+
+PUPPET_RUN = Path("/usr/local/sbin/puppet-run")
+PUPPET = Path("/usr/bin/puppet")
+RUBY = Path("/usr/bin/ruby")
+FLASK_MICROSERVICE = Path("/usr/local/sbin/flask-microservice")
+DEPLOY_ENVIRONMENT = Path("/usr/local/sbin/deploy-environment")
+PUBLISH_PACKAGE = Path("/usr/local/sbin/publish-package")
+
+INBOX = Path("/var/cache/fleet-inbox")
+"""Where packages are unpacked that somebody sends."""
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where other programs are looked up, whatever the caller's PATH is."""

@@ -1,0 +1,107 @@
+"""The one place where other programs are started."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from operators import places
+from operators.errors import Failure
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ASKED_SECONDS = 120
+
+Result = subprocess.CompletedProcess[str]
+
+
+def ask(command: Sequence[str | Path], *, check: bool = True) -> Result:
+    """Run a program that only looks, and return what it printed.
+
+    Args:
+        command: its command line.
+        check: whether a status other than 0 is a failure.
+
+    Raises:
+        Failure: it is not there, does not end, or failed.
+    """
+    try:
+        done = subprocess.run(
+            command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+            errors="replace", timeout=ASKED_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{_name(command)} has not ended after {ASKED_SECONDS} s") from None
+    except OSError as error:
+        raise _not_started(command, error) from None
+    if check and done.returncode != 0:
+        raise Failure(f"{_name(command)}: {last_line(done.stderr) or f'exit status {done.returncode}'}")
+    return done
+
+
+def follow(command: Sequence[str | Path], *, capture: bool = False) -> Result:
+    """Run a program to its end; a signal to end is passed on to it, and its end waited for.
+
+    Args:
+        command: its command line.
+        capture: whether its output and errors are returned; if not, it has the caller's output, for its errors too.
+
+    Returns:
+        Its status, as a shell has it, and what it printed.
+
+    Raises:
+        Failure: it is not there.
+    """
+    out, err = (subprocess.PIPE, subprocess.PIPE) if capture else (None, subprocess.STDOUT)
+    try:
+        child = subprocess.Popen(
+            command, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err, encoding="utf-8",
+            errors="replace",
+        )  # fmt: skip
+    except OSError as error:
+        raise _not_started(command, error) from None
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+    try:
+        said, complained = child.communicate()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    status = child.returncode if child.returncode >= 0 else 128 - child.returncode
+    return subprocess.CompletedProcess(command, status, said or "", complained or "")
+
+
+def become(command: Sequence[str | Path]) -> NoReturn:
+    """Go on as another program, with its output and status.
+
+    Raises:
+        Failure: it is not there.
+    """
+    try:
+        os.execve(command[0], [str(part) for part in command], environment())
+    except OSError as error:
+        raise _not_started(command, error) from None
+
+
+def environment() -> dict[str, str]:
+    """What other programs are given of the caller's: who it is, and nothing else."""
+    caller = {name: os.environ[name] for name in ("SUDO_USER", "SSH_CONNECTION") if name in os.environ}
+    return {"PATH": places.PATH, "LC_ALL": "C.UTF-8", "HOME": "/root", **caller}
+
+
+def last_line(text: str) -> str:
+    """Return what a program said last."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _name(command: Sequence[str | Path]) -> str:
+    return Path(command[0]).name
+
+
+def _not_started(command: Sequence[str | Path], error: OSError) -> Failure:
+    return Failure(f"{command[0]}: {error.strerror}: this machine may not be one that has it")

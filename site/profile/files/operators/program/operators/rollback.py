@@ -1,0 +1,21 @@
+"""fleet-rollback SERVICE [RELEASE]: a service serves a kept release again."""
+
+import sys
+from collections.abc import Sequence
+
+from operators import arguments as checked
+from operators import journal, places, programs
+from operators.errors import UsageError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Go back; return the status of flask-microservice."""
+    words = checked.parse(arguments, words=[checked.SERVICE, checked.RELEASE]).words
+    if not words:
+        raise UsageError("say which SERVICE is to go back, and to which RELEASE if not to the last one")
+    done = programs.follow([places.FLASK_MICROSERVICE, "rollback", *words], capture=True)
+    why = programs.last_line(done.stderr) or f"exit status {done.returncode}"
+    journal.record("rollback", " ".join(words), f"{journal.FAILED}: {why}" if done.returncode else journal.DONE)
+    print(done.stderr, end="", file=sys.stderr)
+    print(done.stdout, end="")
+    return done.returncode

@@ -1,0 +1,88 @@
+# @summary What people with rights run on every machine: what it does, what was done on it, a run of the agent, a rollback
+#
+# Each is a launcher of one Python package, of the standard library only. puppet-run and puppet are none of them: a run can be
+# told to take its catalog from any server.
+#
+# @example
+#   include profile::operators::programs
+#
+# @see docs/operators.md
+class profile::operators::programs {
+  $library = '/usr/local/lib/fleet-operators'
+  $modules = [
+    '__init__.py', 'agent_runs.py', 'archive.py', 'arguments.py', 'command_line.py', 'deploys.py', 'errors.py', 'journal.py',
+    'last_run.rb', 'log.py', 'machine.py', 'packages.py', 'places.py', 'programs.py', 'puppetdb.py', 'report.py', 'rollback.py',
+  ]
+
+  stdlib::ensure_packages(['sudo'])
+
+  # Not by `source`, which would ask the server for each of them in each run.
+  file {
+    default:
+      ensure => file,
+      owner  => 'root',
+      group  => 'root',
+      mode   => '0644',
+      ;
+    $library:
+      ensure => directory,
+      mode   => '0755',
+      ;
+    "${library}/operators":
+      ensure  => directory,
+      mode    => '0755',
+      recurse => true,
+      purge   => true,
+      force   => true,
+      ignore  => '__pycache__',
+      ;
+    '/etc/fleet-operators.ini':
+      content => "# Written by Puppet (profile::operators::programs).\n[machine]\ncertname = ${trusted['certname']}\n",
+      ;
+  }
+  $modules.each |$module| {
+    file { "${library}/operators/${module}":
+      ensure  => file,
+      owner   => 'root',
+      group   => 'root',
+      mode    => '0644',
+      content => file("profile/operators/program/operators/${module}"),
+    }
+  }
+
+  # sudo takes a session's own list of groups otherwise: one that is open would keep the rights that its person has lost.
+  file_line { 'sudo asks which groups a person is in now':
+    path    => '/etc/sudo.conf',
+    line    => 'Set group_source dynamic',
+    match   => '^Set group_source ',
+    require => Package['sudo'],
+  }
+
+  concat { '/etc/sudoers.d/fleet-operators':
+    owner        => 'root',
+    group        => 'root',
+    mode         => '0440',
+    validate_cmd => '/usr/sbin/visudo -cf %',
+    require      => Package['sudo'],
+  }
+  concat::fragment { 'operators: what this is':
+    target  => '/etc/sudoers.d/fleet-operators',
+    content => "# Written by Puppet (profile::operators).\n",
+    order   => '0',
+  }
+
+  profile::operators::program {
+    'fleet-report':
+      allowed => { 'read' => [''] },
+      ;
+    'fleet-log':
+      allowed => { 'read' => [''] },
+      ;
+    'fleet-run':
+      allowed => { 'run' => ['', '--noop'] },
+      ;
+    'fleet-rollback':
+      allowed => { 'run' => 'any' },
+      ;
+  }
+}

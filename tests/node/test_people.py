@@ -1,0 +1,210 @@
+"""People with accounts of their own work on the fleet from a machine that Puppet does not know, as far as they may.
+
+ops1 is a plain Debian with a clone of the control repository. anna may deploy, rita may look.
+"""
+
+import json
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from deployed import LAB, connect
+from fleet_cli.lab import laboratory, ssh
+from fleet_cli.machine import host, process
+from releases import variant
+from workspace import Workspace
+
+pytestmark = pytest.mark.deploys
+
+OPS = LAB.box("ops1")
+RIGHTS = {"anna": ["run", "publish", "deploy"], "rita": ["read"]}
+REMOTE = "/srv/git/control.git"
+PEOPLE = "hieradata/common.yaml"
+FLEET = f"---\nserver: {LAB.server.certname}\nremote: ssh://{LAB.server.certname}{REMOTE}\n"
+_CLEAR = """
+for one in anna rita; do pkill -KILL -u $one; userdel -r $one; done 2>/dev/null
+true
+"""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person at ops1."""
+
+    name: str
+
+    def type(self, command: str) -> process.Result:
+        """Type a command in the clone."""
+        line = f"cd control && {command}"
+        return ssh.run(OPS, ["su", "--login", self.name, "--command", line], check=False)
+
+    def ok(self, command: str) -> str:
+        """Type a command that must succeed; return what it printed."""
+        done = self.type(command)
+        assert done.returncode == 0, f"{self.name}: {command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def refused(self, command: str) -> str:
+        """Type a command that must not be done; return what the person is told."""
+        done = self.type(command)
+        assert done.returncode == 1, f"{self.name}: {command}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Person]]:
+    """anna and rita, with keys of their own, on ops1 and on all machines; afterwards they are gone from both."""
+    directory = tmp_path_factory.mktemp("people")
+    before = Workspace.clone(directory / "before")
+    workspace = Workspace.clone(directory / "control")
+    keys = {name: _key(directory / name) for name in RIGHTS}
+    _hire(workspace, keys)
+    workspace.fleet.ok("deploy")
+    workspace.fleet.ok("run")
+    workspace.fleet.ok("run", LAB.server.name)
+    try:
+        ssh.run(OPS, ["sh", "-c", _CLEAR])
+        ssh.run(
+            OPS, ["apt-get", "-q", "-y", "--no-install-recommends", "install", "git", "openssh-client", "python3-venv"]
+        )
+        for name in RIGHTS:
+            _move_in(name, directory / name)
+        yield {name: Person(name) for name in RIGHTS}
+    finally:
+        ssh.run(OPS, ["sh", "-c", _CLEAR])
+        _hire(workspace, {})
+        workspace.fleet.ok("deploy")
+        workspace.fleet.ok("run")
+        workspace.fleet.ok("run", LAB.server.name)
+        before.fleet.ok("deploy")
+        before.fleet.ok("run")
+        before.fleet.ok("run", LAB.server.name)
+
+
+def _key(file: Path) -> str:
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{file.name}@ops1", "-f", str(file)]
+    subprocess.run(command, check=True)
+    return file.with_suffix(".pub").read_text(encoding="utf-8").strip()
+
+
+def _hire(workspace: Workspace, keys: dict[str, str]) -> None:
+    """Declare those who have keys; the others are gone."""
+    data = yaml.safe_load(workspace.read(PEOPLE))
+    data["profile::operators::people"] = {
+        name: {"keys": [keys[name]], "rights": rights} if name in keys else {"ensure": "absent"}
+        for name, rights in RIGHTS.items()
+    }
+    workspace.commit(PEOPLE, yaml.safe_dump(data))
+
+
+def _move_in(name: str, key: Path) -> None:
+    """Make the account on ops1, with a key, the known hosts and a clone of what was deployed."""
+    home = f"/home/{name}"
+    ssh.run(OPS, ["useradd", "--create-home", "--shell", "/bin/bash", name])
+    ssh.run(OPS, ["install", "-d", "-m", "0700", f"{home}/.ssh"])
+    ssh.upload(OPS, key, f"{home}/.ssh/id_ed25519")
+    ssh.run(OPS, ["chmod", "0600", f"{home}/.ssh/id_ed25519"])
+    names = [box.certname for box in (LAB.server, *LAB.nodes)]
+    known = ssh.run(OPS, ["ssh-keyscan", "-T", "20", *names]).stdout
+    ssh.run(OPS, ["tee", f"{home}/.ssh/known_hosts"], stdin=known)
+    pip = "".join(f"export {variable}={shlex.quote(value)}\n" for variable, value in host.pip_environment().items())
+    ssh.run(OPS, ["tee", f"{home}/.profile"], stdin=pip)
+    ssh.run(OPS, ["chown", "-R", f"{name}:{name}", home])
+    clone = f"git clone --quiet ssh://{LAB.server.certname}{REMOTE} control"
+    ssh.run(OPS, ["su", "--login", name, "--command", clone])
+    ssh.run(OPS, ["su", "--login", name, "--command", "cat >control/fleet.yaml"], stdin=FLEET)
+    who = f"git config user.name {name} && git config user.email {name}@example.org"
+    ssh.run(OPS, ["su", "--login", name, "--command", f"cd control && {who}"])
+
+
+@pytest.fixture(scope="module")
+def anna(people: dict[str, Person]) -> Person:
+    return people["anna"]
+
+
+@pytest.fixture(scope="module")
+def rita(people: dict[str, Person]) -> Person:
+    return people["rita"]
+
+
+def test_who_may_look_sees_the_whole_fleet(rita: Person) -> None:
+    done = rita.type("scripts/fleet status --json")
+    assert done.returncode in (0, 1), done.stderr
+    assert LAB.nodes[0].certname in done.stdout
+    assert "production" in rita.ok("scripts/fleet nodes")
+    rita.ok("scripts/fleet log --json")
+
+
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [
+        ("deploy --back", "fleet-deploy"),
+        ("run", "fleet-run"),
+        ("run staging1 --environment production", "fleet-deploy"),
+    ],
+)
+def test_who_may_look_can_not_touch(command: str, program: str, rita: Person) -> None:
+    before = connect(LAB.server).check_output("cat /var/lib/puppet-deploys/answers.json")
+    done = rita.type(f"scripts/fleet {command}")
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert f"your account may not run {program} there" in said
+    assert "Traceback" not in said
+    assert connect(LAB.server).check_output("cat /var/lib/puppet-deploys/answers.json") == before
+
+
+def test_nobody_gets_a_shell_of_root_by_these_rights(anna: Person) -> None:
+    for box in (LAB.server, LAB.nodes[0]):
+        for command in (
+            "sudo -n id",
+            "sudo -n /usr/local/sbin/puppet-run --server ops1",
+            "sudo -n puppet agent --test",
+        ):
+            done = anna.type(f"ssh {box.certname} {shlex.quote(command)}")
+            assert done.returncode != 0, f"{box.name}: {command}"
+
+
+def test_a_change_is_pushed_deployed_run_and_recorded(anna: Person, tmp_path: Path) -> None:
+    package = laboratory.package(next(service for service in LAB.services if service.name == "inventory"))
+    file = variant(package, "1.0.9-1", lambda _: None, tmp_path)
+    ssh.upload(OPS, file, f"/home/anna/{file.name}")
+    assert "inventory 1.0.9-1 amd64: published" in anna.ok(f"scripts/fleet publish ~/{file.name}")
+
+    anna.ok("git commit --quiet --allow-empty --message 'A change of mine'")
+    assert "1 ahead: `git push" in anna.refused("scripts/fleet deploy")
+    anna.ok("git push --quiet")
+    commit = anna.ok("git rev-parse HEAD").strip()
+    assert commit[:10] in anna.ok("scripts/fleet deploy")
+    runs = json.loads(anna.ok("scripts/fleet run --tier staging --json"))
+    assert [run["node"] for run in runs] == ["staging1"]
+
+    records = [json.loads(line) for line in anna.ok("scripts/fleet log --json --who anna").splitlines()]
+    assert {"publish", "deploy", "run"} <= {record["action"] for record in records}
+    assert {record["who"] for record in records} == {"anna"}
+    assert {record["from"] for record in records} == {OPS.address}
+
+
+def test_what_is_declared_is_what_runs(anna: Person) -> None:
+    anna.ok("scripts/fleet run")
+    said = anna.ok("scripts/fleet verify --junit verified.xml")
+    assert "staging1" in said
+    assert "<testsuite" in anna.ok("cat verified.xml")
+
+
+def test_a_machine_with_another_host_key_is_named_and_the_others_go_on(anna: Person) -> None:
+    staging = next(box for box in LAB.nodes if box.tier == "staging")
+    anna.ok(f"cp ~/.ssh/known_hosts ~/known && ssh-keygen -q -R {staging.certname}")
+    try:
+        done = anna.type("scripts/fleet run --role app --noop --json")
+    finally:
+        anna.ok("mv ~/known ~/.ssh/known_hosts")
+    assert done.returncode == 1
+    runs = {run["node"]: run for run in json.loads(done.stdout)}
+    assert runs[staging.name]["outcome"] == "unreachable"
+    assert "its host key is not known yet" in runs[staging.name]["errors"][0]
+    assert all(run["outcome"] in ("unchanged", "would change") for name, run in runs.items() if name != staging.name)
