@@ -170,6 +170,36 @@ def stop_by_hand(machines: Machines) -> None:
     app1(machines).service("orders").update(state="stopped")
 
 
+def give_the_tier_another_commit(machines: Machines) -> None:
+    machines.answers["tiers"]["production"] = machines.answer(environment="c_2222222222", branch=None, by="bert")
+    for node in machines.nodes.values():
+        node.row["catalog_environment"] = "c_2222222222"
+    app1(machines).catalog["orders"]["version"] = "1.3.0-1"
+    serve(app1(machines), "orders", "1.3.0-1")
+
+
+def run_now(machines: Machines) -> None:
+    """The agent has installed a version, and is about to switch to it."""
+    node = app1(machines)
+    node.service("orders").update(version="0.9.0-1", release="0.9.0-1.aaaaaaaa", state="outdated")
+    node.report["agent"]["running"] = True
+
+
+def drain(machines: Machines) -> None:
+    app1(machines).service("orders").update(ready=False, draining=True)
+
+
+def stay(machines: Machines) -> None:
+    """It is placed elsewhere now."""
+    forget(machines)
+    machines.rows["resources"] = [
+        *({"certname": name, "type": "Flask_microservice::Service", "title": service, "parameters": parameters}
+          for name, each in machines.nodes.items() for service, parameters in each.catalog.items()),
+        {"certname": "app1.example.org", "type": "Flask_microservice_staying", "title": "inventory",
+         "parameters": {"reason": "app2 does not serve it yet"}},
+    ]  # fmt: skip
+
+
 PLANTED: list[tuple[Callable[[Machines], None], str, str, str, str]] = [
     (fail_the_run, "orders", "declared, catalog 1.1.0-1; installed, serving 1.0.0-1",
      "the last run failed: Package[orders]: no such version as 1.1.0-1 (and 1 more)", "2026-11-27T08:00:00.000Z"),
@@ -187,6 +217,12 @@ PLANTED: list[tuple[Callable[[Machines], None], str, str, str, str]] = [
     (downgrade_by_hand, "orders", "declared, catalog 1.0.0-1; installed 0.9.0-1; serving 1.0.0-1",
      "somebody has changed the package by hand", ""),
     (stop_by_hand, "orders", "stopped", "its units do not run as declared", ""),
+    (give_the_tier_another_commit, "orders", "declared 1.0.0-1; catalog, installed, serving 1.3.0-1",
+     "the tier production is given commit 2222222222, set by bert", ""),
+    (run_now, "orders", "declared, catalog, installed 1.0.0-1; serving 0.9.0-1", "a run of the agent is under way", ""),
+    (drain, "orders", "unhealthy", "it is draining", ""),
+    (stay, "inventory", "2.0.0-1 serves, and no catalog has it",
+     "placed elsewhere now, it stays here for now: app2 does not serve it yet", ""),
 ]  # fmt: skip
 
 
