@@ -40,6 +40,7 @@ ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/
 WHOSE = [
     ("/usr/local/sbin/fleet-report", "anna bert carl"),
     ("fleet-report", "anna bert carl"),
+    ("fleet-inspect", "anna bert carl"),
     ("fleet-log", "anna bert carl"),
     ("fleet-query", "anna bert carl"),
     ("fleet-answers", "anna bert carl"),
@@ -55,6 +56,7 @@ WHOSE = [
     ("fleet-run --noop --server=evil.example.org", ""),
     ("fleet-run \"--noop --server=evil\"", ""),
     ("fleet-publish --list x", ""),
+    ("fleet-inspect /etc/shadow", ""),
     ("fleet-log --since=1", ""),
     ("puppet-run", ""),
     ("/usr/bin/puppet agent --test", ""),

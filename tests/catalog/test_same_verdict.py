@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from fleet_cli.machine import paths
-from fleet_cli.validation import yaml_reader
+from fleet_cli.repository import yaml_reader
+from fleet_cli.repository.documents import Node as Value
 from fleet_cli.validation.data_types import Checker
-from fleet_cli.validation.documents import Node as Value
 from fleet_cli.validation.puppet_check import PuppetCheck
 from fleet_cli.validation.puppet_code import PuppetCode
 

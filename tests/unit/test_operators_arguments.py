@@ -16,6 +16,7 @@ HOSTILE = [
 ]  # fmt: skip
 BESIDE: dict[str, list[list[str]]] = {
     "fleet-report": [[]],
+    "fleet-inspect": [[]],
     "fleet-log": [[]],
     "fleet-answers": [[]],
     "fleet-query": [[]],

@@ -1,4 +1,4 @@
-"""fleet-inspect tells what root sees, takes no argument, and tells the rest if a part can't be told."""
+"""fleet-inspect tells what root sees, and tells the rest if a part can't be told."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from operators import inspection
+from operators import inspection, places
 
 SHOWN = """\
 Id=orders.socket
@@ -50,14 +50,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "proc/net/tcp": TCP,
         "proc/net/unix": UNIX,
         "proc/7/status": f"Name:\tgunicorn\nUid:\t0\t{os.getuid()}\t0\t0\n",
-        "ca.pem": "-----BEGIN CERTIFICATE-----\n",
+        "ssl/certs/ca.pem": "-----BEGIN CERTIFICATE-----\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "etc/orders/default_config.ini").chmod(0o640)
-    monkeypatch.setattr(inspection, "UNITS", tmp_path / "units")
-    monkeypatch.setattr(inspection, "PROCESSES", tmp_path / "proc")
-    monkeypatch.setattr(inspection, "AUTHORITY", tmp_path / "ca.pem")
+    for name, place in (("UNITS", "units"), ("PROCESSES", "proc"), ("SSL", "ssl")):
+        monkeypatch.setattr(places, name, tmp_path / place)
     monkeypatch.setattr(inspection, "ROOT", tmp_path)
 
     def systemctl(*arguments: str) -> str:
@@ -93,7 +92,7 @@ def test_a_part_that_cant_be_told_leaves_the_rest(machine: Path, monkeypatch: py
         raise OSError("systemctl is not there")
 
     monkeypatch.setattr(inspection, "_systemctl", fails)
-    (machine / "ca.pem").unlink()
+    (machine / "ssl/certs/ca.pem").unlink()
     data = inspection.inspect()
     assert (data["units"], data["authority"], data["listening"]["tcp"]) == (None, None, [7001])
     assert data["errors"]["units"] == "systemctl is not there"
@@ -108,8 +107,3 @@ def test_a_link_is_told_as_one(machine: Path) -> None:
     assert found is not None
     assert found["kind"] == "link"
     assert stat.S_ISLNK(file.lstat().st_mode)
-
-
-def test_an_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert inspection.main(["/etc/shadow"]) == 2
-    assert "takes no arguments" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from fleet_cli.fleet import nodes as fleet_nodes
 from fleet_cli.fleet import records
 from fleet_cli.fleet.nodes import Choice
 from fleet_cli.fleet.records import Wanted
+from fleet_cli.machine import interruptible
 
 
 @click.command()
@@ -39,8 +40,9 @@ def log(  # noqa: PLR0917 - click gives an argument for each option
     Exit status: 0 all told their records, 1 some machine did not (named at the end), 2 wrong usage, 130 interrupted.
     """
     wanted = Wanted(records.since(since), action, who)
-    chosen = fleet_nodes.chosen(context.fleet, context.repo, Choice(nodes, roles, tiers, query))
-    found = records.collect(context.fleet, chosen, wanted)
+    fleet, repo = context.fleet, context.repo
+    chosen = fleet_nodes.chosen(fleet, repo, Choice(nodes, roles, tiers, query))
+    found = interruptible.call(lambda: records.collect(fleet, chosen, wanted))
     if as_json:
         print_json(found.as_dict())
     else:

@@ -6,8 +6,8 @@ import click
 
 from fleet_cli.commands.context import Context
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import declared
 from fleet_cli.services import templates
-from fleet_cli.validation import declared
 
 
 @click.command()

@@ -9,6 +9,7 @@ from fleet_cli.fleet import status as fleet_status
 from fleet_cli.fleet import status_view
 from fleet_cli.fleet.nodes import Choice
 from fleet_cli.fleet.status import Status
+from fleet_cli.machine import interruptible
 from fleet_cli.machine.errors import FleetError
 
 
@@ -45,7 +46,8 @@ def status(  # noqa: PLR0917 - click gives an argument for each option
 
     def look() -> Status:
         choice = Choice(nodes, roles, tiers, query)
-        return fleet_status.collect(context.fleet, context.repo, choice, ask_nodes=not quick)
+        fleet, repo = context.fleet, context.repo
+        return interruptible.call(lambda: fleet_status.collect(fleet, repo, choice, ask_nodes=not quick))
 
     if watch:
         status_view.watch(look)

@@ -39,6 +39,11 @@ class Said:
         return json.loads(self.text)
 
 
+def printable(text: str) -> str:
+    """Return what a machine said as a terminal may have it: one line, in which nothing moves the cursor."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def ask(fleet: Fleet, hosts: Sequence[str], *programs: str) -> list[dict[str, Said]]:
     """Run programs that only look, without arguments, on machines in parallel.
 

@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from fleet_cli.fleet.nodes import Node
-from fleet_cli.validation import layers, placed, services, yaml_reader
-from fleet_cli.validation.documents import Document
-from fleet_cli.validation.files import below
-from fleet_cli.validation.layers import Machine
+from fleet_cli.repository import layers, placed, services, yaml_reader
+from fleet_cli.repository.documents import Document
+from fleet_cli.repository.inventory import Machine
+from fleet_cli.repository.trees import below
 
 Versions = Mapping[str, str]
 """By service."""

@@ -11,8 +11,8 @@ from fleet_cli.fleet import ssh
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine import process, steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.repository import layers, services, yaml_reader
 from fleet_cli.services.building import Package
-from fleet_cli.validation import layers, services, yaml_reader
 
 PROGRAM = "fleet-publish"
 """The program on the Puppet server that takes an archive of packages, and publishes all of them or none."""

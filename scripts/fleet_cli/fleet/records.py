@@ -159,4 +159,7 @@ def lines(records: Iterable[Record]) -> list[str]:
         for record in records
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows]
+    return [
+        asking.printable("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]))
+        for row in rows
+    ]

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fleet_cli.fleet import asking
 from fleet_cli.fleet.causes import local
 from fleet_cli.fleet.observed import UNKNOWN, Difference
 from fleet_cli.fleet.status import Status
@@ -59,7 +60,9 @@ def render(status: Status) -> RenderableType:
     for nodes, one in _folded(status.differences):
         style = "yellow" if one.kind == UNKNOWN else "red"
         cells = [nodes, one.service or "–", one.what, local(one.since) or "–", one.cause]
-        table.add_row(*(Text(cell, style=style if number == 2 else "") for number, cell in enumerate(cells)))
+        table.add_row(
+            *(Text(asking.printable(cell), style=style if number == 2 else "") for number, cell in enumerate(cells))
+        )
     return Group(table, *notes, summary)
 
 

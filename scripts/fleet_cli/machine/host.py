@@ -129,10 +129,11 @@ def why_no_containers() -> str | None:
         return f"no namespaces or overlay mounts: {probe.stderr.strip()}"
     if cgroup2() is None:
         return "no cgroup2 hierarchy is mounted"
-    bridge = process.run(["ip", "link", "add", "fleetprobe", "type", "bridge"], check=False)
+    name = f"fleet{os.getpid()}"  # at most 15 characters; another fleet may try at the same time
+    bridge = process.run(["ip", "link", "add", name, "type", "bridge"], check=False)
     if bridge.returncode != 0:
         return f"no bridge can be made: {bridge.stderr.strip()}"
-    process.run(["ip", "link", "del", "fleetprobe"], check=False)
+    process.run(["ip", "link", "del", name], check=False)
     return None
 
 

@@ -10,7 +10,7 @@ Where there is no such file, the boxes of lab.yaml are the machines.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,21 @@ class Machine:
     Attributes:
         certname: the name in its certificate.
         role, tier: the trusted extensions pp_role and pp_environment in it.
+        file, line, role_column, tier_column: where it is declared, if that is known.
     """
 
     certname: str
     role: str
     tier: str
+    file: str = field(default="", compare=False, repr=False)
+    line: int = field(default=1, compare=False, repr=False)
+    role_column: int = field(default=1, compare=False, repr=False)
+    tier_column: int = field(default=1, compare=False, repr=False)
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Role and tier: machines of one group differ in the files of their own alone."""
+        return (self.role, self.tier)
 
 
 def machines(repo: Path) -> list[Machine]:
@@ -147,7 +157,7 @@ def _machine(name: str, key: yaml.Node, value: yaml.Node) -> Machine:
         words[entry[0].value] = entry[1].value
     if set(words) != set(_KEYS):
         raise _wrong(name, key, f"{key.value}: expected {{role: ROLE, tier: TIER}}, as in the machine's certificate")
-    return Machine(key.value, **words)
+    return Machine(key.value, words["role"], words["tier"])
 
 
 def _wrong(name: str, node: yaml.Node, message: str) -> FleetError:

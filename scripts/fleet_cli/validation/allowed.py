@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fleet_cli.validation.finding import Finding
+from fleet_cli.repository.finding import Finding
 
 _COMMENT = re.compile(r"#\s*fleet: allow (?P<code>[a-z-]+)(?: (?P<word>[^\s:]+))?:\s*\S")
 _MAX_LINES = 30

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from fleet_cli.validation import placed, services
-from fleet_cli.validation.documents import items, mapping
-from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.fleet_data import FleetData
-from fleet_cli.validation.layers import Machine
-from fleet_cli.validation.placed import Placed
+from fleet_cli.repository import placed, services
+from fleet_cli.repository.documents import items, mapping
+from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.repository.inventory import Machine
+from fleet_cli.repository.placed import Placed
+from fleet_cli.repository.services import Service, Spot
 from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.service_rules import Running
-from fleet_cli.validation.services import Service, Spot
 
 CLASS = "profile::load_balancer"
 EXCEPT, PLAIN_PORTS = f"{CLASS}::except", f"{CLASS}::plain_ports"

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fleet_cli.repository.finding import Finding, did_you_mean
+from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.repository.services import Service, Spot, version_of
 from fleet_cli.validation import defaults, package_index
 from fleet_cli.validation.defaults import ADDRESSES, Defaults
-from fleet_cli.validation.finding import Finding, did_you_mean
-from fleet_cli.validation.fleet_data import FleetData
 from fleet_cli.validation.package_index import Index, Repository
 from fleet_cli.validation.service_rules import Running
-from fleet_cli.validation.services import Service, Spot, version_of
 
 _URL, _SUITE, _COMPONENT = (f"profile::fleet_repository::{name}" for name in ("url", "suite", "component"))
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from fleet_cli.repository.documents import Node
+from fleet_cli.repository.finding import did_you_mean, nearest
+from fleet_cli.repository.scalars import Scalar, Symbol
 from fleet_cli.validation import ruby_patterns, type_words
-from fleet_cli.validation.documents import Node
-from fleet_cli.validation.finding import did_you_mean, nearest
-from fleet_cli.validation.scalars import Scalar, Symbol
 from fleet_cli.validation.type_words import Aliases, Type
 
 UNKNOWN_TEXT = re.compile(r"ENC\[|%\{")

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from fleet_cli.repository.documents import Node, leaves
 from fleet_cli.validation import interpolation
 from fleet_cli.validation.data_types import Problem
-from fleet_cli.validation.documents import Node, leaves
 
 ENCRYPT = "encrypt it: eyaml encrypt -s VALUE"
 _BLOCK = re.compile(r"ENC\[(?:(?P<method>\w+),)?(?P<text>[^\]]*)(?P<end>\]?)")

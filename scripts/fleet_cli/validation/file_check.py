@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fleet_cli.validation import eyaml, interpolation, services, system_names
+from fleet_cli.repository import services
+from fleet_cli.repository.documents import Document, Node, leaves, mapping
+from fleet_cli.repository.finding import Finding, did_you_mean
+from fleet_cli.repository.merging import OPTIONS_KEY, STRATEGIES, Merges, strategy_of
+from fleet_cli.repository.scalars import Scalar
+from fleet_cli.validation import eyaml, interpolation, system_names
 from fleet_cli.validation.data_types import Checker, Problem
-from fleet_cli.validation.documents import Document, Node, leaves, mapping
-from fleet_cli.validation.finding import Finding, did_you_mean
-from fleet_cli.validation.merging import OPTIONS_KEY, STRATEGIES, Merges, strategy_of
 from fleet_cli.validation.puppet_code import PuppetCode
-from fleet_cli.validation.scalars import Scalar
 
 SERVICE_NAME = "Flask_microservice::Name"
 """A value of this type names a service."""

@@ -2,7 +2,6 @@
 
 import gc
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,14 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fleet_cli.machine import paths
-from fleet_cli.repository import inventory
-from fleet_cli.validation import machines, yaml_reader
-from fleet_cli.validation.documents import Document
+from fleet_cli.repository import inventory, machines, yaml_reader
+from fleet_cli.repository.documents import Document
 from fleet_cli.validation.file_check import Checked
 from fleet_cli.validation.shards import LEAST, Shard
 
 KEPT = paths.STATE / "validate" / "files"
-SUFFIXES = (".yaml", ".yml", ".eyaml")
 _SETTLED_NANOSECONDS = 2 * 10**9
 """A file that changed so shortly ago may change again within the same tick of its file system's clock."""
 
@@ -142,28 +139,11 @@ class Files:
         return file
 
 
-def below(repo: Path, directory: str) -> list[str]:
-    """The YAML files below a directory of the repository, in order; links to elsewhere are not followed."""
-    found = []
-    waiting = [directory]
-    while waiting:
-        current = waiting.pop()
-        try:
-            entries = list(os.scandir(repo / current))
-        except OSError:
-            continue
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(f"{current}/{entry.name}")
-            elif entry.name.endswith(SUFFIXES) and entry.is_file():
-                found.append(f"{current}/{entry.name}")
-    return sorted(found)
-
-
 @cache
 def _program_version() -> str:
-    """The digest of this package: what another release of it kept is of no use."""
+    """The digest of what reads and checks files: what another release of it kept is of no use."""
     whole = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        whole.update(file.read_bytes())
+    for package in (Path(__file__).parent, Path(yaml_reader.__file__).parent):
+        for file in sorted(package.glob("*.py")):
+            whole.update(file.read_bytes())
     return whole.hexdigest()

@@ -6,23 +6,23 @@ from functools import partial
 
 from fleet_cli.machine import kept
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import machines, merging
+from fleet_cli.repository.documents import Document
+from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.repository.inventory import Machine
+from fleet_cli.repository.layers import Layers
 from fleet_cli.validation import (
     balancer_rules,
     config_check,
     file_check,
     json_schema,
-    machines,
-    merging,
     placement_rules,
     reach_rules,
     service_check,
     shadowing,
 )
-from fleet_cli.validation.documents import Document
 from fleet_cli.validation.files import Files
-from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.fleet_data import FleetData
-from fleet_cli.validation.layers import Layers, Machine
 from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.service_rules import Running

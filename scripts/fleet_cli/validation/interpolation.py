@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from fleet_cli.repository.documents import Node
 from fleet_cli.validation.data_types import Problem
-from fleet_cli.validation.documents import Node
 
 _EXPRESSION = re.compile(r"(?P<before>%?)%\{(?P<inside>[^}]*)\}")
 _CALL = re.compile(r"(?P<function>\w+)\((?P<argument>\"[^\"]+\"|'[^']+')\)")

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from fleet_cli.repository.merging import OPTIONS_KEY, STRATEGIES, Merges
 from fleet_cli.validation import ruby_patterns
-from fleet_cli.validation.merging import OPTIONS_KEY, STRATEGIES, Merges
 from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.type_words import Type, admits_text, words
 

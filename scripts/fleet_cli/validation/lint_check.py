@@ -10,9 +10,10 @@ import yaml
 
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.validation import kept_results, yaml_reader
-from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.yaml_reader import MAX_BYTES
+from fleet_cli.repository import yaml_reader
+from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.yaml_reader import MAX_BYTES
+from fleet_cli.validation import kept_results
 
 KEPT = paths.STATE / "validate" / "clean"
 YAMLLINT_CONFIG = ".yamllint"

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from fleet_cli.repository import placement
-from fleet_cli.validation import placed, services
-from fleet_cli.validation.documents import Node, items, mapping
-from fleet_cli.validation.finding import Finding, did_you_mean, nearest
-from fleet_cli.validation.fleet_data import FleetData
+from fleet_cli.repository import placed, placement, services
+from fleet_cli.repository.documents import Node, items, mapping
+from fleet_cli.repository.finding import Finding, did_you_mean, nearest
+from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.validation.service_rules import Running
 
 

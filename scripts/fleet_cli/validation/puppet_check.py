@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from fleet_cli.repository.finding import Finding
 from fleet_cli.validation import lint_check, modules, puppet_code, puppetfile
-from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.puppet_code import Environment, PuppetCode
 from fleet_cli.validation.puppetfile import Puppetfile
 

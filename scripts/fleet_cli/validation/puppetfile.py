@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fleet_cli.validation.finding import Finding, did_you_mean
+from fleet_cli.repository.finding import Finding, did_you_mean
 
 NAME = "Puppetfile"
 _TOKEN = re.compile(

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from fleet_cli.repository.finding import Finding, did_you_mean
+from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.repository.merging import OPTIONS_KEY
 from fleet_cli.validation.file_check import Checked
-from fleet_cli.validation.finding import Finding, did_you_mean
-from fleet_cli.validation.fleet_data import FleetData
-from fleet_cli.validation.merging import OPTIONS_KEY
 from fleet_cli.validation.puppet_code import PuppetCode
 
 ANY = "*"

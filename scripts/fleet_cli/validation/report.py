@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fleet_cli.validation.finding import Finding
+from fleet_cli.repository.finding import Finding
 
 
 def summary(findings: Sequence[Finding]) -> str:

@@ -4,15 +4,16 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 
-from fleet_cli.validation import placed, services
-from fleet_cli.validation.documents import Pair, mapping
+from fleet_cli.repository import placed, services
+from fleet_cli.repository.documents import Pair, mapping
+from fleet_cli.repository.finding import Finding, did_you_mean
+from fleet_cli.repository.fleet_data import FleetData, Group
+from fleet_cli.repository.inventory import Machine
+from fleet_cli.repository.layers import TIER
+from fleet_cli.repository.services import Service
 from fleet_cli.validation.file_check import Checked
-from fleet_cli.validation.finding import Finding, did_you_mean
-from fleet_cli.validation.fleet_data import FleetData, Group
-from fleet_cli.validation.layers import TIER, Machine
 from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.service_rules import Running, together
-from fleet_cli.validation.services import Service
 
 _LINKS = {"ensure", "nodes", "package", "port", "socket", "through", "upstreams"}
 """What of one service's declaration others may be at odds with."""

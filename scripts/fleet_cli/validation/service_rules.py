@@ -7,10 +7,10 @@ deployed.
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Set
 from dataclasses import dataclass, field
 
+from fleet_cli.repository.finding import Finding, did_you_mean, nearest
+from fleet_cli.repository.placed import GATEWAYS, Gateway, Placed
+from fleet_cli.repository.services import Declarations, Service, Spot, version_of
 from fleet_cli.validation import eyaml
-from fleet_cli.validation.finding import Finding, did_you_mean, nearest
-from fleet_cli.validation.placed import GATEWAYS, Gateway, Placed
-from fleet_cli.validation.services import Declarations, Service, Spot, version_of
 
 Together = Mapping[tuple[str, str], set[str]]
 """The services that have a value of a part of their declaration in common, by the part and the value."""

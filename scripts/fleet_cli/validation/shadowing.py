@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from fleet_cli.validation.documents import Node, Pair
-from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.fleet_data import FleetData, Group
-from fleet_cli.validation.merging import ALL_LEVELS, OPTIONS_KEY, Merges
-from fleet_cli.validation.scalars import Scalar
+from fleet_cli.repository.documents import Node, Pair
+from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.fleet_data import FleetData, Group
+from fleet_cli.repository.merging import ALL_LEVELS, OPTIONS_KEY, Merges
+from fleet_cli.repository.scalars import Scalar
 
 Path = tuple[Scalar, ...]
 """A key of Hiera, and the keys below it that lead to a part of its value."""

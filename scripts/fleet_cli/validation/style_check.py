@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from fleet_cli.machine import kept
+from fleet_cli.repository.finding import Finding
 from fleet_cli.validation import lint_check, parallel
 from fleet_cli.validation.files import Files
-from fleet_cli.validation.finding import Finding
 
 SMALL = 16 * 2**10
 """Bytes of a file that needs no look first: to yamllint, brackets without end are work without end."""

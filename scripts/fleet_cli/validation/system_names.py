@@ -5,8 +5,8 @@ The names themselves are data types of the module: flask_microservice::name_prob
 
 from collections.abc import Iterator
 
+from fleet_cli.repository.documents import Node, mapping
 from fleet_cli.validation.data_types import Checker, Problem
-from fleet_cli.validation.documents import Node, mapping
 from fleet_cli.validation.type_words import Aliases
 
 _REASONS = {

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fleet_cli.validation.documents import Node
-from fleet_cli.validation.scalars import Symbol
+from fleet_cli.repository.documents import Node
+from fleet_cli.repository.scalars import Symbol
 
 Type = Mapping[str, Any]
 """A tree: `kind` is Puppet's name of the type; further members by kind."""

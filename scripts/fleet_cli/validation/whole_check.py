@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.validation import allowed, layers, lint_check, machines, service_check
-from fleet_cli.validation.files import Files, below
-from fleet_cli.validation.finding import Finding
+from fleet_cli.repository import layers, machines
+from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.trees import below
+from fleet_cli.validation import allowed, lint_check, service_check
+from fleet_cli.validation.files import Files
 from fleet_cli.validation.hiera_check import HieraCheck, Packages
 from fleet_cli.validation.puppet_check import PuppetCheck
 from fleet_cli.validation.style_check import StyleCheck

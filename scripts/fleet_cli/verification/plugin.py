@@ -19,6 +19,7 @@ from testinfra.host import Host
 from fleet_cli.fleet import description
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.fleet.nodes import Choice
+from fleet_cli.machine import interruptible
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.verification import subjects
 from fleet_cli.verification.reporter import Reporter
@@ -26,6 +27,8 @@ from fleet_cli.verification.subjects import Balanced, Service, Subject
 
 FLEET = "FLEET"
 """The variable that names the description of the fleet, where no option does."""
+
+INTERRUPTED = 130
 
 _FLEET = pytest.StashKey[Fleet]()
 _SUBJECTS = pytest.StashKey[list[Subject]]()
@@ -53,7 +56,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     )
     try:
         fleet = description.load(Path(config.option.fleet))
-        found = subjects.collect(fleet, config.rootpath, choice)
+        found = interruptible.call(lambda: subjects.collect(fleet, config.rootpath, choice))
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)  # threads may still wait for machines
     except FleetError as error:
         print(f"fleet: {error}", file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from _pytest.config import create_terminal_writer
 
+from fleet_cli.fleet import asking
 from fleet_cli.verification.expecting import SILENT, Finding
 
 _NODE, _SERVICE = "node", "service"
@@ -105,9 +106,9 @@ class Reporter:
         else:
             print(f"{name}: nothing was checked")
         for failure in tally.failures:
-            print(f"  {failure}")
+            print(f"  {asking.printable(failure)}")
         for reason in tally.skipped:
-            print(f"  not checked: {reason}")
+            print(f"  not checked: {asking.printable(reason)}")
 
 
 def _last(text: str) -> str:

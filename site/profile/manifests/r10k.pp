@@ -11,8 +11,8 @@
 # A Puppetfile is Ruby code, and so are resource types: whoever can push a branch runs code on this machine. It runs as the account
 # `r10k`, and so do git and all checks of a commit. That account owns r10k's working copies and its cache, and nothing that is served.
 # Root copies what r10k has made, and follows no link meanwhile; the copy is read-only, and root's, before it is checked. So
-# neither this account nor that of Puppet Server can change what was deployed. What is pushed to a remote that needs a key:
-# the key is in the account's home, `/var/lib/r10k/.ssh`.
+# neither this account nor that of Puppet Server can change what was deployed. A remote that needs a key finds it in the
+# account's home, `/var/lib/r10k/.ssh`.
 #
 # The state is in `/var/lib/puppet-deploys`:
 #

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.repository import secrets
+from fleet_cli.repository.finding import Finding
 from fleet_cli.validation import codes
-from fleet_cli.validation.finding import Finding
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.whole_check import Validation

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
+from fleet_cli.repository import yaml_reader
+from fleet_cli.repository.documents import Node
 from fleet_cli.roots import rootfs
-from fleet_cli.validation import yaml_reader
-from fleet_cli.validation.documents import Node
 
 
 def plain(node: Node) -> Any:

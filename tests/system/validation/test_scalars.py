@@ -3,8 +3,8 @@
 import json
 import random
 
+from fleet_cli.repository.scalars import Refused, Symbol, resolve
 from fleet_cli.roots import rootfs
-from fleet_cli.validation.scalars import Refused, Symbol, resolve
 
 KNOWN = """
 1 -1 +1 0 00 07 08 010 0x1F 0xg 0b101 0b2 1_000 1,000 1__0 12a 1.0 1.10 .5 5. -.5 1e3 1.5e-3 1e .e1 . - + -- 1.2.3

@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from fleet_cli.validation import yaml_reader
+from fleet_cli.repository import yaml_reader
+from fleet_cli.repository.merging import ALL_LEVELS
 from fleet_cli.validation.data_types import Checker
-from fleet_cli.validation.merging import ALL_LEVELS
 from fleet_cli.validation.puppet_check import PuppetCheck
 from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.whole_check import Validation

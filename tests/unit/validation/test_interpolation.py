@@ -1,8 +1,8 @@
 """What Hiera interpolates passes, and what it can't, or would take out without a word, does not."""
 
 import pytest
+from fleet_cli.repository.documents import Node
 from fleet_cli.validation import interpolation
-from fleet_cli.validation.documents import Node
 
 KNOWN = [
     "plain", "50%", "%(x)s", "%{not closed", "%{facts.os.family}", "%{::facts.networking.ip}", "%{trusted.certname}",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from bad_yaml import BAD
-from fleet_cli.validation import yaml_reader
-from fleet_cli.validation.documents import Document, Node, leaves
+from fleet_cli.repository import yaml_reader
+from fleet_cli.repository.documents import Document, Node, leaves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

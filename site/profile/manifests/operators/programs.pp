@@ -1,4 +1,4 @@
-# @summary What people with rights run on every machine: what it does, what was done on it, a run of the agent, a rollback
+# @summary What people with rights run on every machine: what it does and has, what was done on it, a run of the agent, a rollback
 #
 # Each is a launcher of one Python package, of the standard library only. puppet-run and puppet are none of them: a run can be
 # told to take its catalog from any server.
@@ -10,8 +10,9 @@
 class profile::operators::programs {
   $library = '/usr/local/lib/fleet-operators'
   $modules = [
-    '__init__.py', 'agent_runs.py', 'archive.py', 'arguments.py', 'command_line.py', 'deploys.py', 'errors.py', 'journal.py',
-    'last_run.rb', 'log.py', 'machine.py', 'packages.py', 'places.py', 'programs.py', 'puppetdb.py', 'report.py', 'rollback.py',
+    '__init__.py', 'agent_runs.py', 'archive.py', 'arguments.py', 'command_line.py', 'deploys.py', 'errors.py', 'inspection.py',
+    'journal.py', 'last_run.rb', 'log.py', 'machine.py', 'packages.py', 'places.py', 'programs.py', 'puppetdb.py', 'report.py',
+    'rollback.py',
   ]
 
   stdlib::ensure_packages(['sudo'])
@@ -73,6 +74,9 @@ class profile::operators::programs {
 
   profile::operators::program {
     'fleet-report':
+      allowed => { 'read' => [''] },
+      ;
+    'fleet-inspect':
       allowed => { 'read' => [''] },
       ;
     'fleet-log':

@@ -4,11 +4,12 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from operators import agent_runs, deploys, log, packages, puppetdb, report, rollback
+from operators import agent_runs, deploys, inspection, log, packages, puppetdb, report, rollback
 from operators.errors import Failure
 
 PROGRAMS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "fleet-report": report.main,
+    "fleet-inspect": inspection.main,
     "fleet-log": log.main,
     "fleet-run": agent_runs.main,
     "fleet-rollback": rollback.main,

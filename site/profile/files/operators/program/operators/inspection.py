@@ -6,27 +6,23 @@ content of any other file. Each place is fixed here: no argument, and no word of
 
 import grp
 import json
-import os
 import pwd
 import re
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-UNITS = Path("/etc/systemd/system")
-PROCESSES = Path("/proc")
-AUTHORITY = Path("/var/lib/puppet/ssl/certs/ca.pem")
+from operators import arguments as checked
+from operators import places, programs
+
 ROOT = Path("/")
 MARK = "[X-Flask-Microservice]"
 """Stands in the unit of each service that Puppet has declared."""
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 PROPERTIES = ("Id", "ActiveState", "SubState", "UnitFileState", "MainPID")
-SECONDS = 60
 _LISTENS = "0A"
 _ACCEPTS = 0x10000
 """In /proc/net/unix, the flag of a socket that takes connections."""
@@ -34,9 +30,7 @@ _ACCEPTS = 0x10000
 
 def main(arguments: Sequence[str]) -> int:
     """Print what is seen."""
-    if arguments:
-        print("fleet-inspect: it takes no arguments", file=sys.stderr)
-        return 2
+    checked.none(arguments)
     print(json.dumps(inspect()))
     return 0
 
@@ -57,15 +51,20 @@ def inspect() -> dict[str, Any]:
         "services": {name: {"paths": part(f"paths of {name}", partial(paths, name))} for name in names},
         "units": part("units", lambda: units(names)),
         "listening": part("listening", listening),
-        "authority": part("authority", lambda: AUTHORITY.read_text(encoding="ascii")),
+        "authority": part("authority", authority),
         "errors": errors,
     }
+
+
+def authority() -> str:
+    """Return the certificate of the fleet's authority, as PEM."""
+    return (places.SSL / "certs/ca.pem").read_text(encoding="ascii")
 
 
 def service_names() -> list[str]:
     """Return the services that Puppet has declared here."""
     found = []
-    for file in sorted(UNITS.glob("*@.service")):
+    for file in sorted(places.UNITS.glob("*@.service")):
         name = file.name.removesuffix("@.service")
         if NAME.fullmatch(name) and MARK in file.read_text(encoding="utf-8", errors="replace"):
             found.append(name)
@@ -116,11 +115,7 @@ def units(services: Sequence[str]) -> dict[str, dict[str, str]]:
 def _systemctl(*arguments: str) -> str:
     if arguments[-1] == "--":
         return ""  # without a unit it would show the manager
-    done = subprocess.run(
-        ["/usr/bin/systemctl", *arguments], env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-        stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS, check=True,
-    )  # fmt: skip
-    return done.stdout
+    return programs.ask(["systemctl", *arguments]).stdout
 
 
 def _user(number: str) -> str:
@@ -128,7 +123,7 @@ def _user(number: str) -> str:
     if not number.isdecimal() or number == "0":
         return ""
     try:
-        text = (PROCESSES / number / "status").read_text(encoding="utf-8", errors="replace")
+        text = (places.PROCESSES / number / "status").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return ""
     found = re.search(r"^Uid:\s+\d+\s+(\d+)", text, re.MULTILINE)
@@ -148,7 +143,7 @@ def listening() -> dict[str, list[Any]]:
 
 def _table(name: str) -> list[list[str]]:
     try:
-        lines = (PROCESSES / "net" / name).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (places.PROCESSES / "net" / name).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []  # a machine without IPv6
     return [line.split() for line in lines[1:]]
@@ -166,8 +161,3 @@ def _group(number: int) -> str:
         return grp.getgrgid(number).gr_name
     except KeyError:
         return str(number)
-
-
-if __name__ == "__main__":
-    os.umask(0o077)
-    sys.exit(main(sys.argv[1:]))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from fnmatch import translate
 from pathlib import Path
 
-from fleet_cli.validation import yaml_reader
-from fleet_cli.validation.documents import Node, Pair, items, mapping
-from fleet_cli.validation.finding import Finding
+from fleet_cli.repository import yaml_reader
+from fleet_cli.repository.documents import Node, Pair, items, mapping
+from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.inventory import Machine
 
 NAME = "hiera.yaml"
 CERTNAME, ROLE, TIER = "trusted.certname", "trusted.extensions.pp_role", "trusted.extensions.pp_environment"
@@ -17,24 +18,6 @@ _WORDS = {CERTNAME: "certname", "clientcert": "certname", ROLE: "role", TIER: "t
 _OF_DIRECTORIES = "flask_microservice::eyaml_lookup_key"
 """Takes the files of a directory for one."""
 _READ_AS_YAML = ("yaml_data", "eyaml_lookup_key", _OF_DIRECTORIES)
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What of a machine decides which files are read for it, and where it is declared."""
-
-    certname: str
-    role: str
-    tier: str
-    file: str = ""
-    line: int = 1
-    role_column: int = 1
-    tier_column: int = 1
-
-    @property
-    def group(self) -> tuple[str, str]:
-        """Machines of one group differ in the files of their own alone."""
-        return (self.role, self.tier)
 
 
 @dataclass(frozen=True)

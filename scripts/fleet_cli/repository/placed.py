@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fleet_cli.repository import placement
-from fleet_cli.validation.documents import Document, items, mapping
-from fleet_cli.validation.services import Service, entries
+from fleet_cli.repository.documents import Document, items, mapping
+from fleet_cli.repository.services import Service, entries
 
 GROUPS = "flask_microservice::groups"
 GATEWAYS = "flask_microservice::gateways"

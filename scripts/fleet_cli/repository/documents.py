@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.scalars import Scalar
+from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.scalars import Scalar
 
 
 class Node(NamedTuple):

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fleet_cli.validation import layers, yaml_reader
-from fleet_cli.validation.documents import mapping
-from fleet_cli.validation.files import below
-from fleet_cli.validation.services import SERVICES, entries
+from fleet_cli.repository import layers, yaml_reader
+from fleet_cli.repository.documents import mapping
+from fleet_cli.repository.services import SERVICES, entries
+from fleet_cli.repository.trees import below
 
 
 def where(repo: Path, service: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from fleet_cli.validation.documents import Document, Node, Pair, mapping
-from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.scalars import Refused, Scalar, resolve
+from fleet_cli.repository.documents import Document, Node, Pair, mapping
+from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.scalars import Refused, Scalar, resolve
 
 MAX_BYTES = 8 * 2**20
 MAX_DEPTH = 100

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fleet_cli.validation.documents import Document, Node, Pair, items, mapping
+from fleet_cli.repository.documents import Document, Node, Pair, items, mapping
 
 SERVICES = "flask_microservice::services"
 VERSIONS = "flask_microservice::versions"

@@ -65,6 +65,12 @@ def test_a_machine_that_is_not_reached_is_named_at_the_end(machines: Machines) -
     assert len(printed) == 4, "the others go on"
 
 
+def test_no_record_moves_the_cursor_of_who_reads_it(machines: Machines) -> None:
+    machines.nodes["app2.example.org"].log = [record(ago(minutes=9), "app2", "run", "carl", "\x1b[2J\rorders")]
+    assert "\x1b" not in machines.fleet("log")
+    assert "\ufffd[2J\ufffdorders" in machines.fleet("log")
+
+
 def test_what_is_no_record_is_left_out(machines: Machines) -> None:
     machines.save()
     file = machines.directory / "app1.example.org/fleet-log"

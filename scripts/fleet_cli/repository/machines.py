@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import inventory, labfile
-from fleet_cli.validation.documents import Document, items, mapping
-from fleet_cli.validation.finding import Finding
-from fleet_cli.validation.layers import Machine
+from fleet_cli.repository.documents import Document, items, mapping
+from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.inventory import Machine
 
 LAB = "lab.yaml"
 FILES = (inventory.FILE, LAB)

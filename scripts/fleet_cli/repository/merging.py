@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fleet_cli.validation.documents import Document, Node, mapping
+from fleet_cli.repository.documents import Document, Node, mapping
 
 OPTIONS_KEY = "lookup_options"
 STRATEGIES = ("first", "unique", "hash", "deep")

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from fleet_cli.validation.documents import Document, mapping
-from fleet_cli.validation.layers import Layers, Machine, Place
-from fleet_cli.validation.services import SERVICES, entries
+from fleet_cli.repository.documents import Document, mapping
+from fleet_cli.repository.inventory import Machine
+from fleet_cli.repository.layers import Layers, Place
+from fleet_cli.repository.services import SERVICES, entries
 
 Group = tuple[str, str]
 """Role and tier."""
