@@ -40,6 +40,11 @@ def test_an_account_owns_its_own_files_and_can_not_log_in(server: Catalog, accou
     assert server[f"User[{account}]"]["system"] is True
 
 
+def test_puppet_server_writes_down_what_it_tells_nodes(server: Catalog) -> None:
+    """A run during a deploy would have a catalog of one commit, and files of another."""
+    assert server["File[/var/lib/puppet-deploys/given]"]["owner"] == "puppet"
+
+
 def test_nobody_else_enters_the_directory_of_the_signing_key(server: Catalog) -> None:
     assert server["File[/var/lib/apt-signing]"]["mode"] == "0700"
     for title in ("generate the signing key", "make the repository fleet", "publish the repository fleet"):

@@ -178,7 +178,7 @@ class profile::r10k (
     # Puppet Server writes it.
     "${state}/given":
       ensure => directory,
-      owner  => $layout['user'],
+      owner  => 'puppet',
       mode   => '0750',
     ;
     $program:
