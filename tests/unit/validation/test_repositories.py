@@ -85,6 +85,15 @@ def test_a_layer_by_a_fact_is_read_and_nothing_is_said_of_who_reads_it(repo: Pat
     assert [finding.code for finding in validate(repo)] == ["unknown-key"]
 
 
+def test_all_files_that_a_glob_with_braces_stands_for_are_read(repo: Path, validate: Validate) -> None:
+    edit(repo, {"hiera.yaml": ("path: services #", "glob: '{services,m[a-o]re}/*.yaml' #")})
+    (repo / "hieradata/more").mkdir()
+    (repo / "hieradata/services/inventory.yaml").rename(repo / "hieradata/more/inventory.yaml")
+    assert validate(repo) == []
+    (repo / "hieradata/services/.inventory.yaml").write_text("---\nno::such: key\n", encoding="utf-8")
+    assert "unread-file" in {each.code for each in validate(repo) if each.file.endswith("/.inventory.yaml")}
+
+
 @pytest.mark.parametrize(("content", "code"), BAD.values(), ids=BAD)
 def test_a_file_that_can_not_be_read_is_one_finding(content: bytes, code: str, repo: Path, packages: Path) -> None:
     (repo / "hieradata/services/bad.yaml").write_bytes(content)
