@@ -73,9 +73,10 @@ class FleetData:
     @cached_property
     def shared(self) -> Mapping[Group, list[str]]:
         """The files that all machines of a group read, highest first; those of one machine alone left out."""
-        general = sorted((place.level, name) for name, place in self.places.items() if place.given("certname") is None)
+        general = [name for name, place in self.places.items() if place.given("certname") is None]
+        general.sort(key=self.rank)
         return {
-            group: [name for _, name in general if self.places[name].read_for(machines[0])]
+            group: [name for name in general if self.places[name].read_for(machines[0])]
             for group, machines in self.groups.items()
         }
 
@@ -110,7 +111,11 @@ class FleetData:
 
     def rank(self, name: str) -> tuple[int, str]:
         """What files are ordered by: the highest has the least."""
-        return (self.places[name].level, layers.order_of(name))
+        return self._ranks[name]
+
+    @cached_property
+    def _ranks(self) -> Mapping[str, tuple[int, str]]:
+        return {name: (place.level, layers.order_of(name)) for name, place in self.places.items()}
 
     def concerns(self, name: str, tier: str) -> bool:
         """Whether a file may be read for a machine of a tier; of one that is not among the machines anything may be."""
