@@ -94,6 +94,14 @@ def test_all_files_that_a_glob_with_braces_stands_for_are_read(repo: Path, valid
     assert "unread-file" in {each.code for each in validate(repo) if each.file.endswith("/.inventory.yaml")}
 
 
+def test_a_layer_of_another_kind_is_told(repo: Path, packages: Path) -> None:
+    edit(repo, {"hiera.yaml": ("  - name: Everything", "  - name: Vault\n    lookup_key: hiera_vault\n"
+                                                       "    uri: https://vault\n  - name: Everything")})  # fmt: skip
+    validation = Validation(repo, packages=Packages(Repository(str(packages))))
+    assert validation.findings() == []
+    assert "layer 'Vault' of hiera.yaml can't be read here: what it says is not checked" in validation.notes
+
+
 @pytest.mark.parametrize(("content", "code"), BAD.values(), ids=BAD)
 def test_a_file_that_can_not_be_read_is_one_finding(content: bytes, code: str, repo: Path, packages: Path) -> None:
     (repo / "hieradata/services/bad.yaml").write_bytes(content)
