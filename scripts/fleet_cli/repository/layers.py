@@ -154,8 +154,14 @@ class Layers:
         self.opaque = tuple(opaque)
 
     def place(self, name: str) -> Place | None:
-        """Return the highest place of a file, a path below the repository; None if no layer reads it."""
-        return next(self.places(name), None)
+        """Return the highest place of a file, a path below the repository; None if no layer reads it.
+
+        Of one that another layer reads for other machines it is not known which read it.
+        """
+        found = next(places := self.places(name), None)
+        if found and found.needs and any(other.sure and other.needs != found.needs for other in places):
+            return Place(found.level, ((UNKNOWN, name),))
+        return found
 
     def places(self, name: str) -> Iterator[Place]:
         """Every place of a file, the highest first."""

@@ -94,6 +94,15 @@ def test_all_files_that_a_glob_with_braces_stands_for_are_read(repo: Path, valid
     assert "unread-file" in {each.code for each in validate(repo) if each.file.endswith("/.inventory.yaml")}
 
 
+def test_a_file_that_a_second_layer_reads_for_all_is_not_one_of_a_machine_that_is_not_there(
+    repo: Path, validate: Validate
+) -> None:
+    edit(repo, {"hiera.yaml": ("  - name: Everything", "  - name: All\n    path: nodes/all.yaml\n  - name: Everything"),
+                "hieradata/nodes/all.yaml": ("", "---\nprofile::base::packages: [vim]\n")})  # fmt: skip
+    edit(repo, {"hieradata/common.yaml": ("profile::base::packages:\n  - curl\n  - less\n", "")})
+    assert validate(repo) == []
+
+
 def test_a_layer_of_another_kind_is_told(repo: Path, packages: Path) -> None:
     edit(repo, {"hiera.yaml": ("  - name: Everything", "  - name: Vault\n    lookup_key: hiera_vault\n"
                                                        "    uri: https://vault\n  - name: Everything")})  # fmt: skip
