@@ -6,7 +6,8 @@ import click
 
 from fleet_cli.commands.context import Context
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import declared
+from fleet_cli.repository import declared, fleet_data
+from fleet_cli.repository.trees import Directory
 from fleet_cli.services import templates
 
 
@@ -21,7 +22,8 @@ def new(context: Context, name: str, upstream: str, version: str, output: Path) 
 
     NAME is not one that Hiera declares already: a new version of a service is a change of its source.
     """
-    if place := declared.where(context.repo, name):
+    said = fleet_data.read(Directory(context.repo), mentioning=name)
+    if place := declared.where(said, name):
         raise FleetError(f"there is a service {name!r} already, declared in {place}: choose another name")
     made = templates.render(name, output, version=version, upstream=upstream)
     click.echo(f"{made}: next, `fleet build {made}` and `fleet publish`, then hieradata/services/{name}.yaml")

@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from fleet_cli.fleet.nodes import Node
-from fleet_cli.repository import layers, placed, services, yaml_reader
+from fleet_cli.repository import fleet_data, layers, placed, services, yaml_reader
 from fleet_cli.repository.documents import Document
 from fleet_cli.repository.inventory import Machine
-from fleet_cli.repository.trees import below
+from fleet_cli.repository.trees import Directory
 
 Versions = Mapping[str, str]
 """By service."""
@@ -28,7 +28,7 @@ def declared(repo: Path, nodes: Iterable[Node], roles: Collection[str]) -> dict[
         roles: those that run services; nodes of other roles have none.
     """
     hiera = layers.load(repo)
-    names = [name for datadir in hiera.datadirs for name in below(repo, datadir)]
+    names = fleet_data.names(hiera, Directory(repo))
     places = {name: place for name in names if (place := hiera.place(name)) is not None}
     general = [name for name, place in places.items() if place.given("certname") is None]
     own: dict[str, list[str]] = {}

@@ -11,7 +11,9 @@ from fleet_cli.fleet import ssh
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine import process, steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
-from fleet_cli.repository import layers, services, yaml_reader
+from fleet_cli.repository import declared, fleet_data
+from fleet_cli.repository.services import SERVICES
+from fleet_cli.repository.trees import Directory
 from fleet_cli.services.building import Package
 
 PROGRAM = "fleet-publish"
@@ -35,7 +37,8 @@ def publish(fleet: Fleet, packages: Sequence[Package], repo: Path) -> str:
     if twice := sorted(name for name, count in Counter(each.path.name for each in packages).items() if count > 1):
         raise FleetError(f"{', '.join(twice)}: two files of that name: publish them one after the other")
     names = ", ".join(f"{package.name} {package.version}" for package in packages)
-    ours = sorted({package.name for package in packages} & declared(repo))
+    said = fleet_data.read(Directory(repo), mentioning=SERVICES)
+    ours = sorted({package.name for package in packages} & declared.packages(said))
     with steps.step(f"publishing {names}"), tempfile.TemporaryFile() as archive:
         with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as writing:
             _add_text(writing, DECLARED, "".join(f"{name}\n" for name in ours))
@@ -64,14 +67,6 @@ def published(fleet: Fleet) -> set[str]:
     """Return `NAME VERSION ARCHITECTURE` of every package that machines can install."""
     listing = ssh.run(fleet, fleet.server, PROGRAM, "--list", check=False)
     return set(listing.stdout.splitlines())
-
-
-def declared(repo: Path) -> set[str]:
-    """Return the packages of the services that a control repository declares."""
-    files = [file for place in layers.load(repo).datadirs for file in sorted((repo / place).rglob("*.yaml"))]
-    mentioning = [file for file in files if services.SERVICES.encode() in file.read_bytes()]
-    said = services.declarations((str(file), yaml_reader.read(file, str(file))) for file in mentioning)
-    return {services.merged(name, places).package for name, places in said.items()}
 
 
 def _told(result: process.Result, targets: Mapping[str, Path]) -> str:

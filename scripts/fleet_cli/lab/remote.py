@@ -6,9 +6,12 @@ from pathlib import Path
 
 from fleet_cli.lab import ssh
 from fleet_cli.machine import paths, steps
-from fleet_cli.repository import clones, secrets
+from fleet_cli.repository import clones, declared, fleet_data, secrets
 from fleet_cli.repository.clones import git
+from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.labfile import Lab
+from fleet_cli.repository.services import SERVICES
+from fleet_cli.repository.trees import Commit
 
 PATH = "/srv/git/control.git"
 PUBLIC_KEY = "/etc/puppet/eyaml/public_key.pkcs7.pem"
@@ -71,8 +74,10 @@ def lab_commit(lab: Lab, repo: Path, wanted: str | None = None) -> str:
     git_dir = {"GIT_INDEX_FILE": str(index)}
     try:
         git(repo, "read-tree", parent, env=git_dir)
+        machines = [Machine(box.certname, box.role, box.tier) for box in lab.boxes]
+        said = fleet_data.read(Commit(repo, parent), machines, mentioning=SERVICES)
         for tier in sorted({box.tier for box in lab.boxes}):
-            named = secrets.declared(_service_files(repo, parent, tier))
+            named = declared.secrets(said, tier)
             text = _lab_secrets(named, tier, public_key)
             blob = git(repo, "hash-object", "-w", "--stdin", stdin=text)
             git(
@@ -80,7 +85,7 @@ def lab_commit(lab: Lab, repo: Path, wanted: str | None = None) -> str:
                 "update-index",
                 "--add",
                 "--cacheinfo",
-                f"100644,{blob},hieradata/secrets/{tier}.yaml",
+                f"100644,{blob},{secrets.file(tier)}",
                 env=git_dir,
             )
         tree = git(repo, "write-tree", env=git_dir)
@@ -108,12 +113,7 @@ def _lab_author(lab: Lab) -> str:
     return f"lab@{lab.domain}"
 
 
-def _service_files(repo: Path, commit: str, tier: str) -> dict[str, str]:
-    names = git(repo, "ls-tree", "-r", "--name-only", commit, "hieradata/").splitlines()
-    return {name: git(repo, "show", f"{commit}:{name}") for name in names if secrets.may_declare(name, tier)}
-
-
-def _lab_secrets(wanted: secrets.Declared, tier: str, public_key: bytes) -> str:
+def _lab_secrets(wanted: declared.Secrets, tier: str, public_key: bytes) -> str:
     """The secrets that are declared, as this lab has had them for this key, and random ones for new ones.
 
     What other branches declare is kept, but is not in it: a commit's secrets are the same whatever else was deployed.

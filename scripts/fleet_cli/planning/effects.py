@@ -9,6 +9,7 @@ from typing import Any
 from fleet_cli.planning.catalog import Catalog, Hidden, Resource, leaves
 from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.contents import Content, Contents
+from fleet_cli.repository.fixed_paths import FixedPaths
 
 SERVICE = "Flask_microservice::Service"
 RELEASE = "Flask_microservice_release"
@@ -69,10 +70,8 @@ class _Parts:
 
     def __init__(self, catalog: Catalog, contents: Contents, service: str) -> None:
         self._files: list[Content | None] = []
-        for path in (
-            f"/etc/systemd/system/{service}@.service", f"/etc/{service}/default_config.ini",
-            f"/etc/{service}/secret_environment",
-        ):  # fmt: skip
+        its = FixedPaths(service)
+        for path in (its.unit, its.config, its.environment):
             resource = catalog.get(f"File[{path}]")
             self._files.append(contents.of(resource).get("") if resource else None)
         declared = catalog.get(f"{SERVICE}[{service}]")

@@ -2,7 +2,6 @@
 
 import fnmatch
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 from fleet_cli.machine import kept, paths
 from fleet_cli.planning import gittrees, in_use, modules, secrets_unknown, unreadable
 from fleet_cli.planning.gittrees import GitTree
-from fleet_cli.repository import inventory
+from fleet_cli.repository import globs, inventory, layers, yaml_reader
 from fleet_cli.repository.inventory import Machine
 
 ENVIRONMENTS = paths.STATE / "plan/environments"
@@ -23,9 +22,11 @@ CODE = (
 )  # fmt: skip
 """What a plan reads of a control repository, besides the directories of its modulepath."""
 NOT_PUPPETS = ("lab.yaml", "nodes.yaml", "Puppetfile", "*/spec/*", "*/examples/*")
-LAYOUT = "1"
+LAYOUT = "2"
 """Another one, whenever the same files are laid out in another way."""
 KEPT = 12
+_SAY_WHERE = ("environment.conf", layers.NAME)
+"""The files that say where modules and data are."""
 ABSENT = "absent"
 
 
@@ -86,7 +87,7 @@ class Environment:
 
     def matching(self, pattern: str) -> list[str]:
         """Return the paths that a glob of Hiera matches, in order; `*` stays within a directory, as Ruby has it."""
-        expression = re.compile(_as_expression(pattern))
+        expression = globs.whole(pattern)
         return [name for name in self.names if expression.fullmatch(name)]
 
     @cached_property
@@ -104,17 +105,6 @@ class Environment:
         return found
 
 
-def _as_expression(pattern: str) -> str:
-    return "".join({"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(part) or _literal(part)
-                   for part in re.findall(r"\*\*/|\*|\?|\{[^}]*\}|[^*?{]+|\{", pattern))  # fmt: skip
-
-
-def _literal(part: str) -> str:
-    if part.startswith("{") and part.endswith("}"):
-        return "(?:" + "|".join(_as_expression(choice) for choice in part[1:-1].split(",")) + ")"
-    return re.escape(part)
-
-
 def _modulepath(conf: bytes) -> tuple[str, ...]:
     """The directories of a modulepath that are the environment's own; what the server adds is not known here."""
     for line in conf.decode("utf-8", "replace").splitlines():
@@ -124,8 +114,9 @@ def _modulepath(conf: bytes) -> tuple[str, ...]:
     return ("modules",)
 
 
-def _code(conf: bytes) -> list[str]:
-    return sorted({*CODE, *_modulepath(conf)})
+def _code(conf: bytes, hiera: bytes) -> list[str]:
+    data = layers.of(yaml_reader.parse(hiera, layers.NAME)).datadirs
+    return sorted({*CODE, *_modulepath(conf), *data})
 
 
 @contextmanager
@@ -137,7 +128,7 @@ def of_commit(repo: Path, ref: str, forge_url: str | None, label: str = "") -> I
     """
     commit = gittrees.commit_of(repo, ref)
     label = label or (commit[:10] if commit.startswith(ref) else f"{ref} ({commit[:10]})")
-    code = _code(gittrees.content(repo, commit, "environment.conf"))
+    code = _code(*(gittrees.content(repo, commit, name) for name in _SAY_WHERE))
     with _laid_out(gittrees.of_commit(repo, label, commit, code), forge_url) as environment:
         yield environment
 
@@ -145,8 +136,7 @@ def of_commit(repo: Path, ref: str, forge_url: str | None, label: str = "") -> I
 @contextmanager
 def of_working_tree(repo: Path, forge_url: str | None) -> Iterator[Environment]:
     """The environment of what is checked out, with what is not committed. Raises as of_commit does."""
-    conf = repo / "environment.conf"
-    code = _code(conf.read_bytes() if conf.is_file() else b"")
+    code = _code(*(file.read_bytes() if file.is_file() else b"" for file in (repo / name for name in _SAY_WHERE)))
     with gittrees.of_working_tree(repo, code) as tree, _laid_out(tree, forge_url) as environment:
         yield environment
 
@@ -160,21 +150,22 @@ def _laid_out(tree: GitTree, forge_url: str | None) -> Iterator[Environment]:
         puppetfile = scratch / "Puppetfile"
         fetched = modules.fetch(puppetfile.read_bytes(), forge_url) if puppetfile.exists() else None
     code = [name for name in sorted(tree.blobs) if not any(fnmatch.fnmatch(name, other) for other in NOT_PUPPETS)]
-    tiers = sorted({machine.tier for machine in machines})
+    # What stands in for secrets hangs on them.
+    listed = [f"{machine.certname} {machine.tier}" for machine in machines]
     digests = {name: tree.blobs[name].digest for name in code}
-    name = _digest(digests, fetched.name if fetched else "", tiers)
+    name = _digest(digests, fetched.name if fetched else "", listed)
     directory = ENVIRONMENTS / name
 
     def fill(new: Path) -> None:
         tree.write(code, new)
-        secrets_unknown.write(new, tiers)
+        secrets_unknown.write(new, machines)
         unreadable.replace(new)
         if fetched:
             modules.link(fetched, new)
 
     with in_use.made(directory, name, fill):
         in_use.forget_all_but(ENVIRONMENTS, KEPT)
-        stand_ins = secrets_unknown.written(directory, tiers)
+        stand_ins = secrets_unknown.written(directory, sorted({machine.tier for machine in machines}))
         yield Environment(
             tree.name,
             name,
@@ -186,6 +177,6 @@ def _laid_out(tree: GitTree, forge_url: str | None) -> Iterator[Environment]:
         )
 
 
-def _digest(files: Mapping[str, str], fetched: str, tiers: list[str]) -> str:
-    parts = [LAYOUT, fetched, *tiers, *(f"{name}\0{digest}" for name, digest in sorted(files.items()))]
+def _digest(files: Mapping[str, str], fetched: str, machines: list[str]) -> str:
+    parts = [LAYOUT, fetched, *machines, *(f"{name}\0{digest}" for name, digest in sorted(files.items()))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from fleet_cli.planning.catalog import Catalog, Hidden
 from fleet_cli.planning.effects import SERVICE, serves
+from fleet_cli.repository.fixed_paths import FixedPaths
 
 DATA = "data stays"
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -58,7 +59,7 @@ def _data(old: Catalog, new: Catalog) -> Iterator[Remark]:
         left = new.get(f"{SERVICE}[{service}]")
         if serves(new, service) or not _in_file(declared) or (left and left.parameters.get("purge")):
             continue
-        yield Remark(service, DATA, f"its data stays on this node, in /var/lib/{service}")
+        yield Remark(service, DATA, f"its data stays on this node, in {FixedPaths(service).data_dir}")
 
 
 def _capacity(old: Catalog | None, new: Catalog, facts: Mapping[str, Any]) -> Iterator[Remark]:

@@ -12,23 +12,24 @@ from pathlib import Path
 import yaml
 
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import secrets
+from fleet_cli.repository import declared, fleet_data, secrets
+from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.repository.inventory import Machine
+from fleet_cli.repository.services import SERVICES
+from fleet_cli.repository.trees import Directory
 
 _HEAD = "# Written by `fleet plan`: names in the place of secrets.\n"
 
 
-def _file(tier: str) -> str:
-    return f"hieradata/secrets/{tier}.yaml"
-
-
-def write(environment: Path, tiers: Iterable[str]) -> None:
-    """Write the files that an environment lacks."""
-    for tier in tiers:
-        file = environment / _file(tier)
+def write(environment: Path, machines: Iterable[Machine]) -> None:
+    """Write the files that an environment lacks, one for each tier of its machines."""
+    said = fleet_data.read(Directory(environment), machines, mentioning=SERVICES)
+    for tier in sorted({machine.tier for machine in said.machines}):
+        file = environment / secrets.file(tier)
         if file.exists():
             continue
         data: secrets.Data = {}
-        for service, its in _declared(environment, tier).items():
+        for service, its in _declared(said, tier).items():
             for section, keys in its.items():
                 named = {key: f"secret:{'.'.join(filter(None, (service, section, key)))}" for key in keys}
                 secrets.values_of(data, service, section).update(named)
@@ -37,17 +38,17 @@ def write(environment: Path, tiers: Iterable[str]) -> None:
             file.write_text(_HEAD + yaml.safe_dump(data), encoding="utf-8")
 
 
-def _declared(environment: Path, tier: str) -> secrets.Declared:
+def _declared(said: FleetData, tier: str) -> declared.Secrets:
     try:
-        return secrets.declared_in(environment, tier)
-    except (FleetError, UnicodeDecodeError, yaml.YAMLError):
+        return declared.secrets(said, tier)
+    except FleetError:
         return {}  # a compilation that reads the file says what is wrong with it
 
 
 def written(environment: Path, tiers: Iterable[str]) -> dict[str, str]:
     """Return the digest of each file that was written, by its path."""
     found = {}
-    for path in map(_file, tiers):
+    for path in map(secrets.file, tiers):
         file = environment / path
         if file.exists() and (content := file.read_bytes()).startswith(_HEAD.encode()):
             found[path] = hashlib.sha256(content).hexdigest()

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import yaml
-
 from fleet_cli.planning.environment import Environment
 from fleet_cli.planning.side import Side
+from fleet_cli.repository import fleet_data, yaml_reader
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,12 @@ def find(base: Side, head: Side) -> Unused:
     was, now = _used(base), _used(head)
     environment = head.environment
     classes = [name for name in sorted(was.classes - now.classes) if _manifest(name, environment) in environment.files]
-    files = [
-        path for path in sorted(was.paths - now.paths) if path in environment.files and path.startswith("hieradata/")
-    ]
+    data = fleet_data.names(fleet_data.layers_of(environment), environment)
+    files = sorted((was.paths - now.paths) & {*data})
     lost = was.keys - now.keys
     keys = [
         f"{path}: {key}"
-        for path in environment.below("hieradata")
+        for path in sorted(data)
         if lost and path not in files
         for key in _keys(environment, path)
         if key in lost
@@ -70,8 +68,4 @@ def _manifest(name: str, environment: Environment) -> str:
 
 def _keys(environment: Environment, path: str) -> list[str]:
     """The keys at the top of a file of Hiera; none of one that can't be read: a compilation says so."""
-    try:
-        data = yaml.load(environment.read(path), Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return []
-    return [str(key) for key in data] if isinstance(data, dict) else []
+    return list(yaml_reader.parse(environment.read(path), path).top)

@@ -1,13 +1,21 @@
-"""All of Hiera together: which files each group of machines reads, in which order."""
+"""All of Hiera together: which files each group of machines reads, in which order.
+
+This is the model of what a control repository says: `fleet validate` makes it of the files that it keeps between runs,
+all others read it with `read`. What is declared in it is in declared.py, what one machine gets in machine_data.py.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from fleet_cli.repository import layers, yaml_reader
 from fleet_cli.repository.documents import Document, mapping
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.layers import Layers, Place
 from fleet_cli.repository.services import SERVICES, entries
+from fleet_cli.repository.trees import Tree
+
+SUFFIXES = (".yaml", ".yml", ".eyaml")
 
 Group = tuple[str, str]
 """Role and tier."""
@@ -65,9 +73,10 @@ class FleetData:
     @cached_property
     def shared(self) -> Mapping[Group, list[str]]:
         """The files that all machines of a group read, highest first; those of one machine alone left out."""
-        general = sorted((place.level, name) for name, place in self.places.items() if place.given("certname") is None)
+        general = [name for name, place in self.places.items() if place.given("certname") is None]
+        general.sort(key=self.rank)
         return {
-            group: [name for _, name in general if self.places[name].read_for(machines[0])]
+            group: [name for name in general if self.places[name].read_for(machines[0])]
             for group, machines in self.groups.items()
         }
 
@@ -102,7 +111,19 @@ class FleetData:
 
     def rank(self, name: str) -> tuple[int, str]:
         """What files are ordered by: the highest has the least."""
-        return (self.places[name].level, name)
+        return self._ranks[name]
+
+    @cached_property
+    def _ranks(self) -> Mapping[str, tuple[int, str]]:
+        return {name: (place.level, layers.order_of(name)) for name, place in self.places.items()}
+
+    def concerns(self, name: str, tier: str) -> bool:
+        """Whether a file may be read for a machine of a tier; of one that is not among the machines anything may be."""
+        for place in self.layers.places(name):
+            machine = self._by_certname.get(place.given("certname") or "")
+            if place.given("tier") in (None, tier) and (machine is None or machine.tier == tier):
+                return True
+        return False
 
     @cached_property
     def _by_certname(self) -> Mapping[str, Machine]:
@@ -123,3 +144,38 @@ class FleetData:
     def with_key(self, key: str) -> list[str]:
         """The files that say something of a key."""
         return [name for name in self.places if key in self.documents[name].top]
+
+
+def layers_of(tree: Tree) -> Layers:
+    """Read hiera.yaml of a state of the repository; what is wrong with it is in the findings."""
+    return layers.of(_document(tree, layers.NAME, ""))
+
+
+def names(hiera: Layers, tree: Tree) -> list[str]:
+    """The files of Hiera: all YAML in its directories, and whatever else a layer reads."""
+    there = {name: None for datadir in hiera.datadirs for name in tree.below(datadir)}
+    return [name for name in there if name.endswith(SUFFIXES) or hiera.place(name)]
+
+
+def read(tree: Tree, machines: Iterable[Machine] = (), *, mentioning: str = "") -> FleetData:
+    """Read what a state of the repository says.
+
+    Args:
+        tree: the state.
+        machines: those of the fleet, where it matters.
+        mentioning: only the files in which this text stands; the others say nothing of what is asked.
+    """
+    hiera = layers_of(tree)
+    documents = {name: _document(tree, name, mentioning) for name in names(hiera, tree)}
+    return FleetData(hiera, {name: one for name, one in documents.items() if one is not _SILENT}, list(machines))
+
+
+_SILENT = Document({}, [])
+
+
+def _document(tree: Tree, name: str, mentioning: str) -> Document:
+    try:
+        content = tree.read(name)
+    except OSError as error:
+        return yaml_reader.unreadable(name, error)
+    return yaml_reader.parse(content, name) if mentioning.encode() in content else _SILENT

@@ -73,6 +73,11 @@ def machines(repo: Path) -> list[Machine]:
     return sorted(Machine(box.certname, box.role, box.tier) for box in lab.boxes if box.role != labfile.BARE_ROLE)
 
 
+def listed(repo: Path) -> list[Machine]:
+    """Return the machines of a control repository as machines does; none where it has no list."""
+    return machines(repo) if (repo / FILE).exists() or (repo / "lab.yaml").exists() else []
+
+
 def parse(content: bytes, name: str = FILE) -> list[Machine]:
     """Read the text of nodes.yaml.
 

@@ -1,13 +1,15 @@
 """The layers of Hiera, as hiera.yaml has them: which file is read for which machine, and in which order."""
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from fnmatch import translate
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
-from fleet_cli.repository import yaml_reader
-from fleet_cli.repository.documents import Node, Pair, items, mapping
+from fleet_cli.repository import globs, yaml_reader
+from fleet_cli.repository.documents import Document, Node, Pair, items, mapping
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.inventory import Machine
 
@@ -15,9 +17,14 @@ NAME = "hiera.yaml"
 CERTNAME, ROLE, TIER = "trusted.certname", "trusted.extensions.pp_role", "trusted.extensions.pp_environment"
 _VARIABLE = re.compile(r"%\{\s*(?:::)?([^}]*?)\s*\}")
 _WORDS = {CERTNAME: "certname", "clientcert": "certname", ROLE: "role", TIER: "tier"}
+UNKNOWN = "?"
+"""In the place of a word: a part of a path that nothing here knows."""
 _OF_DIRECTORIES = "flask_microservice::eyaml_lookup_key"
 """Takes the files of a directory for one."""
 _READ_AS_YAML = ("yaml_data", "eyaml_lookup_key", _OF_DIRECTORIES)
+_FUNCTIONS = ("data_hash", "lookup_key", "data_dig", "hiera3_backend")
+_HOLDS = "\ue000"
+"""Holds the place of a variable while the rest of a template is looked at."""
 
 
 @dataclass(frozen=True)
@@ -38,41 +45,140 @@ class Place:
     @property
     def sure(self) -> bool:
         """Whether it is known for which machines the file is read."""
-        return "?" not in dict(self.needs)
+        return UNKNOWN not in dict(self.needs)
 
     def read_for(self, machine: Machine) -> bool:
         """Whether a machine may read the file."""
-        return all(word == "?" or getattr(machine, word) == value for word, value in self.needs)
+        return all(word == UNKNOWN or getattr(machine, word) == value for word, value in self.needs)
+
+
+class Reading(NamedTuple):
+    """That a machine reads a file: where, its order there, and whether that is certain or only possible."""
+
+    level: int
+    order: str
+    name: str
+    certain: bool
+
+
+def order_of(name: str) -> str:
+    """What the files of one glob or directory are ordered by, as Ruby does: directory by directory."""
+    return name.replace("/", "\0")
 
 
 @dataclass(frozen=True)
-class _Level:
-    pattern: re.Pattern[str]
-    words: tuple[str, ...]
-    datadir: str
+class Location:
+    """A path of a layer, or one of the alternatives of a glob.
+
+    Attributes:
+        template: as hiera.yaml has it, its datadir in front.
+        part: what of the template is meant, each variable in it replaced by _HOLDS.
+        variables: the variables, in their order in `part`.
+        glob: whether `part` is a glob.
+        files: whether the files of a directory, as if they were one, may be meant.
+    """
+
     template: str
+    part: str
+    variables: tuple[str, ...]
+    glob: bool
+    files: bool
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Of which certname, role and tier the path is made; `?` for anything else."""
+        return tuple(_WORDS.get(variable, UNKNOWN) for variable in self.variables)
+
+    @cached_property
+    def _longest(self) -> re.Pattern[str]:
+        return re.compile(self._expression("([^/]+)", "(.*)"))
+
+    @cached_property
+    def _shortest(self) -> re.Pattern[str]:
+        return re.compile(self._expression("([^/]+?)", "(.*?)"))
+
+    def needs(self, name: str) -> dict[str, str] | None:
+        """What a machine must be to read a file here; None if none does."""
+        found = self._longest.fullmatch(name)
+        if found is None:
+            return None
+        values = found.groups()
+        if not values:
+            return {}
+        needs: dict[str, str] = {}
+        # What could be divided among the words in several ways is not known.
+        divided = self._shortest.fullmatch(name) if len(values) > 1 else found
+        others = divided.groups() if divided else values
+        for word, value, other in zip(self.words, values, others, strict=True):
+            if word == UNKNOWN or value != other:
+                needs[UNKNOWN] = value
+            elif needs.setdefault(word, value) != value:
+                return None
+        return needs
+
+    def of_machine(self, machine: Machine) -> tuple[re.Pattern[str], bool]:
+        """The names of the files that a machine reads here, and whether that is certain or only possible."""
+        values = [_value(variable, machine) for variable in self.variables]
+        parts = ["(.*)" if value is None else re.escape(value) for value in values]
+        return re.compile(self._joined(parts)), None not in values
+
+    def _expression(self, word: str, unknown: str) -> str:
+        return self._joined([unknown if each == UNKNOWN else word for each in self.words])
+
+    def _joined(self, parts: Iterable[str]) -> str:
+        if self.glob:
+            written = globs.expression(self.part)
+        else:
+            written = re.escape(self.part)
+            written += r"(?:/(?!\.)[^/]*\.yaml)?" if self.files else ""
+        given = iter(parts)
+        return re.sub(_HOLDS, lambda _: next(given), written)
 
 
 class Layers:
-    """hiera.yaml."""
+    """hiera.yaml.
 
-    def __init__(self, levels: list[list[_Level]], datadirs: list[str], findings: list[Finding]) -> None:
-        self._levels = levels
+    Attributes:
+        locations: where files are looked for, the highest first.
+        datadirs: the directories of files of Hiera.
+        opaque: the names of layers that are no YAML below the repository: what they say is not known.
+        findings: what is wrong with the file.
+    """
+
+    def __init__(
+        self, locations: list[Location], datadirs: list[str], findings: list[Finding], opaque: Iterable[str] = ()
+    ) -> None:
+        self.locations = locations
         self.datadirs = datadirs
         self.findings = findings
+        self.opaque = tuple(opaque)
 
     def place(self, name: str) -> Place | None:
-        """Return the highest place of a file, a path below the repository; None if no layer reads it."""
-        for number, templates in enumerate(self._levels):
-            for level in templates:
-                if found := level.pattern.fullmatch(name):
-                    needs: dict[str, str] = {}
-                    same = True
-                    for word, value in zip(level.words, found.groups(), strict=True):
-                        same = same and (needs.setdefault(word, value) == value or word == "?")
-                    if same:
-                        return Place(number, tuple(needs.items()))
-        return None
+        """Return the highest place of a file, a path below the repository; None if no layer reads it.
+
+        Of one that another layer reads for other machines it is not known which read it.
+        """
+        found = next(places := self.places(name), None)
+        if found and found.needs and any(other.sure and other.needs != found.needs for other in places):
+            return Place(found.level, ((UNKNOWN, name),))
+        return found
+
+    def places(self, name: str) -> Iterator[Place]:
+        """Every place of a file, the highest first."""
+        for number, location in enumerate(self.locations):
+            needs = location.needs(name)
+            if needs is not None:
+                yield Place(number, tuple(needs.items()))
+
+    def readings(self, names: Iterable[str], machine: Machine) -> list[Reading]:
+        """Which files a machine reads, or may read, in the order of Hiera; some of them more than once."""
+        patterns = [location.of_machine(machine) for location in self.locations]
+        return sorted(
+            Reading(number, order_of(name), name, certain)
+            for name in names
+            for number, (pattern, certain) in enumerate(patterns)
+            if pattern.fullmatch(name)
+        )
 
     def is_of_one_machine(self, name: str) -> bool:
         """Whether a file is read for one machine alone."""
@@ -81,72 +187,137 @@ class Layers:
 
     def templates(self) -> list[str]:
         """The paths of all layers, as hiera.yaml has them."""
-        return [f"{level.datadir}/{level.template}" for templates in self._levels for level in templates]
+        return list(dict.fromkeys(location.template for location in self.locations))
 
     def file_for(self, word: str, value: str) -> str | None:
         """The file where one would write what is true of one role or tier; None if no layer is about that alone."""
-        for templates in self._levels:
-            for level in templates:
-                if level.words == (word,) and "secret" not in level.template:
-                    return f"{level.datadir}/{_VARIABLE.sub(value, level.template)}"
+        for location in self.locations:
+            if location.words == (word,) and "secret" not in location.template:
+                return location.part.replace(_HOLDS, value)
         return None
 
 
 def load(repo: Path) -> Layers:
     """Read hiera.yaml of a repository; what is wrong with it is in the findings."""
-    document = yaml_reader.read(repo / NAME, NAME)
+    return of(yaml_reader.read(repo / NAME, NAME))
+
+
+def of(document: Document) -> Layers:
+    """Return the layers of a hiera.yaml that was read."""
     findings = list(document.findings)
     top = document.top
     defaults = mapping(top["defaults"].node) if "defaults" in top else {}
-    levels: list[list[_Level]] = []
+    locations: list[Location] = []
     datadirs: dict[str, None] = {}
-    for entry in items(top["hierarchy"].node) if "hierarchy" in top else ():
-        said = {**defaults, **mapping(entry)}
-        datadir = str(said["datadir"].node.value).rstrip("/") if "datadir" in said else "data"
-        backend = next(
-            (str(said[key].node.value) for key in ("lookup_key", "data_hash", "data_dig") if key in said), ""
-        )
-        if backend not in ("", *_READ_AS_YAML):
-            continue  # files of another kind, which are not for this program
-        datadirs[datadir] = None
-        templates = [*_paths(said)]
-        if backend == _OF_DIRECTORIES:
-            templates = [
-                (path, glob) if glob or Path(path).suffix == ".yaml" else (f"{path}/*.yaml", True)
-                for path, glob in templates
-            ]
-        levels.append([_level(datadir, *each) for each in templates])
-    if not levels and not findings:
+    opaque = []
+    entries = items(top["hierarchy"].node) if "hierarchy" in top else []
+    for entry in entries:
+        its = _Entry(mapping(entry), defaults)
+        if its.function not in _READ_AS_YAML:
+            opaque.append(its.name)  # files of another kind, which are not for this program
+            continue
+        if its.fixed_datadir is not None:
+            datadirs[its.fixed_datadir] = None
+        found = list(its.locations())
+        if any(location.part.startswith(("/", "../")) for location in found):
+            opaque.append(its.name)
+        locations += found
+        datadirs.update(dict.fromkeys(_beside(found, datadirs)))
+    if not entries and not findings:
         findings.append(Finding(NAME, 1, 1, "no-layers", "it has no hierarchy: no file of Hiera is read"))
-    return Layers(levels, list(datadirs), findings)
+    return Layers(locations, list(datadirs), findings, opaque)
 
 
-def _paths(said: Mapping[str, Pair]) -> Iterator[tuple[str, bool]]:
-    """The templates of an entry, and whether each is a glob."""
-    for key, several in (("path", "paths"), ("glob", "globs")):
-        nodes: Iterable[Node] = (
-            [said[key].node] if key in said else items(said[several].node) if several in said else ()
-        )
-        for node in nodes:
-            yield str(node.value), key == "glob"
-    if "mapped_paths" in said and len(mapped := items(said["mapped_paths"].node)) == 3:
-        yield re.sub(r"%\{\s*" + re.escape(str(mapped[1].value)) + r"\s*\}", "%{?}", str(mapped[2].value)), False
+@dataclass(frozen=True)
+class _Entry:
+    said: Mapping[str, Pair]
+    defaults: Mapping[str, Pair] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self._text("name") or "without a name"
+
+    @property
+    def function(self) -> str:
+        """What reads its files: the entry's own, else the default one."""
+        for said in (self.said, self.defaults):
+            for key in _FUNCTIONS:
+                if key in said:
+                    return str(said[key].node.value)
+        return "yaml_data"
+
+    @property
+    def datadir(self) -> str:
+        said = self.said.get("datadir") or self.defaults.get("datadir")
+        return str(said.node.value).rstrip("/") if said else "data"
+
+    @property
+    def fixed_datadir(self) -> str | None:
+        """The part of the datadir that is the same for all machines; None if there is none."""
+        return _fixed_directory(posixpath.normpath(self.datadir) + "/")
+
+    def locations(self) -> Iterator[Location]:
+        for template, glob in self._templates():
+            whole = f"{self.datadir}/{template}"
+            variables = [found[1] for found in _VARIABLE.finditer(whole)]
+            part = posixpath.normpath(_VARIABLE.sub(_HOLDS, posixpath.join(self.datadir, template)))
+            files = not glob and self.function == _OF_DIRECTORIES
+            if not glob:
+                yield Location(whole, part, tuple(variables), glob, files)
+                continue
+            numbered = _numbered(part)
+            for alternative in globs.alternatives(numbered):
+                there = [variables[ord(place) - ord(_HOLDS)] for place in _PLACES.findall(alternative)]
+                one = posixpath.normpath(_PLACES.sub(_HOLDS, alternative))
+                yield Location(whole, one, tuple(there), glob, files)
+
+    def _templates(self) -> Iterator[tuple[str, bool]]:
+        """The templates of the entry, and whether each is a glob."""
+        for key, several in (("path", "paths"), ("glob", "globs")):
+            nodes: Iterable[Node] = (
+                [self.said[key].node] if key in self.said
+                else items(self.said[several].node) if several in self.said else ()
+            )  # fmt: skip
+            for node in nodes:
+                yield str(node.value), key == "glob"
+        if "mapped_paths" in self.said and len(mapped := items(self.said["mapped_paths"].node)) == 3:
+            variable, name, template = (str(node.value) for node in mapped)
+            # A fact with many values is not known here, a word of the certificate is.
+            value = variable.removeprefix("::") if variable.removeprefix("::") in _WORDS else UNKNOWN
+            yield re.sub(r"%\{\s*(?:::)?" + re.escape(name) + r"\s*\}", f"%{{{value}}}", template), False
+
+    def _text(self, key: str) -> str:
+        return str(self.said[key].node.value) if key in self.said else ""
 
 
-def _level(datadir: str, template: str, glob: bool) -> _Level:
-    words = []
-    pattern = re.escape(datadir + "/")
-    end = 0
-    for found in _VARIABLE.finditer(template):
-        pattern += _fixed(template[end : found.start()], glob) + "([^/]+)"
-        words.append(_WORDS.get(found[1], "?"))
-        end = found.end()
-    pattern += _fixed(template[end:], glob)
-    return _Level(re.compile(pattern), tuple(words), datadir, template)
+_PLACES = re.compile("[\ue000-\uf8ff]")
 
 
-def _fixed(text: str, glob: bool) -> str:
-    if not glob:
-        return re.escape(text)
-    parts = [translate(part).removeprefix("(?s:").removesuffix(r")\Z") for part in text.split("**/")]
-    return "(?:.*/)?".join(part.replace(".*", "[^/]*") for part in parts)
+def _numbered(part: str) -> str:
+    """A template in which the place of each variable tells which one it is."""
+    numbers = iter(range(0xE000, 0xF900))
+    return re.sub(_HOLDS, lambda _: chr(next(numbers)), part)
+
+
+def _fixed_directory(part: str) -> str | None:
+    """The directory in which everything is that a template or glob stands for; None if that is not below the top."""
+    fixed = re.split(r"%\{|[\ue000*?\[{\\]", part, maxsplit=1)[0]
+    directory = fixed.rpartition("/")[0]
+    return None if directory in ("", ".") or directory.startswith("..") or part.startswith("/") else directory
+
+
+def _beside(found: Iterable[Location], datadirs: Iterable[str]) -> Iterator[str]:
+    """The directories of locations that are not below a datadir."""
+    for location in found:
+        directory = _fixed_directory(location.part)
+        if directory and not any(f"{directory}/".startswith(f"{datadir}/") for datadir in datadirs):
+            yield directory
+
+
+def _value(variable: str, machine: Machine) -> str | None:
+    """What a variable of hiera.yaml is for a machine; None if that is not known here."""
+    word = _WORDS.get(variable)
+    if word:
+        return str(getattr(machine, word))
+    host, _, domain = machine.certname.partition(".")
+    return {"": "", "trusted.hostname": host, "trusted.domain": domain}.get(variable)

@@ -4,7 +4,6 @@ import base64
 import datetime
 import secrets as random_secrets
 from collections.abc import Mapping
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
-from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import declared, fleet_data, inventory
+from fleet_cli.repository.declared import ENVIRONMENT, Secrets
+from fleet_cli.repository.services import SECRET_ENVIRONMENT, SECRETS, SERVICES
+from fleet_cli.repository.trees import Directory
 
 SECRET_BYTES = 32
 
@@ -63,74 +65,29 @@ def encrypt(public_key_pem: bytes, value: str) -> str:
     return f"ENC[PKCS7,{base64.b64encode(envelope).decode()}]"
 
 
-Declared = dict[str, dict[str, list[str]]]
-"""`{service: {section: [keys]}}`; secret environment variables are in the section ENVIRONMENT."""
-
-ENVIRONMENT = ""
-"""No section of a config has this name."""
 Data = dict[str, dict[str, Any]]
 """What a file of secrets says, by the key of Hiera."""
 
-_SERVICES = "flask_microservice::services"
-_SECRETS = "flask_microservice::secrets"
-_ENVIRONMENT = "flask_microservice::secret_environment"
 
-
-def declared(files: Mapping[str, str]) -> Declared:
-    """Return the secrets that services need: those of config and environment that they declare, and database passwords.
-
-    Args:
-        files: the text of each file of Hiera that declares services, or more about them, by its name.
-
-    Raises:
-        FleetError: a file is not what it should be.
-    """
-    result: Declared = {}
-    for name, text in sorted(files.items()):
-        try:
-            services: dict[str, Any] = (yaml.safe_load(text) or {}).get(_SERVICES) or {}
-            for service, entry in services.items():
-                for section, keys in (entry.get("secrets") or {}).items():
-                    result.setdefault(service, {}).setdefault(section, []).extend(keys)
-                if variables := entry.get("secret_environment"):
-                    result.setdefault(service, {}).setdefault(ENVIRONMENT, []).extend(variables)
-                if entry.get("database"):
-                    result.setdefault(service, {}).setdefault("database", []).append("password")
-        except yaml.YAMLError as error:
-            raise FleetError(f"{name}: not valid YAML: {error}") from None
-        except (AttributeError, TypeError):
-            raise FleetError(
-                f"{name}: {_SERVICES} must be a hash of services, each one's secrets a hash of section to keys,"
-                " and its secret_environment a list"
-            ) from None
-    return result
-
-
-def may_declare(path: str, tier: str) -> bool:
-    """Whether a file of the repository is of a layer of Hiera that declares a tier's services."""
-    return fnmatch(path, "hieradata/services/*.yaml") or path == f"hieradata/tiers/{tier}.yaml"
-
-
-def _files(repo: Path, tier: str) -> dict[str, str]:
-    """Read the files of a checkout that declare a tier's services."""
-    found = {str(path.relative_to(repo)): path for path in (repo / "hieradata").rglob("*.yaml")}
-    return {name: path.read_text(encoding="utf-8") for name, path in found.items() if may_declare(name, tier)}
-
-
-def declared_in(repo: Path, tier: str) -> Declared:
-    """Return the secrets that the services of a tier need, in a checkout; raises as declared does."""
-    return declared(_files(repo, tier))
+def file(tier: str) -> str:
+    """Where the values of a tier's secrets stand, as the layers of this repository have it."""
+    return f"hieradata/secrets/{tier}.yaml"
 
 
 def generate(repo: Path, tier: str, public_key_pem: bytes) -> str:
-    """Return the text of hieradata/secrets/TIER.yaml: a new random value for each needed secret, encrypted."""
-    return complete("", declared_in(repo, tier), tier, public_key_pem)
+    """Return the text of hieradata/secrets/TIER.yaml: a new random value for each needed secret, encrypted.
+
+    Raises:
+        FleetError: as declared.secrets does.
+    """
+    data = fleet_data.read(Directory(repo), inventory.listed(repo), mentioning=SERVICES)
+    return complete("", declared.secrets(data, tier), tier, public_key_pem)
 
 
-def complete(text: str, wanted: Declared, tier: str, public_key_pem: bytes) -> str:
+def complete(text: str, wanted: Secrets, tier: str, public_key_pem: bytes) -> str:
     """Return the text of a tier's secrets with a random value for each that it lacks; others stay as they are."""
     data = yaml.safe_load(text) or {}
-    data.setdefault(_SECRETS, {})
+    data.setdefault(SECRETS, {})
     for service, sections in wanted.items():
         for section, keys in sections.items():
             known = values_of(data, service, section)
@@ -140,10 +97,10 @@ def complete(text: str, wanted: Declared, tier: str, public_key_pem: bytes) -> s
     return _text(data, tier)
 
 
-def only(text: str, wanted: Declared, tier: str) -> str:
+def only(text: str, wanted: Secrets, tier: str) -> str:
     """Return the text of a tier's secrets without those that nothing declares."""
     known = yaml.safe_load(text) or {}
-    kept: Data = {_SECRETS: {}}
+    kept: Data = {SECRETS: {}}
     for service, sections in wanted.items():
         for section, keys in sections.items():
             values = values_of(known, service, section)
@@ -155,9 +112,9 @@ def values_of(data: Data, service: str, section: str) -> dict[str, str]:
     """Return where in a file of secrets those of a section of a service stand, by key; made if it is not there."""
     found: dict[str, str]
     if section == ENVIRONMENT:
-        found = data.setdefault(_ENVIRONMENT, {}).setdefault(service, {})
+        found = data.setdefault(SECRET_ENVIRONMENT, {}).setdefault(service, {})
     else:
-        found = data.setdefault(_SECRETS, {}).setdefault(service, {}).setdefault(section, {})
+        found = data.setdefault(SECRETS, {}).setdefault(service, {}).setdefault(section, {})
     return found
 
 

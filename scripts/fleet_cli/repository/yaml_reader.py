@@ -36,16 +36,16 @@ def read(path: Path, name: str) -> Document:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            return _nothing(
-                name, (1, 1), "file-too-large", f"{size / 2**20:.0f} MiB: at most {MAX_BYTES >> 20} are read"
-            )
+            return _too_large(name, size)
         return parse(path.read_bytes(), name)
     except OSError as error:
-        return _nothing(name, (1, 1), "unreadable-file", f"can't be read: {error.strerror}")
+        return unreadable(name, error)
 
 
 def parse(data: bytes, name: str) -> Document:  # noqa: PLR0911 - a line an error
     """Read the content of a file, as read does."""
+    if len(data) > MAX_BYTES:
+        return _too_large(name, len(data))
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -71,6 +71,16 @@ def parse(data: bytes, name: str) -> Document:  # noqa: PLR0911 - a line an erro
         return Document(mapping(top), reader.findings)
     message = "a file of Hiera must be a mapping of keys to values"
     return _nothing(name, (top.line, top.column), "not-a-mapping", message)
+
+
+def unreadable(name: str, error: OSError) -> Document:
+    """A file that can't be read, and why."""
+    return _nothing(name, (1, 1), "unreadable-file", f"can't be read: {error.strerror}")
+
+
+def _too_large(name: str, size: int) -> Document:
+    message = f"{size / 2**20:.0f} MiB: at most {MAX_BYTES >> 20} are read"
+    return _nothing(name, (1, 1), "file-too-large", message)
 
 
 def _marked(error: yaml.MarkedYAMLError) -> tuple[tuple[int, int], str, str]:

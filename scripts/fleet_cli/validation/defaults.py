@@ -11,14 +11,13 @@ from pathlib import Path
 
 from fleet_cli.machine import kept, paths, process, steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.repository.fixed_paths import FixedPaths
 from fleet_cli.validation import kept_results
 from fleet_cli.validation.package_index import Deb, Repository
 
 KEPT = paths.STATE / "validate" / "defaults"
 MAX_KEPT = 20_000
-_READ = (
-    'dpkg-deb --fsys-tarfile "$1" | tar --extract --to-stdout "./usr/share/$2/default_config.ini" 2>/dev/null || true'
-)
+_READ = 'dpkg-deb --fsys-tarfile "$1" | tar --extract --to-stdout ".$2" 2>/dev/null || true'
 _SECTION = re.compile(r"\s*\[(?P<name>[^\]]+)\]")
 _KEY = re.compile(r"(?P<name>[^\s=:#;\[][^=:]*?)\s*[=:]")
 ADDRESSES = "upstreams"
@@ -92,7 +91,7 @@ def _read(repository: Repository, each: tuple[str, Deb]) -> str:
         file.write_bytes(content)
         try:
             process.run(["dpkg-deb", "--info", file])
-            text = process.run(["sh", "-c", _READ, "read", file, name]).stdout
+            text = process.run(["sh", "-c", _READ, "read", file, FixedPaths(name).defaults]).stdout
         except CommandFailedError:
             raise FleetError(f"{repository.base}: {deb.filename} is damaged: dpkg-deb can't read it") from None
     kept_results.put(_place(repository, name, deb), json.dumps(text), MAX_KEPT)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import layers, machines
+from fleet_cli.repository import fleet_data, layers, machines
 from fleet_cli.repository.finding import Finding
-from fleet_cli.repository.trees import below
+from fleet_cli.repository.trees import Directory
 from fleet_cli.validation import allowed, lint_check, service_check
 from fleet_cli.validation.files import Files
 from fleet_cli.validation.hiera_check import HieraCheck, Packages
@@ -61,8 +61,10 @@ class Validation:
 
     def _names(self, hiera: layers.Layers, puppet: PuppetCheck) -> tuple[list[str], list[str]]:
         """The files of Hiera that have to be read, and those of the data of modules."""
-        names = [name for datadir in hiera.datadirs for name in below(self.repo, datadir)]
-        own_data = [name for module in puppet.module_directories() for name in below(self.repo, f"{module}/data")]
+        tree = Directory(self.repo)
+        names = fleet_data.names(hiera, tree)
+        data = [name for module in puppet.module_directories() for name in tree.below(f"{module}/data")]
+        own_data = [name for name in data if name.endswith(fleet_data.SUFFIXES)]
         return self._needed(hiera, names), own_data
 
     def _needed(self, hiera: layers.Layers, names: list[str]) -> list[str]:
@@ -74,6 +76,9 @@ class Validation:
     def _all(self, files: Files) -> Iterator[Finding]:
         hiera = layers.load(self.repo)
         yield from hiera.findings
+        self.notes += [
+            f"layer '{name}' of {layers.NAME} can't be read here: what it says is not checked" for name in hiera.opaque
+        ]
         puppet = PuppetCheck(self.repo)
         names, own_data = self._names(hiera, puppet)
         read = [*names, *own_data, *machines.FILES, layers.NAME]

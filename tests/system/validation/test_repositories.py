@@ -85,6 +85,32 @@ def test_a_layer_by_a_fact_is_read_and_nothing_is_said_of_who_reads_it(repo: Pat
     assert [finding.code for finding in validate(repo)] == ["unknown-key"]
 
 
+def test_all_files_that_a_glob_with_braces_stands_for_are_read(repo: Path, validate: Validate) -> None:
+    edit(repo, {"hiera.yaml": ("path: services #", "glob: '{services,m[a-o]re}/*.yaml' #")})
+    (repo / "hieradata/more").mkdir()
+    (repo / "hieradata/services/inventory.yaml").rename(repo / "hieradata/more/inventory.yaml")
+    assert validate(repo) == []
+    (repo / "hieradata/services/.inventory.yaml").write_text("---\nno::such: key\n", encoding="utf-8")
+    assert "unread-file" in {each.code for each in validate(repo) if each.file.endswith("/.inventory.yaml")}
+
+
+def test_a_file_that_a_second_layer_reads_for_all_is_not_one_of_a_machine_that_is_not_there(
+    repo: Path, validate: Validate
+) -> None:
+    edit(repo, {"hiera.yaml": ("  - name: Everything", "  - name: All\n    path: nodes/all.yaml\n  - name: Everything"),
+                "hieradata/nodes/all.yaml": ("", "---\nprofile::base::packages: [vim]\n")})  # fmt: skip
+    edit(repo, {"hieradata/common.yaml": ("profile::base::packages:\n  - curl\n  - less\n", "")})
+    assert validate(repo) == []
+
+
+def test_a_layer_of_another_kind_is_told(repo: Path, packages: Path) -> None:
+    edit(repo, {"hiera.yaml": ("  - name: Everything", "  - name: Vault\n    lookup_key: hiera_vault\n"
+                                                       "    uri: https://vault\n  - name: Everything")})  # fmt: skip
+    validation = Validation(repo, packages=Packages(Repository(str(packages))))
+    assert validation.findings() == []
+    assert "layer 'Vault' of hiera.yaml can't be read here: what it says is not checked" in validation.notes
+
+
 @pytest.mark.parametrize(("content", "code"), BAD.values(), ids=BAD)
 def test_a_file_that_can_not_be_read_is_one_finding(content: bytes, code: str, repo: Path, packages: Path) -> None:
     (repo / "hieradata/services/bad.yaml").write_bytes(content)
