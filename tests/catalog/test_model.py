@@ -17,7 +17,7 @@ from fleet_cli.repository.trees import Directory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = 60
+EXAMPLES = 100
 CERTNAME, ROLE, TIER = (
     f"%{{trusted.{name}}}" for name in ("certname", "extensions.pp_role", "extensions.pp_environment")
 )
