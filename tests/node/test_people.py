@@ -183,7 +183,7 @@ def test_a_change_is_pushed_deployed_run_and_recorded(anna: Person, tmp_path: Pa
     runs = json.loads(anna.ok("scripts/fleet run --tier staging --json"))
     assert [run["node"] for run in runs] == ["staging1"]
 
-    records = json.loads(anna.ok("scripts/fleet log --json --who anna"))
+    records = json.loads(anna.ok("scripts/fleet log --json --who anna"))["records"]
     assert {"publish", "deploy", "run"} <= {record["action"] for record in records}
     assert {record["who"] for record in records} == {"anna"}
     assert {record["from"] for record in records} == {OPS.address}

@@ -1,8 +1,11 @@
 """What is declared for a node is what the node has. Nothing here knows a service by name."""
 
+from pathlib import Path
+
 import pytest
 
 from fleet_cli.fleet.reports import Report
+from fleet_cli.repository.fixed_paths import FixedPaths
 from fleet_cli.verification.expecting import SILENT, Differs, NotKnown, same
 from fleet_cli.verification.subjects import Inspection, Service, Subject
 
@@ -111,13 +114,17 @@ def test_listens_where_it_is_declared(service: Service) -> None:
         same("listens on port", service.port, service.port if service.port in (inspection.ports or ()) else None)
 
 
+_ITS = FixedPaths("{}")
+"""The paths of a service, with `{}` in the place of its name."""
+
+
 @pytest.mark.parametrize(
     ("path", "kind", "owner", "group", "mode"),
     [
-        ("/etc/{}", "directory", "root", "{}", "0750"),
-        ("/etc/{}/default_config.ini", "file", "root", "{}", "0640"),
-        ("/var/lib/{}", "directory", "{}", "{}", "0750"),
-        ("/var/log/{}", "directory", "{}", "adm", "2750"),
+        (str(Path(_ITS.config).parent), "directory", "root", "{}", "0750"),
+        (_ITS.config, "file", "root", "{}", "0640"),
+        (_ITS.data_dir, "directory", "{}", "{}", "0750"),
+        (str(Path(_ITS.log).parent), "directory", "{}", "adm", "2750"),
     ],
     ids=["config-directory", "config", "data", "log-directory"],
 )
@@ -131,7 +138,7 @@ def test_nobody_else_can_write_or_read_what_is_its_own(  # noqa: PLR0917 - a tab
 def test_log_is_readable_for_adm_alone(service: Service) -> None:
     if not service.from_template:
         pytest.skip(f"{service.name} was not made from the template: what it logs goes to the journal")
-    path = f"/var/log/{service.name}/{service.name}.log"
+    path = FixedPaths(service.name).log
     same(path, f"file {service.name}:adm 0640", _shown(seen(service.node), path))
 
 
