@@ -226,14 +226,15 @@ def test_a_right_is_exactly_its_programs(catalogs: dict[str, Catalog]) -> None:
     assert (file["mode"], file["owner"], file["validate_cmd"]) == ("0440", "root", "/usr/sbin/visudo -cf %")
 
 
-def test_every_module_of_the_programs_is_on_the_machine(catalogs: dict[str, Catalog]) -> None:
-    place = "/usr/local/lib/fleet-operators/operators/"
+def test_the_programs_are_on_the_machine_as_they_are_here(catalogs: dict[str, Catalog]) -> None:
     for role in ("app", "puppetserver"):
-        there = {title.removeprefix(place) for title in catalogs[role].titles("File") if title.startswith(place)}
-        assert there == {path.name for path in FILES.iterdir() if path.is_file()}
-        for name in there:
-            text = (FILES / name).read_text(encoding="utf-8")
-            assert catalogs[role][f"File[{place}{name}]"]["content"] == text
+        programs = catalogs[role]["File[/usr/local/lib/fleet-operators/operators]"]
+        source = str(programs["source"]).removeprefix("puppet:///modules/profile/")
+        assert (FILES.parents[2] / source).samefile(FILES)
+        assert (programs["recurse"], programs["purge"], programs["ignore"]) == (True, True, "__pycache__")
+        for title in catalogs[role].titles("File"):
+            if title.startswith("/usr/local/sbin/fleet-"):
+                assert catalogs[role][f"File[{title}]"]["require"] == "File[/usr/local/lib/fleet-operators/operators]"
     assert "certname = app.example.test" in catalogs["app"]["File[/etc/fleet-operators.ini]"]["content"]
 
 

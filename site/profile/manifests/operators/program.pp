@@ -22,7 +22,7 @@ define profile::operators::program (
     group   => 'root',
     mode    => '0755',
     content => file('profile/operators/launcher.py'),
-    require => File[$profile::operators::programs::library],
+    require => File["${profile::operators::programs::library}/operators"],
   }
 
   # `""` is sudoers' word for no arguments.

@@ -9,15 +9,9 @@
 # @see docs/operators.md
 class profile::operators::programs {
   $library = '/usr/local/lib/fleet-operators'
-  $modules = [
-    '__init__.py', 'agent_runs.py', 'archive.py', 'arguments.py', 'command_line.py', 'deploys.py', 'errors.py', 'inspection.py',
-    'journal.py', 'last_run.rb', 'log.py', 'machine.py', 'packages.py', 'places.py', 'programs.py', 'puppetdb.py', 'report.py',
-    'rollback.py',
-  ]
 
   stdlib::ensure_packages(['sudo'])
 
-  # Not by `source`, which would ask the server for each of them in each run.
   file {
     default:
       ensure => file,
@@ -31,7 +25,7 @@ class profile::operators::programs {
       ;
     "${library}/operators":
       ensure  => directory,
-      mode    => '0755',
+      source  => 'puppet:///modules/profile/operators/program/operators',
       recurse => true,
       purge   => true,
       force   => true,
@@ -40,15 +34,6 @@ class profile::operators::programs {
     '/etc/fleet-operators.ini':
       content => "# Written by Puppet (profile::operators::programs).\n[machine]\ncertname = ${trusted['certname']}\n",
       ;
-  }
-  $modules.each |$module| {
-    file { "${library}/operators/${module}":
-      ensure  => file,
-      owner   => 'root',
-      group   => 'root',
-      mode    => '0644',
-      content => file("profile/operators/program/operators/${module}"),
-    }
   }
 
   # sudo takes a session's own list of groups otherwise: one that is open would keep the rights that its person has lost.
