@@ -116,6 +116,9 @@ def chosen(fleet: Fleet, repo: Path, choice: Choice) -> list[Node]:
         FleetError: a word means no node, or nothing is left.
     """
     nodes = known(fleet, repo)
+    if choice.words:
+        # Who names a node that has not had a run yet, or was deactivated, means it.
+        nodes = named({*_listed(repo, nodes), *(Machine(node.certname, node.role, node.tier) for node in nodes)})
     found = pick(nodes, choice)
     if choice.query is not None:
         rows = puppetdb.query(fleet, choice.query)
@@ -126,6 +129,15 @@ def chosen(fleet: Fleet, repo: Path, choice: Choice) -> list[Node]:
     if not found:
         raise FleetError("no node is meant: " + ", ".join(_said(choice)) if choice else "there is no node to run on")
     return found
+
+
+def _listed(repo: Path, known: Iterable[Node]) -> set[Machine]:
+    """Return the machines of the repository's list that PuppetDB does not know."""
+    certnames = {node.certname for node in known}
+    try:
+        return {machine for machine in inventory.machines(repo) if machine.certname not in certnames}
+    except FleetError:
+        return set()
 
 
 def pick(nodes: Sequence[Node], choice: Choice) -> list[Node]:

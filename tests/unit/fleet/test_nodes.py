@@ -104,6 +104,20 @@ def test_a_query_narrows_by_what_puppetdb_answers(tmp_path: Path, monkeypatch: p
         nodes.chosen(FLEET, tmp_path, Choice(["lb1"], query="nodes[certname] {}"))
 
 
+def test_a_node_that_had_no_run_yet_is_meant_by_its_name_if_the_repository_lists_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it, a node that was deactivated in PuppetDB could not be run any more, and so never came back."""
+    monkeypatch.setattr(puppetdb, "query", lambda _fleet, _pql: rows(MACHINES))
+    listed = "new.example.org: {role: app, tier: staging}\napp3.example.org: {role: app, tier: old}\n"
+    (tmp_path / "nodes.yaml").write_text(listed, encoding="utf-8")
+    found = nodes.chosen(FLEET, tmp_path, Choice(["new", "app3"]))
+    assert [(node.name, node.tier) for node in found] == [("app3", "production"), ("new", "staging")]
+    assert "new.example.org" not in [node.certname for node in nodes.chosen(FLEET, tmp_path, Choice())]
+    with pytest.raises(FleetError, match="there is no node 'newer'"):
+        nodes.chosen(FLEET, tmp_path, Choice(["newer"]))
+
+
 def test_rows_of_a_query_without_a_certname_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def query(_fleet: Fleet, pql: str) -> list[dict[str, object]]:
         return [{"count": 3}] if "count" in pql else rows(MACHINES)
