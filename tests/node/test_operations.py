@@ -188,7 +188,7 @@ def test_a_disabled_agent_says_why_and_how_to_enable_it(fleet: Fleet, staging: B
     result = fleet("run", staging.name)
     assert result.returncode == 1
     assert f"the agent is disabled on {staging.name}: what's in the way\n" in result.stdout
-    assert f"fleet lab ssh {staging.name} -- puppet agent --enable" in result.stdout
+    assert "to enable it there: puppet agent --enable" in result.stdout
 
 
 @pytest.mark.deploys
