@@ -44,6 +44,10 @@ class Record:
         """Whether it was done."""
         return self.outcome.startswith("done")
 
+    def as_dict(self) -> dict[str, str]:
+        """The record as JSON has it, with the words of fleet-log."""
+        return {"from" if name == "origin" else name: value for name, value in asdict(self).items()}
+
 
 @dataclass(frozen=True)
 class Log:
@@ -54,7 +58,7 @@ class Log:
 
     def as_dict(self) -> dict[str, Any]:
         """The log as JSON has it."""
-        return {"records": [asdict(record) for record in self.records], "missing": self.missing}
+        return {"records": [record.as_dict() for record in self.records], "missing": self.missing}
 
 
 @dataclass(frozen=True)

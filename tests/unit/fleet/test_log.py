@@ -103,3 +103,11 @@ def test_a_date_is_one_of_this_place() -> None:
 def test_what_is_no_time_is_refused_with_those_that_are(text: str) -> None:
     with pytest.raises(FleetError, match="no time: write 90m"):
         records.since(text, NOW)
+
+
+def test_json_has_the_words_of_the_machines_own_program() -> None:
+    record = records.Record("2026-11-28T09:00:00Z", "puppet", "deploy", "anna", "192.0.2.7", "production", "done")
+    assert record.as_dict() == {
+        "time": "2026-11-28T09:00:00Z", "host": "puppet", "action": "deploy", "who": "anna", "from": "192.0.2.7",
+        "what": "production", "outcome": "done",
+    }  # fmt: skip
