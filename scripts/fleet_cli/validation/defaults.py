@@ -1,22 +1,20 @@
 """default_config.ini inside a package: which settings that very version knows."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from fleet_cli.machine import kept, paths, process, steps
+from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.repository.fixed_paths import FixedPaths
-from fleet_cli.validation import kept_results
 from fleet_cli.validation.package_index import Deb, Repository
 
-KEPT = paths.STATE / "validate" / "defaults"
-MAX_KEPT = 20_000
+CACHE: Cache[str] = Cache(paths.STATE / "validate" / "defaults", 20_000)
+"""The texts by package and digest of its file; an empty one for a package that has no default_config.ini."""
 _READ = 'dpkg-deb --fsys-tarfile "$1" | tar --extract --to-stdout ".$2" 2>/dev/null || true'
 _SECTION = re.compile(r"\s*\[(?P<name>[^\]]+)\]")
 _KEY = re.compile(r"(?P<name>[^\s=:#;\[][^=:]*?)\s*[=:]")
@@ -42,7 +40,7 @@ def of(repository: Repository, debs: Iterable[tuple[str, Deb]]) -> dict[tuple[st
         FleetError: a package can't be had, or is damaged.
     """
     wanted = sorted(set(debs))
-    result = {each: _kept(repository, *each) for each in wanted}
+    result = {each: CACHE.get(_name_in_cache(repository, *each)) for each in wanted}
     missing = [each for each, text in result.items() if text is None]
     if missing:
         with steps.step(f"settings of {len(missing)} packages"), ThreadPoolExecutor(4) as pool:
@@ -69,16 +67,11 @@ def parse(text: str) -> Defaults:
     return result
 
 
-def _kept(repository: Repository, name: str, deb: Deb) -> str | None:
-    text = kept_results.text(_place(repository, name, deb))
-    return None if text is None else str(json.loads(text))
-
-
-def _place(repository: Repository, name: str, deb: Deb) -> Path:
+def _name_in_cache(repository: Repository, name: str, deb: Deb) -> str:
     digest = deb.sha256
     if not digest and repository.directory:
         digest = hashlib.sha256((repository.directory / deb.filename).read_bytes()).hexdigest()
-    return KEPT / f"{name}-{digest}.json"
+    return f"{name}-{digest}"
 
 
 def _read(repository: Repository, each: tuple[str, Deb]) -> str:
@@ -94,5 +87,5 @@ def _read(repository: Repository, each: tuple[str, Deb]) -> str:
             text = process.run(["sh", "-c", _READ, "read", file, FixedPaths(name).defaults]).stdout
         except CommandFailedError:
             raise FleetError(f"{repository.base}: {deb.filename} is damaged: dpkg-deb can't read it") from None
-    kept_results.put(_place(repository, name, deb), json.dumps(text), MAX_KEPT)
+    CACHE.put(_name_in_cache(repository, name, deb), text)
     return text

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fleet_cli.machine import paths
+from fleet_cli.machine.cache import Cache
 from fleet_cli.repository import inventory, machines, yaml_reader
 from fleet_cli.repository.documents import Document
 from fleet_cli.validation.file_check import Checked
 from fleet_cli.validation.shards import LEAST, Shard
 
-KEPT = paths.STATE / "validate" / "files"
+CACHES = paths.STATE / "validate" / "files"
+"""A cache for each repository is in it."""
+MAX_CACHED = 1000
+"""Two entries for each directory of the repository that has many files."""
 _SETTLED_NANOSECONDS = 2 * 10**9
 """A file that changed so shortly ago may change again within the same tick of its file system's clock."""
 
@@ -48,11 +52,12 @@ class File:
 
 
 class Files:
-    """The files of Hiera of a repository, by path; a context manager, which keeps them for the next time."""
+    """The files of Hiera of a repository, by path; a context manager, which caches them for the next time."""
 
     def __init__(self, repo: Path) -> None:
         self.repo = repo
-        self._kept = KEPT / hashlib.sha256(str(repo).encode()).hexdigest()[:32]
+        directory = CACHES / hashlib.sha256(str(repo).encode()).hexdigest()[:32]
+        self._cache: Cache[tuple[str, dict[str, File]]] = Cache(directory, MAX_CACHED)
         self._shards: dict[str, Shard[File]] = {}
         self._now: dict[str, File] = {}
 
@@ -81,7 +86,7 @@ class Files:
     def _shard(self, directory: str) -> Shard[File]:
         if directory not in self._shards:
             name = hashlib.sha256(directory.encode()).hexdigest()[:16]
-            self._shards[directory] = Shard(self._kept / name, _program_version())
+            self._shards[directory] = Shard(self._cache, name, _program_version())
             self._shards[directory].load()
         return self._shards[directory]
 
@@ -141,7 +146,7 @@ class Files:
 
 @cache
 def _program_version() -> str:
-    """The digest of what reads and checks files: what another release of it kept is of no use."""
+    """The digest of what reads and checks files: what another release of it cached is of no use."""
     whole = hashlib.sha256()
     for package in (Path(__file__).parent, Path(yaml_reader.__file__).parent):
         for file in sorted(package.glob("*.py")):

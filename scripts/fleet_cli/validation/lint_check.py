@@ -1,7 +1,6 @@
 """Syntax and style by the standard tools; they are not asked again about files in which they found nothing."""
 
 import hashlib
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -9,13 +8,14 @@ from pathlib import Path
 import yaml
 
 from fleet_cli.machine import paths, process
+from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import yaml_reader
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.yaml_reader import MAX_BYTES
-from fleet_cli.validation import kept_results
 
-KEPT = paths.STATE / "validate" / "clean"
+CACHE: Cache[frozenset[str]] = Cache(paths.STATE / "validate" / "clean", 10)
+"""The digests of clean files by tool."""
 YAMLLINT_CONFIG = ".yamllint"
 LARGE = 16 * 2**10
 """Characters of a file that are worth a look whether yamllint comes to an end with them."""
@@ -28,8 +28,8 @@ class Clean:
     """The digests of files in which a tool found nothing."""
 
     def __init__(self, tool: str) -> None:
-        self._path = KEPT / f"{tool}.json"
-        self._known = set(json.loads(kept_results.text(self._path) or "[]"))
+        self._tool = tool
+        self._known = CACHE.get(tool) or frozenset()
         self._seen: set[str] = set()
 
     def __contains__(self, digest: str) -> bool:
@@ -47,10 +47,10 @@ class Clean:
         self._seen.add(digest)
 
     def save(self) -> None:
-        """Keep what is known; of what was not asked for only as much as there is room for."""
+        """Cache what is known; of what was not asked for only as much as there is room for."""
         if self._seen - self._known:
             rest = sorted(self._known - self._seen)[: max(MAX_CLEAN - len(self._seen), 0)]
-            kept_results.put(self._path, json.dumps([*sorted(self._seen), *rest]), 10)
+            CACHE.put(self._tool, frozenset(self._seen).union(rest))
 
 
 def tracked(repo: Path, moduledir: str) -> list[str]:

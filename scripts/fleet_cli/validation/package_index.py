@@ -1,24 +1,22 @@
-"""Which packages an apt repository has: its index, kept between runs, or a directory of .deb files."""
+"""Which packages an apt repository has: its index, which is cached, or a directory of .deb files."""
 
 import bz2
 import gzip
 import hashlib
-import json
 import lzma
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from fleet_cli.machine import paths, process
+from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import labfile
-from fleet_cli.validation import kept_results
 
-KEPT = paths.STATE / "validate" / "packages"
 FRESH_SECONDS = 600.0
 """For how long an index, or the news that there is none to be had, is not asked for again."""
 TIMEOUT_SECONDS = 2.0
@@ -36,6 +34,24 @@ class Deb(NamedTuple):
 
 Index = Mapping[str, Mapping[str, Deb]]
 """Package files by the name of the package and its version."""
+
+
+class Cached(TypedDict):
+    """An index as it was last asked for.
+
+    Attributes:
+        asked: when, in seconds since the epoch.
+        answered: whether there was an answer then; if not, the index is that of an earlier answer.
+        index: the index.
+    """
+
+    asked: float
+    answered: bool
+    index: Index
+
+
+CACHE: Cache[Cached] = Cache(paths.STATE / "validate" / "packages", 20)
+"""By the digest of the repository's description."""
 
 
 class MissingError(FleetError):
@@ -96,21 +112,18 @@ def load(repository: Repository, wanted: set[tuple[str, str]], *, insist: bool) 
 
     Args:
         repository: where to look.
-        wanted: packages and versions; an index that was kept and has all of them will do for a while.
+        wanted: packages and versions; a cached index that has all of them will do for a while.
         insist: ask anew, even if it did not answer a moment ago.
 
     Raises:
-        FleetError: it does not answer, and nothing that is kept has all that is wanted.
+        FleetError: it does not answer, and the cache lacks some that is wanted.
     """
     if repository.directory and not (repository.directory / "dists").is_dir():
         return _directory(repository.directory, wanted)
-    file = KEPT / f"{hashlib.sha256(repr(repository).encode()).hexdigest()[:32]}.json"
-    known = json.loads(kept_results.text(file) or "{}")
-    index: Index = {
-        name: {version: Deb(*deb) for version, deb in versions.items()}
-        for name, versions in known.get("index", {}).items()
-    }
-    fresh = 0 <= time.time() - known.get("asked", 0) < FRESH_SECONDS and not insist
+    name_in_cache = hashlib.sha256(repr(repository).encode()).hexdigest()[:32]
+    known = CACHE.get(name_in_cache) or Cached(asked=0, answered=False, index={})
+    index = known["index"]
+    fresh = 0 <= time.time() - known["asked"] < FRESH_SECONDS and not insist
     complete = all(version in index.get(name, {}) for name, version in wanted)
     if fresh and complete:
         return index
@@ -121,7 +134,7 @@ def load(repository: Repository, wanted: set[tuple[str, str]], *, insist: bool) 
             index, answered = _fetch(repository), True
         except FleetError as error:
             problem, answered = error, False
-        kept_results.put(file, json.dumps({"asked": time.time(), "answered": answered, "index": index}), 20)
+        CACHE.put(name_in_cache, Cached(asked=time.time(), answered=answered, index=index))
         if answered:
             return index
     if complete and wanted:

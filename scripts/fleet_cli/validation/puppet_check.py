@@ -81,7 +81,7 @@ class PuppetCheck:
             self.findings += [Finding(**problem) for problem in answer["problems"]]
             if code is None:
                 self.whole = not answer["code"]["unreadable"]
-                code = environment.keep(answer["code"])
+                code = environment.remember(answer["code"])
         self._check_metadata()
         self.findings += self._dependencies(code)
         return code

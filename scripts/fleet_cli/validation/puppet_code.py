@@ -1,7 +1,7 @@
 """What the Puppet code of a repository says: classes, parameters and their types, who mentions whom, what is looked up.
 
-puppet_code.rb finds it out with Puppet itself. That takes seconds, so its answer is kept for as long as no file of the
-code changes.
+puppet_code.rb finds it out with Puppet itself. That takes seconds, so its answer is cached for as long as no file of
+the code changes.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.machine import paths
+from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.roots import rootfs
-from fleet_cli.validation import kept_results
 from fleet_cli.validation.type_words import Type
 
 PROGRAM = Path(__file__).with_name("puppet_code.rb")
-KEPT = paths.STATE / "validate" / "code"
-MAX_KEPT = 50
+CACHE: Cache[Mapping[str, Any]] = Cache(paths.STATE / "validate" / "code", 50)
+"""The "code" that puppet_code.rb answered, by Environment.digest."""
 _TOLD_BY_THE_MODULE: Mapping[str, Type] = {
     "flask_microservice::secrets": {
         "kind": "Sensitive",
@@ -194,7 +194,7 @@ class Environment:
                 if file.suffix == ".pp" or file.name == "metadata.json":
                     whole.update(f"\0{file.relative_to(self.repo)}\0".encode() + file.read_bytes())
         for name, module in sorted(self.vendored.items()):
-            # What is kept here is named by its version; what r10k put into the repository may have been edited.
+            # What is unpacked here is named by its version; what r10k put into the repository may have been edited.
             whole.update(f"\0{name}\0{module.name}".encode())
             if module.is_relative_to(self.repo):
                 for file in sorted(module.rglob("*.pp")):
@@ -230,15 +230,15 @@ class Environment:
         return answer
 
     def code(self) -> PuppetCode | None:
-        """Return what is kept of this code; None if it has to be read anew."""
-        text = kept_results.text(KEPT / f"{self.digest}.json")
-        return load(json.loads(text), self.digest) if text else None
+        """Return this code from the cache; None if it has to be read again."""
+        answer = CACHE.get(self.digest)
+        return load(answer, self.digest) if answer else None
 
-    def keep(self, answer: Mapping[str, Any]) -> PuppetCode:
-        """Keep the "code" of an answer, unless a part of it could not be read, and return it."""
+    def remember(self, answer: Mapping[str, Any]) -> PuppetCode:
+        """Cache the "code" of an answer, unless a part of it could not be read, and return it."""
         if answer["unreadable"]:
             return load(answer, f"in part: {self.digest}")
-        kept_results.put(KEPT / f"{self.digest}.json", json.dumps(answer), MAX_KEPT)
+        CACHE.put(self.digest, answer)
         return load(answer, self.digest)
 
 

@@ -1,54 +1,59 @@
-"""What was read of the files of one directory, kept between runs: the whole, and beside it what is newer than that."""
+"""What was read of the files of one directory, cached: all of them, and beside it what changed since."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Generic, TypeVar
 
-from fleet_cli.validation import kept_results
+from fleet_cli.machine.cache import Cache
 
-Kept = TypeVar("Kept")
+Entry = TypeVar("Entry")
 MAX_NEWER = 200
-"""With more than so many entries that are newer, the whole is written anew: that takes as long as reading it."""
+"""With more changed files than this, all entries are written again: that takes as long as reading the changed ones."""
 LEAST = 50
-"""So few files are sooner read than what is kept of all that are beside them."""
+"""Below this many files, reading them again is faster than loading the cache."""
 
 
 @dataclass
-class Shard(Generic[Kept]):
+class Shard(Generic[Entry]):
     """The entries of a directory, each of a file by its name.
 
     Attributes:
-        path: where they are kept, without suffix.
-        version: of the program: entries of another one are of no use.
+        cache: where they are between two calls.
+        name: the name of all of them there; what changed since has the suffix `.newer`.
+        version: of the program: entries of another version are of no use.
         entries: what is known.
     """
 
-    path: Path
+    cache: "Cache[tuple[str, dict[str, Entry]]]"
+    name: str
     version: str
-    entries: dict[str, Kept] = field(default_factory=dict)
-    _newer: dict[str, Kept] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    _newer: dict[str, Entry] = field(default_factory=dict)
+    _has_all: bool = False
     _changed: bool = False
 
     def load(self) -> None:
-        """Read what is kept."""
-        for suffix in (".pickle", ".newer"):
-            version, entries = kept_results.objects(self.path.with_suffix(suffix)) or ("", {})
-            if version == self.version:
-                self.entries.update(entries)
-                self._newer = entries if suffix == ".newer" else {}
+        """Read the cached entries."""
+        self.entries = self._load(self.name)
+        self._has_all = bool(self.entries)
+        self._newer = self._load(f"{self.name}.newer")
+        self.entries.update(self._newer)
 
-    def put(self, name: str, entry: Kept) -> None:
+    def _load(self, name: str) -> dict[str, Entry]:
+        version, entries = self.cache.get(name) or ("", {})
+        return entries if version == self.version else {}
+
+    def put(self, name: str, entry: Entry) -> None:
         """Note an entry that is new or has changed."""
         self.entries[name] = self._newer[name] = entry
         self._changed = True
 
     def save(self, names: set[str]) -> None:
-        """Keep the entries, when those that are newer are many without those of files that are not among the names."""
+        """Write what changed; when that is much, all entries but those of files that are not among the names."""
         if not self._changed:
             return
-        if len(self._newer) <= MAX_NEWER and self.path.with_suffix(".pickle").exists():
-            kept_results.put_objects(self.path.with_suffix(".newer"), (self.version, self._newer))
+        if self._has_all and len(self._newer) <= MAX_NEWER:
+            self.cache.put(f"{self.name}.newer", (self.version, self._newer))
             return
-        self.path.with_suffix(".newer").unlink(missing_ok=True)
+        self.cache.put(f"{self.name}.newer", (self.version, {}))
         entries = {name: entry for name, entry in self.entries.items() if name in names}
-        kept_results.put_objects(self.path.with_suffix(".pickle"), (self.version, entries))
+        self.cache.put(self.name, (self.version, entries))

@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.validation import defaults, package_index
 from fleet_cli.validation.hiera_check import Packages
@@ -50,8 +51,8 @@ def tree(packages: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def url(tree: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """The same, served."""
-    monkeypatch.setattr(package_index, "KEPT", tmp_path / "indexes")
-    monkeypatch.setattr(defaults, "KEPT", tmp_path / "defaults")
+    monkeypatch.setattr(package_index, "CACHE", Cache(tmp_path / "indexes", 20))
+    monkeypatch.setattr(defaults, "CACHE", Cache(tmp_path / "defaults", 20))
     Quiet.asked.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tree))) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -126,7 +127,7 @@ def test_a_damaged_package_is_named(repo: Path, packages: Path, tmp_path: Path) 
 def test_without_packages_the_rest_is_checked_and_a_note_says_so(
     repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(package_index, "KEPT", tmp_path / "indexes")
+    monkeypatch.setattr(package_index, "CACHE", Cache(tmp_path / "indexes", 20))
     edit(repo, {"hieradata/common.yaml": ("http://puppet.fleet.test/debian", NOWHERE)})
     edit(repo, {"hieradata/services/orders.yaml": ("7001", "70010")})
     for _ in range(2):
