@@ -9,9 +9,9 @@ import click
 from fleet_cli.commands.context import Context, json_option, print_json
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.validation import report
+from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
-from fleet_cli.validation.whole_check import Validation
 
 COULD_NOT_RUN = 2
 SCHEMA = "dist/hieradata.schema.json"

@@ -50,7 +50,7 @@ def secrets(data: FleetData, tier: str) -> Secrets:
     for name, document in data.documents.items():
         if not data.concerns(name, tier):
             continue
-        if document.unreadable:
+        if document.broken:
             raise FleetError(str(document.findings[0]))
         for service, section, key in _needed(name, document):
             known = result.setdefault(service, {}).setdefault(section, [])

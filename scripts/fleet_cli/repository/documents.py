@@ -25,11 +25,17 @@ class Pair(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A file that was read: what it says, nothing if it could not be read, and what is wrong with it."""
+    """A file of Hiera.
+
+    Attributes:
+        top: what it says, by key; nothing if it is broken.
+        findings: what is wrong with it.
+        broken: whether it could not be read or parsed at all; the one finding says why.
+    """
 
     top: dict[str, Pair]
     findings: list[Finding]
-    unreadable: bool = False
+    broken: bool = False
 
 
 def mapping(node: Node | None) -> dict[str, Pair]:

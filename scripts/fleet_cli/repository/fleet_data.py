@@ -58,9 +58,9 @@ class FleetData:
         }
 
     @cached_property
-    def unread(self) -> list[str]:
-        """The files that could not be read: what they say is not known."""
-        return [name for name, document in self.documents.items() if document.unreadable]
+    def broken(self) -> list[str]:
+        """The files that could not be read or parsed: what they say is not known."""
+        return [name for name, document in self.documents.items() if document.broken]
 
     @cached_property
     def groups(self) -> Mapping[Group, list[Machine]]:
@@ -177,5 +177,5 @@ def _document(tree: Tree, name: str, mentioning: str) -> Document:
     try:
         content = tree.read(name)
     except OSError as error:
-        return yaml_reader.unreadable(name, error)
+        return yaml_reader.not_opened(name, error)
     return yaml_reader.parse(content, name) if mentioning.encode() in content else _SILENT

@@ -43,7 +43,7 @@ class Place:
         return dict(self.needs).get(word)
 
     @property
-    def sure(self) -> bool:
+    def certain(self) -> bool:
         """Whether it is known for which machines the file is read."""
         return UNKNOWN not in dict(self.needs)
 
@@ -159,7 +159,7 @@ class Layers:
         Of one that another layer reads for other machines it is not known which read it.
         """
         found = next(places := self.places(name), None)
-        if found and found.needs and any(other.sure and other.needs != found.needs for other in places):
+        if found and found.needs and any(other.certain and other.needs != found.needs for other in places):
             return Place(found.level, ((UNKNOWN, name),))
         return found
 

@@ -39,7 +39,7 @@ class MachineData:
 def of(data: FleetData, machine: Machine) -> MachineData:
     """Return what a machine gets."""
     readings = data.layers.readings(data.documents, machine)
-    certain = [one for one in readings if one.certain and not data.documents[one.name].unreadable]
+    certain = [one for one in readings if one.certain and not data.documents[one.name].broken]
     files = [(one.name, data.documents[one.name]) for one in certain]
     said = merging.collect(document for _, document in files)
     merges = Merges({**OF_THE_MODULE, **said.exact}, said.patterns)

@@ -39,7 +39,7 @@ def read(path: Path, name: str) -> Document:
             return _too_large(name, size)
         return parse(path.read_bytes(), name)
     except OSError as error:
-        return unreadable(name, error)
+        return not_opened(name, error)
 
 
 def parse(data: bytes, name: str) -> Document:  # noqa: PLR0911 - a line an error
@@ -73,8 +73,8 @@ def parse(data: bytes, name: str) -> Document:  # noqa: PLR0911 - a line an erro
     return _nothing(name, (top.line, top.column), "not-a-mapping", message)
 
 
-def unreadable(name: str, error: OSError) -> Document:
-    """A file that can't be read, and why."""
+def not_opened(name: str, error: OSError) -> Document:
+    """The document of a file that the system can't read, with the reason."""
     return _nothing(name, (1, 1), "unreadable-file", f"can't be read: {error.strerror}")
 
 
@@ -97,7 +97,7 @@ def _place(mark: Any) -> tuple[int, int]:
 
 
 def _nothing(name: str, place: tuple[int, int], code: str, message: str, suggestion: str = "") -> Document:
-    return Document({}, [Finding(name, *place, code, message, suggestion)], unreadable=True)
+    return Document({}, [Finding(name, *place, code, message, suggestion)], broken=True)
 
 
 def _refuse_tag(event: Any) -> None:

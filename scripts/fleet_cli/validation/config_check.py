@@ -55,7 +55,7 @@ def repository(data: FleetData, repo: Path) -> Repository | None:
 
 
 def findings(
-    all_running: list[Running], found: Iterable[Finding], source: Repository, *, insist: bool
+    all_running: list[Running], found: Iterable[Finding], source: Repository, *, retry_now: bool
 ) -> Iterator[Finding]:
     """What is wrong with the config of services, but for what follows from what was found already.
 
@@ -64,7 +64,7 @@ def findings(
     """
     places = {(finding.file, finding.line) for finding in found}
     pinned = [each for each in _pinned(all_running) if not places & {each.version[:2], each.service.home[:2]}]
-    index = package_index.load(source, {each.deb for each in pinned}, insist=insist)
+    index = package_index.load(source, {each.deb for each in pinned}, retry_now=retry_now)
     debs = {each.deb: deb for each in pinned if (deb := index.get(each.deb[0], {}).get(each.deb[1]))}
     read = defaults.of(source, [(name, deb) for (name, _), deb in debs.items()])
     known = {key: settings for key, deb in debs.items() if (settings := read[key[0], deb]) is not None}

@@ -6,7 +6,7 @@ place in the file.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,9 +35,6 @@ Seen = Callable[[str, Node, tuple[Scalar, ...]], None]
 """Told of every value whose type is an alias: the alias, the value, the keys that led to it."""
 
 
-_Check = Callable[[Type, Node, int], list[Problem]]
-
-
 @dataclass
 class Checker:
     """Checks values against types.
@@ -63,11 +60,8 @@ class Checker:
         if isinstance(value, str) and UNKNOWN_TEXT.search(value):
             fits = _ALIAS.fullmatch(value) or type_words.admits_text(kind, self.aliases)
             return [] if fits else [self._wrong(kind, node)]
-        check: _Check = getattr(self, "_" + kind["kind"].lower(), self._anything)
-        return check(kind, node, merged)
-
-    def _anything(self, _kind: Type, _node: Node, _merged: int) -> list[Problem]:
-        return []
+        check = _CHECKS.get(kind["kind"])
+        return check(self, kind, node, merged) if check else []
 
     def _alias(self, kind: Type, node: Node, merged: int) -> list[Problem]:
         name = kind["name"]
@@ -85,7 +79,7 @@ class Checker:
     def _optional(self, kind: Type, node: Node, merged: int) -> list[Problem]:
         return [] if node.value is None else self.check(kind["of"], node, merged)
 
-    def _notundef(self, kind: Type, node: Node, merged: int) -> list[Problem]:
+    def _not_undef(self, kind: Type, node: Node, merged: int) -> list[Problem]:
         return [self._wrong(kind, node)] if node.value is None else self.check(kind["of"], node, merged)
 
     def _sensitive(self, kind: Type, node: Node, merged: int) -> list[Problem]:
@@ -138,8 +132,6 @@ class Checker:
     def _scalar(self, kind: Type, node: Node, _merged: int) -> list[Problem]:
         fits = isinstance(node.value, (str, int, float, bool)) and not isinstance(node.value, Symbol)
         return [] if fits else [self._wrong(kind, node)]
-
-    _scalardata = _scalar
 
     def _collection(self, kind: Type, node: Node, _merged: int) -> list[Problem]:
         fits = isinstance(node.value, (list, dict)) and not isinstance(node.value, Symbol)
@@ -220,6 +212,31 @@ class Checker:
                 case "Array" if isinstance(value, (str, int)) and not self.check(each, node._replace(value=[node])):
                     return f"as a list: [{node.raw or value}]"
         return ""
+
+
+_CHECKS: Mapping[str, Callable[[Checker, Type, Node, int], list[Problem]]] = {
+    "Alias": Checker._alias,
+    "Optional": Checker._optional,
+    "NotUndef": Checker._not_undef,
+    "Sensitive": Checker._sensitive,
+    "Variant": Checker._variant,
+    "Undef": Checker._undef,
+    "String": Checker._string,
+    "Pattern": Checker._pattern,
+    "Enum": Checker._enum,
+    "Boolean": Checker._boolean,
+    "Integer": Checker._integer,
+    "Float": Checker._float,
+    "Numeric": Checker._numeric,
+    "Scalar": Checker._scalar,
+    "ScalarData": Checker._scalar,
+    "Collection": Checker._collection,
+    "Array": Checker._array,
+    "Tuple": Checker._tuple,
+    "Hash": Checker._hash,
+    "Struct": Checker._struct,
+}
+"""The check of each kind of type; any value fits a type of another kind, such as Any."""
 
 
 def _within(number: float, size: Type) -> bool:

@@ -14,7 +14,7 @@ from fleet_cli.machine.cache import Cache
 from fleet_cli.repository import inventory, machines, yaml_reader
 from fleet_cli.repository.documents import Document
 from fleet_cli.validation.file_check import Checked
-from fleet_cli.validation.shards import LEAST, Shard
+from fleet_cli.validation.shards import MIN_FILES, Shard
 
 CACHES = paths.STATE / "validate" / "files"
 """A cache for each repository is in it."""
@@ -78,7 +78,7 @@ class Files:
         for name in names:
             by_directory.setdefault(name.rpartition("/")[0], []).append(name)
         for directory, files in by_directory.items():
-            shard = self._shard(directory) if len(files) >= LEAST or not directory else None
+            shard = self._shard(directory) if len(files) >= MIN_FILES or not directory else None
             for name in files:
                 if (file := self._file(name, shard)) is not None:
                     self._now[name] = file

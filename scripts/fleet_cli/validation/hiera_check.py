@@ -41,7 +41,7 @@ class Packages:
     required: bool = False
 
     @property
-    def insist(self) -> bool:
+    def retry_now(self) -> bool:
         """Whether to ask a repository that did not answer a moment ago."""
         return self.required or self.repository is not None
 
@@ -82,18 +82,18 @@ class HieraCheck:
         documents = {name: document for name in self.names if (document := self.files.get(name))}
         return FleetData(self.layers, documents, list(self._machines()))
 
-    def findings(self, data: FleetData, code: PuppetCode, whole: bool) -> list[Finding]:
+    def findings(self, data: FleetData, code: PuppetCode, complete: bool) -> list[Finding]:
         """Return what is wrong.
 
         Args:
             data: what data() gave.
             code: what the Puppet code says.
-            whole: whether that is all of it.
+            complete: whether that is all of it.
         """
-        found = list(self._without_packages(data, code, whole))
-        return found if data.unread else [*found, *self._config(data, code, found)]
+        found = list(self._without_packages(data, code, complete))
+        return found if data.broken else [*found, *self._config(data, code, found)]
 
-    def _without_packages(self, data: FleetData, code: PuppetCode, whole: bool) -> Iterator[Finding]:
+    def _without_packages(self, data: FleetData, code: PuppetCode, complete: bool) -> Iterator[Finding]:
         own, merges = self._own(data)
         digest = kept.digest(code.digest, repr(merges))
         check = partial(file_check.check, code=code, merges=merges)
@@ -103,12 +103,12 @@ class HieraCheck:
         for name in machines.FILES:
             if document := self.files.get(name):
                 yield from document.findings
-        if whole:
+        if complete:
             yield from reach_rules.machine_findings(data, code)
             yield from reach_rules.key_findings(data, checked, code, self.missing)
             yield from reach_rules.options_findings(data, code, self.missing)
         yield from reach_rules.file_findings(data, code)
-        if data.unread:
+        if data.broken:
             return  # what one file alone can't tell hangs on what that file says
         module_keys = {key for document in own.values() for key in document.top}
         yield from reach_rules.lookup_findings(data, checked, module_keys)
@@ -130,7 +130,9 @@ class HieraCheck:
         try:
             if source is None:
                 raise FleetError("Hiera names no apt repository (profile::fleet_repository::url, suite, component)")
-            return list(config_check.findings(self._services(data, code), found, source, insist=self.packages.insist))
+            return list(
+                config_check.findings(self._services(data, code), found, source, retry_now=self.packages.retry_now)
+            )
         except FleetError as error:
             if self.packages.required:
                 raise

@@ -1,4 +1,4 @@
-"""Where other people's modules are: in the repository's vendor/, or kept on this machine."""
+"""Where other people's modules are: in the repository, or unpacked on this machine from the Forge mirror."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from fleet_cli.machine import kept, paths, process
 from fleet_cli.roots import forge
 from fleet_cli.validation.puppetfile import Module, Puppetfile
 
-KEPT = paths.STATE / "validate" / "modules"
+UNPACKED = paths.STATE / "validate" / "modules"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Vendored:
 
 
 def find(repo: Path, puppetfile: Puppetfile) -> Vendored:
-    """Find the modules of a Puppetfile, and unpack those of the Forge mirror that are not kept yet.
+    """Find the modules of a Puppetfile, and unpack those of the Forge mirror that are not unpacked yet.
 
     Where the version that is pinned is not at hand, another one of the module stands in, so that a mistake in the
     Puppetfile does not make mistakes of all keys of that module.
@@ -40,7 +40,7 @@ def find(repo: Path, puppetfile: Puppetfile) -> Vendored:
     wanted = [module for module in puppetfile.modules if module.name]
     if any(not _fitting(module, at_hand) for module in wanted):
         for slug, version in _mirrored().items():
-            at_hand.setdefault((slug, version), KEPT / f"{slug}-{version}")
+            at_hand.setdefault((slug, version), UNPACKED / f"{slug}-{version}")
     directories: dict[str, Path] = {}
     missing = []
     for module in wanted:
@@ -49,7 +49,7 @@ def find(repo: Path, puppetfile: Puppetfile) -> Vendored:
             missing.append(module)
             continue
         directories[module.name] = at_hand[found]
-        if at_hand[found].parent == KEPT:
+        if at_hand[found].parent == UNPACKED:
             _unpack(*found)
     return Vendored(directories, tuple(missing), dict(sorted(at_hand)))
 
@@ -76,7 +76,7 @@ def _fitting(module: Module, at_hand: Mapping[tuple[str, str], Path]) -> tuple[s
     if module.pin:
         return (module.slug, module.pin) if (module.slug, module.pin) in at_hand else None
     # One from git: its version is what r10k fetched.
-    fits = [key for key, path in at_hand.items() if path.name == module.name and path.parent != KEPT]
+    fits = [key for key, path in at_hand.items() if path.name == module.name and path.parent != UNPACKED]
     return fits[0] if fits else None
 
 
@@ -86,7 +86,7 @@ def _stand_in(module: Module, at_hand: Mapping[tuple[str, str], Path]) -> tuple[
 
 
 def _unpack(slug: str, version: str) -> None:
-    directory = KEPT / f"{slug}-{version}"
+    directory = UNPACKED / f"{slug}-{version}"
     archive = paths.FORGE / f"v3/files/{slug}-{version}.tar.gz"
     if kept.made_from(directory) != archive.name:
         tar = ["tar", "--extract", "--gzip", "--no-same-owner", "--strip-components=1", f"--file={archive}"]

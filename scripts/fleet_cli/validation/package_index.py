@@ -107,13 +107,13 @@ def of_lab(url: str, repo: Path) -> str:
     return url.replace(host, boxes[host], 1) if host in boxes else url
 
 
-def load(repository: Repository, wanted: set[tuple[str, str]], *, insist: bool) -> Index:
+def load(repository: Repository, wanted: set[tuple[str, str]], *, retry_now: bool) -> Index:
     """Return what a repository has.
 
     Args:
         repository: where to look.
         wanted: packages and versions; a cached index that has all of them will do for a while.
-        insist: ask anew, even if it did not answer a moment ago.
+        retry_now: ask, even if it did not answer a moment ago.
 
     Raises:
         FleetError: it does not answer, and the cache lacks some that is wanted.
@@ -123,7 +123,7 @@ def load(repository: Repository, wanted: set[tuple[str, str]], *, insist: bool) 
     name_in_cache = hashlib.sha256(repr(repository).encode()).hexdigest()[:32]
     known = CACHE.get(name_in_cache) or Cached(asked=0, answered=False, index={})
     index = known["index"]
-    fresh = 0 <= time.time() - known["asked"] < FRESH_SECONDS and not insist
+    fresh = 0 <= time.time() - known["asked"] < FRESH_SECONDS and not retry_now
     complete = all(version in index.get(name, {}) for name, version in wanted)
     if fresh and complete:
         return index

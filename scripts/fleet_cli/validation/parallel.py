@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _PR_SET_PDEATHSIG = 1
 _INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM}
-LEAST = 200
+MIN_ITEMS = 200
 """With fewer items than this a process is not worth its start."""
 
 
@@ -25,7 +25,7 @@ class Background(Generic[Item, Result]):
         self, function: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item], processes: int
     ) -> None:
         self._function = function
-        self._own: Sequence[Item] = items if len(items) < LEAST else ()
+        self._own: Sequence[Item] = items if len(items) < MIN_ITEMS else ()
         self._children: list[tuple[multiprocessing.process.BaseProcess, Connection]] = []
         context = multiprocessing.get_context("fork")
         # Python drops an exception that is raised while it forks: an interruption has to wait for the end of that.

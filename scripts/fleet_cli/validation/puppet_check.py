@@ -19,12 +19,12 @@ class PuppetCheck:
     Attributes:
         repo: the control repository.
         findings: what is wrong.
-        whole: whether all of the code could be read, so that what is not in it is nowhere.
+        complete: whether all of the code could be read, so that what is not in it is nowhere.
     """
 
     repo: Path
     findings: list[Finding] = field(default_factory=list)
-    whole: bool = True
+    complete: bool = True
 
     @cached_property
     def puppetfile(self) -> Puppetfile:
@@ -80,7 +80,7 @@ class PuppetCheck:
             lint_check.note_clean(asked, answer["problems"], clean)
             self.findings += [Finding(**problem) for problem in answer["problems"]]
             if code is None:
-                self.whole = not answer["code"]["unreadable"]
+                self.complete = not answer["code"]["broken"]
                 code = environment.remember(answer["code"])
         self._check_metadata()
         self.findings += self._dependencies(code)
@@ -96,10 +96,10 @@ class PuppetCheck:
                 continue
             except UnicodeDecodeError:
                 self.findings.append(Finding(name, 1, 1, "not-utf-8", "it is not UTF-8", "save the file as UTF-8"))
-                self.whole = False
+                self.complete = False
             except json.JSONDecodeError as error:
                 self.findings.append(Finding(name, error.lineno, error.colno, "json-syntax", error.msg))
-                self.whole = False
+                self.complete = False
 
     def _dependencies(self, code: PuppetCode) -> Iterable[Finding]:
         own = {slug: version for slug, version in code.versions.items() if slug not in self.vendored.versions}

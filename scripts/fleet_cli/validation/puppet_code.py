@@ -236,7 +236,7 @@ class Environment:
 
     def remember(self, answer: Mapping[str, Any]) -> PuppetCode:
         """Cache the "code" of an answer, unless a part of it could not be read, and return it."""
-        if answer["unreadable"]:
+        if answer["broken"]:
             return load(answer, f"in part: {self.digest}")
         CACHE.put(self.digest, answer)
         return load(answer, self.digest)

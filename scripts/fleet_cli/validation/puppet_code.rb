@@ -6,7 +6,7 @@
 #
 # request.json: {"modulepath": [DIRECTORY, ...], "manifests": DIRECTORY, "describe": true or false,
 #   "check": {"lint": [FILE.pp, ...], "epp": [FILE.epp, ...], "erb": [FILE.erb, ...]}}
-# answer.json: {"code": {"units": [...], "aliases": {NAME: TYPE}, "modules": [...], "unreadable": [FILE, ...]}, "problems": [...]}
+# answer.json: {"code": {"units": [...], "aliases": {NAME: TYPE}, "modules": [...], "broken": [FILE, ...]}, "problems": [...]}
 #
 # A unit is a class, a defined type, a function or the main manifest. It has its parameters with their types, the names of
 # other units that it mentions in whatever way, and the Hiera keys that it looks up by name.
@@ -89,7 +89,7 @@ class Description
     @parser = Puppet::Pops::Parser::Parser.new
     @types = TypeTrees.new
     @units = []
-    @unreadable = []
+    @broken = []
   end
 
   def to_h
@@ -99,7 +99,7 @@ class Description
     names = @units.to_h { |unit| [unit['name'], true] }
     @units.each { |unit| unit['mentions'].select! { |name| names.key?(name) } }
     { 'units' => @units, 'aliases' => @types.aliases, 'modules' => @environment.modules.map { |mod| metadata(mod) },
-      'unreadable' => @unreadable }
+      'broken' => @broken }
   end
 
   private
@@ -133,7 +133,7 @@ class Description
   def parse(file)
     @parser.parse_file(file).model
   rescue Puppet::Error, ArgumentError, EncodingError
-    @unreadable << file
+    @broken << file
     nil
   end
 

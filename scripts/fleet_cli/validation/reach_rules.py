@@ -44,7 +44,7 @@ def file_findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
             yield Finding(
                 name, 1, 1, "unread-file", message, template or "layers: " + ", ".join(data.layers.templates())
             )
-        elif data.machines and place.sure and not any(data.groups_reading(name)):
+        elif data.machines and place.certain and not any(data.groups_reading(name)):
             for word, value in place.needs:
                 if word in wrong:
                     continue  # a machine's own is misspelt: it would have read this file
@@ -70,7 +70,7 @@ def key_findings(
     verdicts: dict[tuple[str, frozenset[str]], tuple[str, str, str] | None] = {}
     for name, place in data.places.items():
         roles = (
-            frozenset(role for role, _ in data.groups_reading(name)) if data.machines and place.sure else frozenset()
+            frozenset(role for role, _ in data.groups_reading(name)) if data.machines and place.certain else frozenset()
         )
         for key, pair in data.documents[name].top.items():
             if key == OPTIONS_KEY or key in interpolated or key.partition("::")[0] in missing:

@@ -39,7 +39,7 @@ def running(data: FleetData, code: PuppetCode, certnames: set[str] | None) -> It
                     yield _of_machine(data, machine, shared)
 
 
-def concerned(data: FleetData, paths: Iterable[str]) -> set[str] | None:
+def affected_machines(data: FleetData, paths: Iterable[str]) -> set[str] | None:
     """The machines that have something of their own that may go together with what files say; None if any may have."""
     changed: set[str] = set()
     result: set[str] = set()
@@ -49,7 +49,7 @@ def concerned(data: FleetData, paths: Iterable[str]) -> set[str] | None:
             return None
         if (certname := place.given("certname")) is not None:
             result.add(certname)
-        elif document.top.keys() <= set(_OWN) and not document.unreadable:
+        elif document.top.keys() <= set(_OWN) and not document.broken:
             changed |= {name for key in _OWN for name, _ in services.entries(document, key)}
         else:
             return None

@@ -20,7 +20,7 @@ def findings(data: FleetData, merges: Merges) -> Iterator[Finding]:
     for name, place in data.places.items():
         if place.level == highest and place.given("certname") is not None:
             continue  # there is nothing above: most files are such ones
-        groups = [above[group] for group in data.groups_reading(name)] if place.sure else []
+        groups = [above[group] for group in data.groups_reading(name)] if place.certain else []
         if not groups or not all(group.has_above(name) for group in groups):
             continue
         for key, pair in data.documents[name].top.items():
@@ -59,7 +59,7 @@ class _Above:
     def __init__(self, data: FleetData, paths: _Paths, group: Group) -> None:
         self._data = data
         self._shared: dict[Path, str] = {}
-        shared = [name for name in data.shared[group] if data.places[name].sure]
+        shared = [name for name in data.shared[group] if data.places[name].certain]
         for name in shared:
             for path in paths.of_shared(name):
                 self._shared.setdefault(path, name)

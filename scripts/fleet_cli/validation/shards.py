@@ -8,7 +8,7 @@ from fleet_cli.machine.cache import Cache
 Entry = TypeVar("Entry")
 MAX_NEWER = 200
 """With more changed files than this, all entries are written again: that takes as long as reading the changed ones."""
-LEAST = 50
+MIN_FILES = 50
 """Below this many files, reading them again is faster than loading the cache."""
 
 

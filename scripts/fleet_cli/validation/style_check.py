@@ -48,7 +48,7 @@ class StyleCheck:
     def begin(self) -> None:
         """Begin with the others that are not known as clean, once those of Hiera were read."""
         begun = set(self._todo)
-        rest = [name for name in self._names if name not in begun and not self._is_unreadable(name)]
+        rest = [name for name in self._names if name not in begun and not self._is_broken(name)]
         self._later = [name for name in rest if self._digest(name) not in self._clean]
         if self._background is None:
             self._background, self._todo, self._later = self._begun(self._later), self._later, []
@@ -62,14 +62,14 @@ class StyleCheck:
             if name not in faulty:
                 self._clean.add(self._digest(name))
         self._clean.save()
-        return [finding for finding in found if not self._is_unreadable(finding.file)]
+        return [finding for finding in found if not self._is_broken(finding.file)]
 
     def _begun(self, names: list[str]) -> parallel.Background[str, Finding]:
         return parallel.Background(self._lint, names, os.cpu_count() or 1)
 
-    def _is_unreadable(self, name: str) -> bool:
+    def _is_broken(self, name: str) -> bool:
         document = self._files.get(name)
-        return document is not None and document.unreadable
+        return document is not None and document.broken
 
     def _digest(self, name: str) -> str:
         content = self._files.digest(name) or kept.digest(lint_check.text_of(self._repo / name) or "")

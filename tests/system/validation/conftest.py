@@ -9,9 +9,9 @@ import pytest
 from fleet_cli.repository import secrets
 from fleet_cli.repository.finding import Finding
 from fleet_cli.validation import codes
+from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
-from fleet_cli.validation.whole_check import Validation
 
 REPO = Path(__file__).resolve().parents[3]
 FILES = (".yamllint", "Puppetfile", "environment.conf", "hiera.yaml", "lab.yaml")

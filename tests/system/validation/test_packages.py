@@ -12,9 +12,9 @@ import pytest
 from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.validation import defaults, package_index
+from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
-from fleet_cli.validation.whole_check import Validation
 
 from .conftest import deb, edit
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.roots import rootfs
-from fleet_cli.validation.whole_check import Validation
+from fleet_cli.validation.all_checks import Validation
 
 from .conftest import Validate, edit
 

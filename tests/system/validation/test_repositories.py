@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from bad_yaml import BAD
 from fleet_cli.repository import secrets
+from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
-from fleet_cli.validation.whole_check import Validation
 
 from .conftest import Validate, edit
 

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from fleet_cli.repository import yaml_reader
 from fleet_cli.repository.merging import ALL_LEVELS
+from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.data_types import Checker
 from fleet_cli.validation.puppet_check import PuppetCheck
 from fleet_cli.validation.puppet_code import PuppetCode
-from fleet_cli.validation.whole_check import Validation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

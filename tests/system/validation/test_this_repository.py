@@ -1,8 +1,8 @@
 """`fleet validate` is content with the repository that it is developed in."""
 
+from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
-from fleet_cli.validation.whole_check import Validation
 
 from .conftest import REPO
 

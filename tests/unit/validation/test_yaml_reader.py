@@ -45,7 +45,7 @@ def values(document: Document) -> dict[str, Any]:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused_in_words(content: bytes) -> None:
     document = yaml_reader.parse(content, "any.yaml")
-    assert document.unreadable == bool(document.unreadable and document.findings)
+    assert document.broken == bool(document.broken and document.findings)
     for finding in document.findings:
         assert finding.line >= 1
         assert finding.column >= 1
@@ -65,7 +65,7 @@ def test_any_shuffle_of_yaml_is_read_as_far_as_its_parser_reads_it(text: str) ->
     try:
         list(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.YAMLError:
-        assert document.unreadable
+        assert document.broken
 
 
 @given(st.dictionaries(words, data, max_size=5), st.booleans())

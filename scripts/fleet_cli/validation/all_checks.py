@@ -94,10 +94,10 @@ class Validation:
             if not check.has_machines:
                 self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
             data = check.data()
-            check.certnames = service_check.concerned(data, self.paths)
-            if data.unread:
-                self.notes.append(f"{data.unread[0]} can't be read, so the files are not checked against each other")
-            yield from check.findings(data, code, puppet.whole)
+            check.certnames = service_check.affected_machines(data, self.paths)
+            if data.broken:
+                self.notes.append(f"{data.broken[0]} can't be read, so the files are not checked against each other")
+            yield from check.findings(data, code, puppet.complete)
             yield from style.findings()
 
     def _asked_for(self, finding: Finding) -> bool:
