@@ -11,7 +11,7 @@ import pytest
 from fleet_cli.machine import paths
 from fleet_cli.repository import yaml_reader
 from fleet_cli.repository.documents import Node as Value
-from fleet_cli.validation.data_types import Checker
+from fleet_cli.validation.checks.data_types import Checker
 from fleet_cli.validation.puppet_check import PuppetCheck
 from fleet_cli.validation.puppet_code import PuppetCode
 

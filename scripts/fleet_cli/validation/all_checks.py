@@ -9,7 +9,7 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import fleet_data, layers, machines
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.trees import Directory
-from fleet_cli.validation import allowed, lint_check, service_check
+from fleet_cli.validation import allowed, lint_check, machine_services
 from fleet_cli.validation.files import Files
 from fleet_cli.validation.hiera_check import HieraCheck, Packages
 from fleet_cli.validation.puppet_check import PuppetCheck
@@ -94,7 +94,7 @@ class Validation:
             if not check.has_machines:
                 self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
             data = check.data()
-            check.certnames = service_check.affected_machines(data, self.paths)
+            check.certnames = machine_services.affected_machines(data, self.paths)
             if data.broken:
                 self.notes.append(f"{data.broken[0]} can't be read, so the files are not checked against each other")
             yield from check.findings(data, code, puppet.complete)

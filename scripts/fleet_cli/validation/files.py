@@ -13,7 +13,7 @@ from fleet_cli.machine import paths
 from fleet_cli.machine.cache import Cache
 from fleet_cli.repository import inventory, machines, yaml_reader
 from fleet_cli.repository.documents import Document
-from fleet_cli.validation.file_check import Checked
+from fleet_cli.validation.checked import Checked
 from fleet_cli.validation.shards import MIN_FILES, Shard
 
 CACHES = paths.STATE / "validate" / "files"
@@ -149,6 +149,6 @@ def _program_version() -> str:
     """The digest of what reads and checks files: what another release of it cached is of no use."""
     whole = hashlib.sha256()
     for package in (Path(__file__).parent, Path(yaml_reader.__file__).parent):
-        for file in sorted(package.glob("*.py")):
+        for file in sorted(package.rglob("*.py")):
             whole.update(file.read_bytes())
     return whole.hexdigest()

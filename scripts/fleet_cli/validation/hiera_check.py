@@ -1,6 +1,6 @@
 """Hiera as a whole: each file against the code, then all of them against each other and the machines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,20 +12,35 @@ from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.layers import Layers
-from fleet_cli.validation import (
-    balancer_rules,
-    config_check,
-    file_check,
-    json_schema,
-    placement_rules,
-    reach_rules,
-    service_check,
+from fleet_cli.validation import file_check, json_schema, machine_services
+from fleet_cli.validation.checks import (
+    balancers,
+    config,
+    databases,
+    interpolation,
+    keys,
+    lookup_options,
+    nodes,
+    placement,
+    ports,
+    secrets,
+    service_names,
     shadowing,
+    system_names,
+    unread_files,
+    upstreams,
+    versions,
 )
 from fleet_cli.validation.files import Files
 from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.puppet_code import PuppetCode
-from fleet_cli.validation.service_rules import Running
+from fleet_cli.validation.running import Running
+
+_OF_SERVICES: Sequence[Callable[[Running], Iterator[Finding]]] = (
+    ports.findings, versions.findings, upstreams.findings, secrets.findings, databases.findings,
+    system_names.findings, service_names.findings_of_declarations,
+)  # fmt: skip
+"""The checks of services that read the same."""
 
 
 @dataclass(frozen=True)
@@ -104,35 +119,35 @@ class HieraCheck:
             if document := self.files.get(name):
                 yield from document.findings
         if complete:
-            yield from reach_rules.machine_findings(data, code)
-            yield from reach_rules.key_findings(data, checked, code, self.missing)
-            yield from reach_rules.options_findings(data, code, self.missing)
-        yield from reach_rules.file_findings(data, code)
+            yield from nodes.findings(data, code)
+            yield from keys.findings(data, checked, code, self.missing)
+            yield from lookup_options.findings(data, code, self.missing)
+        yield from unread_files.findings(data, code)
         if data.broken:
             return  # what one file alone can't tell hangs on what that file says
         module_keys = {key for document in own.values() for key in document.top}
-        yield from reach_rules.lookup_findings(data, checked, module_keys)
+        yield from interpolation.findings(data, checked, module_keys)
         yield from shadowing.findings(data, merges)
-        for services in self._services(data, code):
-            yield from services.findings()
-        yield from service_check.name_findings(data, checked)
-        yield from placement_rules.findings(data, self._services(data, code))
-        yield from balancer_rules.findings(data, code, self._services(data, code))
+        all_running = self._services(data, code)
+        for here in all_running:
+            for check_services in _OF_SERVICES:
+                yield from check_services(here)
+        yield from service_names.findings(data, checked)
+        yield from placement.findings(data, all_running)
+        yield from balancers.findings(data, code, all_running)
 
     def _services(self, data: FleetData, code: PuppetCode) -> list[Running]:
         if self._running is None:
-            self._running = list(service_check.running(data, code, self.certnames))
+            self._running = list(machine_services.running(data, code, self.certnames))
         return self._running
 
     def _config(self, data: FleetData, code: PuppetCode, found: list[Finding]) -> list[Finding]:
         """What the packages say of the config of services; a note, if they can't be had and need not be."""
-        source = self.packages.repository or config_check.repository(data, self.files.repo)
+        source = self.packages.repository or config.repository(data, self.files.repo)
         try:
             if source is None:
                 raise FleetError("Hiera names no apt repository (profile::fleet_repository::url, suite, component)")
-            return list(
-                config_check.findings(self._services(data, code), found, source, retry_now=self.packages.retry_now)
-            )
+            return list(config.findings(self._services(data, code), found, source, retry_now=self.packages.retry_now))
         except FleetError as error:
             if self.packages.required:
                 raise

@@ -11,7 +11,7 @@ import yaml
 from fleet_cli.repository import yaml_reader
 from fleet_cli.repository.merging import ALL_LEVELS
 from fleet_cli.validation.all_checks import Validation
-from fleet_cli.validation.data_types import Checker
+from fleet_cli.validation.checks.data_types import Checker
 from fleet_cli.validation.puppet_check import PuppetCheck
 from fleet_cli.validation.puppet_code import PuppetCode
 from hypothesis import given, settings

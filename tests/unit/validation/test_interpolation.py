@@ -2,7 +2,7 @@
 
 import pytest
 from fleet_cli.repository.documents import Node
-from fleet_cli.validation import interpolation
+from fleet_cli.validation.checks import interpolation
 
 KNOWN = [
     "plain", "50%", "%(x)s", "%{not closed", "%{facts.os.family}", "%{::facts.networking.ip}", "%{trusted.certname}",

@@ -6,7 +6,10 @@ The names themselves are data types of the module: flask_microservice::name_prob
 from collections.abc import Iterator
 
 from fleet_cli.repository.documents import Node, mapping
-from fleet_cli.validation.data_types import Checker, Problem
+from fleet_cli.repository.finding import Finding
+from fleet_cli.validation.checks.data_types import Checker
+from fleet_cli.validation.problem import Problem
+from fleet_cli.validation.running import Running, at
 from fleet_cli.validation.type_words import Aliases
 
 _REASONS = {
@@ -45,6 +48,15 @@ def problems(declarations: Node, aliases: Aliases) -> Iterator[Problem]:
             message = f"the system needs the package '{package}', which would go with the service"
             node = its["package"].node
             yield Problem(node.line, node.column, "system-name", message, "name the one with the service's virtualenv")
+
+
+def findings(here: Running) -> Iterator[Finding]:
+    """A service may have the units in which releases of another one are tried: NAME-check@RELEASE.service."""
+    for base in sorted({service.name.removesuffix("-check") for service in here.present(here.touched)}):
+        if {base, f"{base}-check"} <= here.running.keys() and here.placed.meet([base, f"{base}-check"]):
+            spot, related = here.running[f"{base}-check"].home, [here.running[base].home]
+            message = f"service '{base}-check' has the units in which releases of '{base}' are tried"
+            yield at(spot, "system-name", message, "choose another name for it", related=related)
 
 
 def _fits(alias: str, name: str, aliases: Aliases) -> bool:

@@ -1,10 +1,13 @@
 """Texts of Hiera with `%{...}` in them: what Hiera knows, what it does not, and what arrives as it is written."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fleet_cli.repository.documents import Node
-from fleet_cli.validation.data_types import Problem
+from fleet_cli.repository.finding import Finding, did_you_mean
+from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.validation.checked import Checked, Lookup
+from fleet_cli.validation.problem import Problem
 
 _EXPRESSION = re.compile(r"(?P<before>%?)%\{(?P<inside>[^}]*)\}")
 _CALL = re.compile(r"(?P<function>\w+)\((?P<argument>\"[^\"]+\"|'[^']+')\)")
@@ -14,6 +17,7 @@ _WORD = re.compile(r"[a-z]\w*(?:\.\w+)*")
 _REFERENCE = re.compile(
     r"%\{\s*(?:(?:lookup|hiera|alias)\((?:\"[^\"]+\"|'[^']+')\)|(?:::)?(?:facts|trusted|server_facts)\.[^{}]+)\s*\}"
 )
+_LOOKUP = re.compile(r"%\{\s*(?:lookup|hiera|alias)\(\s*(['\"])(?P<key>[^'\"]+)\1\s*\)\s*\}")
 
 _VARIABLES = frozenset(
     ("facts", "trusted", "server_facts", "environment", "module_name", "clientcert", "clientversion", "clientnoop",
@@ -62,3 +66,28 @@ def _unknown(inside: str, *, alone: bool) -> str:
     name = inside[1:].split(inside[0], 1)[0] if quoted else inside.removeprefix("::").partition(".")[0]
     # A variable of a class, CLASS::NAME, is there or not by what the machine's role includes.
     return "" if name in _VARIABLES or "::" in name else "is no variable, fact or function that Hiera knows"
+
+
+def lookups(leaf: Node) -> Iterator[Lookup]:
+    """The keys that a text interpolates by name."""
+    for found in _LOOKUP.finditer(str(leaf.value)):
+        # What comes after a dot is inside of the key's value.
+        yield Lookup(leaf.line, leaf.column, found["key"].partition(".")[0])
+
+
+def findings(data: FleetData, checked: Mapping[str, Checked], module_keys: set[str]) -> Iterator[Finding]:
+    """Values that interpolate a key that neither a file of Hiera nor the data of a module has.
+
+    Args:
+        data: Hiera.
+        checked: its files, by path.
+        module_keys: the keys in the data of modules.
+    """
+    said = {key for document in data.documents.values() for key in document.top} | module_keys
+    for name, each in checked.items():
+        for lookup in each.lookups:
+            if lookup.key not in said:
+                message = f"it interpolates '{lookup.key}', which no file of Hiera has"
+                yield Finding(
+                    name, lookup.line, lookup.column, "unknown-lookup", message, did_you_mean(lookup.key, said)
+                )

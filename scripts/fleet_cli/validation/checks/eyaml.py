@@ -1,4 +1,4 @@
-"""Encrypted values: whether they are whole, and whether what should be one is. Without any key."""
+"""Encrypted values: whether each is whole, as far as that can be told without a key."""
 
 import base64
 import binascii
@@ -6,22 +6,14 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from fleet_cli.repository.documents import Node, leaves
-from fleet_cli.validation import interpolation
-from fleet_cli.validation.data_types import Problem
+from fleet_cli.repository.documents import Node
+from fleet_cli.validation.problem import Problem
 
-ENCRYPT = "encrypt it: eyaml encrypt -s VALUE"
 _BLOCK = re.compile(r"ENC\[(?:(?P<method>\w+),)?(?P<text>[^\]]*)(?P<end>\]?)")
-_WHOLE = re.compile(r"\s*ENC\[[^\]]*\]\s*")
 _ENVELOPED = bytes.fromhex("06092a864886f70d010703")
 """The object identifier 1.2.840.113549.1.7.3 of an enveloped PKCS#7 message (RFC 5652, 6), in DER."""
 
 _MAX_DEPTH = 30
-_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
-_PRIVATE_KEY = re.compile(r"-{5}BEGIN [A-Z ]*PRIVATE KEY-{5}")
-_SECRET_NAME = re.compile(
-    r"(?:\A|[_.-])(?:password|passwd|secret|token|api[_.-]?key|private[_.-]?key)(?:\Z|[_.-]key\Z)"
-)
 
 
 def damage(node: Node) -> Iterator[Problem]:
@@ -30,28 +22,6 @@ def damage(node: Node) -> Iterator[Problem]:
         if reason := _damage(found["method"], found["text"], bool(found["end"])):
             message = f"an encrypted value that can't be decrypted: {reason}"
             yield Problem(node.line, node.column, "damaged-eyaml", message, "paste it again, or encrypt the value anew")
-
-
-def plain_values(node: Node) -> Iterator[Problem]:
-    """Values below a node that stand in plain text, where each should be encrypted."""
-    for leaf in leaves(node):
-        value = leaf.value
-        if isinstance(value, str) and (value == "" or "ENC[" in value or interpolation.is_reference(value)):
-            continue
-        if value is not None:
-            yield Problem(leaf.line, leaf.column, "plain-secret", "a secret in plain text", ENCRYPT)
-
-
-def looks_secret(key: str, node: Node) -> str:
-    """What makes a setting look like a secret that anyone can read; empty if nothing does."""
-    value = node.value
-    if not isinstance(value, str) or not value or "ENC[" in value or "%{" in value:
-        return ""
-    if _URL_PASSWORD.match(value):
-        return "a password in a URL"
-    if _PRIVATE_KEY.search(value):
-        return "a private key"
-    return f"'{key}', which its name says is a secret," if _SECRET_NAME.search(key) else ""
 
 
 def _damage(method: str | None, text: str, ended: bool) -> str:

@@ -11,7 +11,7 @@ from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.placed import Placed
 from fleet_cli.repository.services import Service, Spot
 from fleet_cli.validation.puppet_code import PuppetCode
-from fleet_cli.validation.service_rules import Running
+from fleet_cli.validation.running import Running
 
 CLASS = "profile::load_balancer"
 EXCEPT, PLAIN_PORTS = f"{CLASS}::except", f"{CLASS}::plain_ports"

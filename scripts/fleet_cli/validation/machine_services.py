@@ -1,19 +1,17 @@
 """The services of all machines: each group of machines once, and what single machines have of their own."""
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import replace
 
 from fleet_cli.repository import placed, services
 from fleet_cli.repository.documents import Pair, mapping
-from fleet_cli.repository.finding import Finding, did_you_mean
 from fleet_cli.repository.fleet_data import FleetData, Group
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.layers import TIER
 from fleet_cli.repository.services import Service
-from fleet_cli.validation.file_check import Checked
 from fleet_cli.validation.puppet_code import PuppetCode
-from fleet_cli.validation.service_rules import Running, together
+from fleet_cli.validation.running import Running, together
 
 _LINKS = {"ensure", "nodes", "package", "port", "socket", "through", "upstreams"}
 """What of one service's declaration others may be at odds with."""
@@ -70,29 +68,6 @@ def known_tier(data: FleetData, tier: str) -> bool:
 def runs_services(code: PuppetCode, group: Group) -> bool:
     """Whether machines of a group run services at all."""
     return services.CLASS in code.reach(group[0]).classes
-
-
-def name_findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[Finding]:
-    """Names of services that are none."""
-    known = data.declared
-    external = placed.external((name, data.documents[name]) for name in data.places)
-    packages = {
-        str(pair.node.value["package"].node.value)
-        for name in data.places
-        for _, pair in services.entries(data.documents[name], services.SERVICES)
-        if isinstance(pair.node.value, dict) and "package" in pair.node.value
-    }
-    for name in data.places:
-        for each in checked[name].names:
-            top, *below = each.path
-            if top == services.SERVICES and "upstreams" not in below:
-                continue  # where it stands is its declaration, or it is a package
-            if top == placed.EXTERNAL or ("upstreams" in below and each.name in external):
-                continue
-            if each.name not in known and not (top == services.VERSIONS and each.name in packages):
-                suggestion = did_you_mean(each.name, known) or "declare it, or drop it here"
-                message = f"'{each.name}' is no declared service"
-                yield Finding(name, each.line, each.column, "unknown-service", message, suggestion)
 
 
 def _of_group(data: FleetData, code: PuppetCode, group: Group, everywhere: set[str]) -> Running:

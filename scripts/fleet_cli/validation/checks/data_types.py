@@ -8,27 +8,17 @@ place in the file.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from fleet_cli.repository.documents import Node
 from fleet_cli.repository.finding import did_you_mean, nearest
 from fleet_cli.repository.scalars import Scalar, Symbol
 from fleet_cli.validation import ruby_patterns, type_words
+from fleet_cli.validation.problem import Problem
 from fleet_cli.validation.type_words import Aliases, Type
 
 UNKNOWN_TEXT = re.compile(r"ENC\[|%\{")
 """Marks of a text that is something else once Hiera has looked it up."""
 _ALIAS = re.compile(r"\s*%\{\s*alias\(.*\)\s*\}\s*", re.DOTALL)
-
-
-class Problem(NamedTuple):
-    """What is wrong with a value, and where."""
-
-    line: int
-    column: int
-    code: str
-    message: str
-    suggestion: str = ""
 
 
 Seen = Callable[[str, Node, tuple[Scalar, ...]], None]

@@ -6,7 +6,7 @@ from fleet_cli.repository import placed, placement, services
 from fleet_cli.repository.documents import Node, items, mapping
 from fleet_cli.repository.finding import Finding, did_you_mean, nearest
 from fleet_cli.repository.fleet_data import FleetData
-from fleet_cli.validation.service_rules import Running
+from fleet_cli.validation.running import Running
 
 
 def findings(data: FleetData, running: Iterable[Running]) -> Iterator[Finding]:

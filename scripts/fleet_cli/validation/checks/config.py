@@ -10,7 +10,7 @@ from fleet_cli.repository.services import Service, Spot, version_of
 from fleet_cli.validation import defaults, package_index
 from fleet_cli.validation.defaults import ADDRESSES, Defaults
 from fleet_cli.validation.package_index import Index, Repository
-from fleet_cli.validation.service_rules import Running
+from fleet_cli.validation.running import Running
 
 _URL, _SUITE, _COMPONENT = (f"profile::fleet_repository::{name}" for name in ("url", "suite", "component"))
 

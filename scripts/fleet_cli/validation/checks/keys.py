@@ -1,0 +1,64 @@
+"""Keys of Hiera that nothing looks up, or nothing on the nodes that read them."""
+
+from collections.abc import Iterator, Mapping
+
+from fleet_cli.repository.finding import Finding, did_you_mean
+from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.repository.merging import OPTIONS_KEY
+from fleet_cli.validation.checked import Checked
+from fleet_cli.validation.puppet_code import PuppetCode
+
+ANY = "*"
+"""In the place of a key that is known only when the code runs."""
+
+
+def findings(data: FleetData, checked: Mapping[str, Checked], code: PuppetCode, missing: set[str]) -> Iterator[Finding]:
+    """Keys that nothing looks up.
+
+    Args:
+        data, checked: Hiera.
+        code: who looks up what.
+        missing: the names of modules that could not be had, of which nothing is known.
+    """
+    interpolated = {lookup.key for each in checked.values() for lookup in each.lookups}
+    anyone = code.lookups | interpolated
+    everything = sorted((anyone | code.parameters.keys()) - {ANY})
+    verdicts: dict[tuple[str, frozenset[str]], tuple[str, str, str] | None] = {}
+    for name, place in data.places.items():
+        roles = (
+            frozenset(role for role, _ in data.groups_reading(name)) if data.machines and place.certain else frozenset()
+        )
+        for key, pair in data.documents[name].top.items():
+            if key == OPTIONS_KEY or key in interpolated or key.partition("::")[0] in missing:
+                continue
+            if (key, roles) not in verdicts:
+                verdicts[key, roles] = _verdict(key, roles, code, everything)
+            if verdict := verdicts[key, roles]:
+                yield Finding(name, pair.line, pair.column, *verdict)
+
+
+def _verdict(key: str, roles: frozenset[str], code: PuppetCode, everything: list[str]) -> tuple[str, str, str] | None:
+    """Code, message and suggestion for a key in a file that machines of some roles read; None if all is well."""
+    unit = key.rpartition("::")[0]
+    if key not in code.parameters and key not in code.lookups:
+        near = did_you_mean(key, everything)
+        if near or ANY not in code.lookups:
+            what = f"class '{unit}' has no such parameter" if unit in code.classes else "nothing looks it up"
+            return "unknown-key", f"'{key}' is no key that is used: {what}", near
+        return None
+    if not roles <= set(code.roles):
+        return None  # what such a role would look up is not known
+    if not roles or any(_looks_up(key, unit, role, code) for role in roles):
+        return None
+    having = [role for role in code.roles if _looks_up(key, unit, role, code)]
+    what = f"'{key}' is looked up by no machine that reads this file (roles: {', '.join(sorted(roles))})"
+    return (
+        "unreachable-key",
+        what,
+        f"it belongs to the role {' or '.join(having)}" if having else "no role has its class",
+    )
+
+
+def _looks_up(key: str, unit: str, role: str, code: PuppetCode) -> bool:
+    reach = code.reach(role)
+    return key in reach.lookups or (unit in reach.classes and key in code.parameters)
