@@ -156,10 +156,7 @@ NO_CODES = {"a-z", "dpkg-deb", "key-duplicates", "ls-files"}
 
 
 def test_each_code_of_a_finding_is_declared_once_with_a_sentence() -> None:
-    rooms = {room: REPO / "scripts/fleet_cli" / room for room in ("repository", "validation")}
-    sources = [path for path in rooms["validation"].rglob("*.*") if path.suffix in (".py", ".rb")]
-    sources += [path for path in rooms["repository"].glob("*.py") if "Finding" in path.read_text(encoding="utf-8")]
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sources if path.name != "codes.py")
+    text = "\n".join(reference.sources_of_findings().values())
     used = set(re.findall(r"[\"']([a-z]+(?:-[a-z]+)+)[\"']", text)) - NO_CODES
     assert used - codes.ALL.keys() == set(), "declare them in scripts/fleet_cli/validation/codes.py"
     assert {code for code in codes.ALL if not re.search(rf"[\"']{code}[\"']", text)} == set(), "no finding has them"

@@ -66,3 +66,14 @@ def test_what_others_stand_on_knows_nothing_of_them(room: str) -> None:
     for file in (PACKAGE / room).glob("*.py"):
         named = {name for name in _imports(file) if name.split(".")[1:2] and name.split(".")[1] in above}
         assert not named, file.name
+
+
+RUNS_CHECKS = {"all_checks", "hiera_check", "file_check", "puppet_check", "yaml_style_check", "report", "parallel"}
+
+
+def test_a_check_of_a_repository_knows_nothing_of_what_runs_it() -> None:
+    checks = sorted((PACKAGE / "validation/checks").glob("*.py"))
+    assert len(checks) > 10
+    for file in checks:
+        named = {name.rpartition(".")[2] for name in _imports(file) if name.startswith("fleet_cli.validation.")}
+        assert not named & RUNS_CHECKS, file.name

@@ -16,9 +16,11 @@ _FINDINGS_HEAD = """\
 
     scripts/fleet validate          # each finding is one line: FILE:LINE:COLUMN: CODE: what is wrong; what to do
 
-[validate.md](validate.md#allow-a-finding) says how to allow a finding that is intended. `scripts/fleet reference`
-writes this page from `scripts/fleet_cli/validation/codes.py`: change it there.
+[validate.md](validate.md#allow-a-finding) says how to allow a finding that is intended. The files of the last column,
+which look for it, are below `scripts/fleet_cli`. `scripts/fleet reference` writes this page from
+`scripts/fleet_cli/validation/codes.py`: change it there.
 """
+_PACKAGE = Path(__file__).resolve().parents[1]
 _SAID = re.compile(r"Data type: (?:`[^\n]*`|\n*```puppet\n.*?\n```)\n\n(?!Default value:)\S", re.DOTALL)
 """Where a parameter's type is followed by words of its own."""
 
@@ -61,9 +63,25 @@ def findings_page() -> str:
     """Return what docs/findings.md should say now: each code of a finding, and what it means."""
     parts = [_FINDINGS_HEAD]
     for subject, meanings in codes.CODES.items():
-        rows = [f"| `{code}` | {meaning} |" for code, meaning in meanings.items()]
-        parts.append("\n".join([f"## {subject}", "", "| code | what it means |", "| --- | --- |", *rows, ""]))
+        rows = [f"| `{code}` | {meaning} | {', '.join(_found_by(code))} |" for code, meaning in meanings.items()]
+        head = [f"## {subject}", "", "| code | what it means | found by |", "| --- | --- | --- |"]
+        parts.append("\n".join([*head, *rows, ""]))
     return "\n".join(parts)
+
+
+def sources_of_findings() -> dict[str, str]:
+    """The text of each file that makes findings, by its path below this package: the checks, and what reads files."""
+    files = [path for path in _PACKAGE.glob("validation/**/*.*") if path.suffix in (".py", ".rb")]
+    texts = {path: path.read_text(encoding="utf-8") for path in [*files, *_PACKAGE.glob("repository/*.py")]}
+    return {
+        str(path.relative_to(_PACKAGE)): text
+        for path, text in sorted(texts.items())
+        if path != Path(codes.__file__) and (path in files or "Finding" in text)
+    }
+
+
+def _found_by(code: str) -> list[str]:
+    return [f"`{name}`" for name, text in sources_of_findings().items() if re.search(rf"[\"']{code}[\"']", text)]
 
 
 def write_findings(repo: Path) -> Path:

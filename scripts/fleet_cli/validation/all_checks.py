@@ -9,11 +9,11 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import fleet_data, layers, machines
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.trees import Directory
-from fleet_cli.validation import allowed, lint_check, machine_services
+from fleet_cli.validation import allowed, clean_files, machine_services
 from fleet_cli.validation.files import Files
 from fleet_cli.validation.hiera_check import HieraCheck, Packages
 from fleet_cli.validation.puppet_check import PuppetCheck
-from fleet_cli.validation.style_check import StyleCheck
+from fleet_cli.validation.yaml_style_check import YamlStyleCheck
 
 
 @dataclass
@@ -82,8 +82,8 @@ class Validation:
         puppet = PuppetCheck(self.repo)
         names, own_data = self._names(hiera, puppet)
         read = [*names, *own_data, *machines.FILES, layers.NAME]
-        asked = self._wanted(lint_check.tracked(self.repo, puppet.puppetfile.moduledir or "modules"))
-        with StyleCheck(self.repo, asked, files, set(read)) as style:
+        asked = self._wanted(clean_files.tracked(self.repo, puppet.puppetfile.moduledir or "modules"))
+        with YamlStyleCheck(self.repo, asked, files, set(read)) as style:
             files.read(read)
             style.begin()
             code = puppet.run(asked)

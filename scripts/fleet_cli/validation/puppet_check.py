@@ -1,14 +1,15 @@
 """The Puppetfile, the syntax and style of Puppet code and templates, and what the code says."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from fleet_cli.repository.finding import Finding
-from fleet_cli.validation import lint_check, modules, puppet_code, puppetfile
-from fleet_cli.validation.puppet_code import Environment, PuppetCode
+from fleet_cli.validation import clean_files, modules, puppet_environment, puppetfile
+from fleet_cli.validation.checks import module_dependencies, module_metadata, module_pins
+from fleet_cli.validation.puppet_code import PuppetCode
+from fleet_cli.validation.puppet_environment import Environment
 from fleet_cli.validation.puppetfile import Puppetfile
 
 
@@ -28,14 +29,8 @@ class PuppetCheck:
 
     @cached_property
     def puppetfile(self) -> Puppetfile:
-        """What the Puppetfile says: nothing, where there is none."""
-        try:
-            return puppetfile.read((self.repo / puppetfile.NAME).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return Puppetfile()
-        except UnicodeDecodeError:
-            finding = Finding(puppetfile.NAME, 1, 1, "not-utf-8", "it is not UTF-8", "save the file as UTF-8")
-            return Puppetfile(findings=[finding])
+        """What the Puppetfile says."""
+        return puppetfile.of(self.repo)
 
     @cached_property
     def vendored(self) -> modules.Vendored:
@@ -45,7 +40,7 @@ class PuppetCheck:
     @cached_property
     def modulepath(self) -> list[str]:
         """The directories of the repository's own modules."""
-        return puppet_code.modulepath(self.repo, self.puppetfile.moduledir)
+        return puppet_environment.modulepath(self.repo, self.puppetfile.moduledir)
 
     def module_directories(self) -> list[str]:
         """The repository's own modules."""
@@ -70,37 +65,24 @@ class PuppetCheck:
         Raises:
             FleetError: Puppet can't run.
         """
-        self.findings += puppetfile.check(self.puppetfile, self.vendored.versions)
+        self.findings += module_pins.findings(self.puppetfile, self.vendored.versions)
         environment = Environment(self.repo, self.modulepath, self.vendored.directories)
         code = environment.code()
-        clean = lint_check.Clean("puppet")
-        asked = lint_check.changed(self.repo, lint_check.puppet_files(names), clean)
+        clean = clean_files.Clean("puppet")
+        asked = clean_files.changed(self.repo, clean_files.puppet_files(names), clean)
         if code is None or any(asked.values()):
             answer = environment.ask(code is None, {kind: list(files) for kind, files in asked.items()})
-            lint_check.note_clean(asked, answer["problems"], clean)
+            clean_files.note_clean(asked, answer["problems"], clean)
             self.findings += [Finding(**problem) for problem in answer["problems"]]
             if code is None:
                 self.complete = not answer["code"]["broken"]
                 code = environment.remember(answer["code"])
-        self._check_metadata()
+        broken_metadata = list(module_metadata.findings(self.repo, self.module_directories()))
+        self.complete = self.complete and not broken_metadata
+        self.findings += broken_metadata
         self.findings += self._dependencies(code)
         return code
 
-    def _check_metadata(self) -> None:
-        """Puppet leaves out a module whose metadata.json it can't read."""
-        for module in self.module_directories():
-            name = f"{module}/metadata.json"
-            try:
-                json.loads((self.repo / name).read_bytes())
-            except FileNotFoundError:
-                continue
-            except UnicodeDecodeError:
-                self.findings.append(Finding(name, 1, 1, "not-utf-8", "it is not UTF-8", "save the file as UTF-8"))
-                self.complete = False
-            except json.JSONDecodeError as error:
-                self.findings.append(Finding(name, error.lineno, error.colno, "json-syntax", error.msg))
-                self.complete = False
-
     def _dependencies(self, code: PuppetCode) -> Iterable[Finding]:
         own = {slug: version for slug, version in code.versions.items() if slug not in self.vendored.versions}
-        return puppetfile.dependency_problems(self.puppetfile, code.dependencies, own)
+        return module_dependencies.findings(self.puppetfile, code.dependencies, own)

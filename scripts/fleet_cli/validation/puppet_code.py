@@ -1,26 +1,12 @@
-"""What the Puppet code of a repository says: classes, parameters and their types, who mentions whom, what is looked up.
+"""What Puppet code says: classes, parameters and their types, who mentions whom, what is looked up."""
 
-puppet_code.rb finds it out with Puppet itself. That takes seconds, so its answer is cached for as long as no file of
-the code changes.
-"""
-
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from fleet_cli.machine import paths
-from fleet_cli.machine.cache import Cache
-from fleet_cli.machine.errors import CommandFailedError, FleetError
-from fleet_cli.roots import rootfs
 from fleet_cli.validation.type_words import Type
 
-PROGRAM = Path(__file__).with_name("puppet_code.rb")
-CACHE: Cache[Mapping[str, Any]] = Cache(paths.STATE / "validate" / "code", 50)
-"""The "code" that puppet_code.rb answered, by Environment.digest."""
 _TOLD_BY_THE_MODULE: Mapping[str, Type] = {
     "flask_microservice::secrets": {
         "kind": "Sensitive",
@@ -37,8 +23,6 @@ _TOLD_BY_THE_MODULE: Mapping[str, Type] = {
 """Types that a module checks in its own words, so that its parameters have wider ones: Flask_microservice::Secrets."""
 ROLE_PREFIX = "role::"
 """manifests/site.pp includes the class of this prefix and the role's name."""
-_INSIDE = "/control"
-_VENDOR = "/vendor"
 
 
 @dataclass(frozen=True)
@@ -169,88 +153,3 @@ def load(answer: Mapping[str, Any], digest: str) -> PuppetCode:
         {module["slug"]: module["version"] for module in modules if module["slug"] and module["version"]},
         frozenset(module["name"] for module in modules), digest,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Environment:
-    """Where the code of an environment is.
-
-    Attributes:
-        repo: the control repository.
-        modulepath: directories of modules in it, highest first, without that of the Puppetfile's modules.
-        vendored: the Puppetfile's modules.
-    """
-
-    repo: Path
-    modulepath: Sequence[str]
-    vendored: Mapping[str, Path]
-
-    @cached_property
-    def digest(self) -> str:
-        """Changes when any file changes that puppet_code.rb reads to describe the code."""
-        whole = hashlib.sha256(PROGRAM.read_bytes())
-        for directory in ("manifests", *self.modulepath):
-            for file in sorted((self.repo / directory).rglob("*")):
-                if file.suffix == ".pp" or file.name == "metadata.json":
-                    whole.update(f"\0{file.relative_to(self.repo)}\0".encode() + file.read_bytes())
-        for name, module in sorted(self.vendored.items()):
-            # What is unpacked here is named by its version; what r10k put into the repository may have been edited.
-            whole.update(f"\0{name}\0{module.name}".encode())
-            if module.is_relative_to(self.repo):
-                for file in sorted(module.rglob("*.pp")):
-                    whole.update(file.read_bytes())
-        return whole.hexdigest()
-
-    def ask(self, describe: bool, check: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-        """Run puppet_code.rb, which takes seconds.
-
-        Args:
-            describe: whether to describe the code.
-            check: files below the repository, by what to check them as: lint, epp, erb.
-
-        Raises:
-            FleetError: Puppet can't run, or can't read the code at all.
-        """
-        request = {
-            "modulepath": [*(f"{_INSIDE}/{directory}" for directory in self.modulepath), _VENDOR],
-            "manifests": f"{_INSIDE}/manifests",
-            "describe": describe,
-            "check": {kind: [f"{_INSIDE}/{name}" for name in names] for kind, names in check.items()},
-        }
-        binds = {self.repo: _INSIDE, PROGRAM: "/puppet_code.rb"}
-        binds.update({directory: f"{_VENDOR}/{name}" for name, directory in self.vendored.items()})
-        try:
-            said = rootfs.run("toolbox", ["ruby", "/puppet_code.rb"], binds=binds, stdin=json.dumps(request)).stdout
-            answer: dict[str, Any] = json.loads(said)
-        except CommandFailedError as error:
-            raise FleetError(f"Puppet can't read the code of {self.repo}: {error}") from None
-        for problem in answer["problems"]:
-            problem["file"] = problem["file"].removeprefix(_INSIDE + "/")
-            problem["message"] = problem["message"].replace(_INSIDE + "/", "")
-        return answer
-
-    def code(self) -> PuppetCode | None:
-        """Return this code from the cache; None if it has to be read again."""
-        answer = CACHE.get(self.digest)
-        return load(answer, self.digest) if answer else None
-
-    def remember(self, answer: Mapping[str, Any]) -> PuppetCode:
-        """Cache the "code" of an answer, unless a part of it could not be read, and return it."""
-        if answer["broken"]:
-            return load(answer, f"in part: {self.digest}")
-        CACHE.put(self.digest, answer)
-        return load(answer, self.digest)
-
-
-def modulepath(repo: Path, moduledir: str) -> list[str]:
-    """The directories of environment.conf's modulepath in the repository, without the moduledir of the Puppetfile."""
-    try:
-        text = (repo / "environment.conf").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    for line in text.splitlines():
-        name, _, value = line.partition("=")
-        if name.strip() == "modulepath":
-            parts = [part.strip().rstrip("/") for part in value.split(":")]
-            return [part for part in parts if part != moduledir and not part.startswith(("$", "/"))]
-    return ["modules"]

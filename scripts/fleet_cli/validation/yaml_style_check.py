@@ -1,4 +1,4 @@
-"""yamllint on the files in which it has not found nothing before, beside everything else."""
+"""Runs yamllint in the background, on the files that are not known to be clean."""
 
 import os
 from collections.abc import Iterable
@@ -7,14 +7,15 @@ from pathlib import Path
 
 from fleet_cli.machine import kept
 from fleet_cli.repository.finding import Finding
-from fleet_cli.validation import lint_check, parallel
+from fleet_cli.validation import clean_files, parallel
+from fleet_cli.validation.checks import yaml_style
 from fleet_cli.validation.files import Files
 
 SMALL = 16 * 2**10
-"""Bytes of a file that needs no look first: to yamllint, brackets without end are work without end."""
+"""Bytes. Smaller files need no check before yamllint gets them: in larger ones, deep brackets take it for ever."""
 
 
-class StyleCheck:
+class YamlStyleCheck:
     """A context manager, which ends what is still at work when it is left."""
 
     def __init__(self, repo: Path, names: Iterable[str], files: Files, hiera: set[str]) -> None:
@@ -27,9 +28,9 @@ class StyleCheck:
             hiera: the names of those that the reader of Hiera tells about.
         """
         self._repo, self._files = repo, files
-        self._config = lint_check.yaml_config(repo)
-        self._lint = partial(lint_check.yaml_style, repo, self._config, hiera)
-        self._clean = lint_check.Clean("yamllint")
+        self._config = yaml_style.config_of(repo)
+        self._lint = partial(yaml_style.findings, repo, self._config, hiera)
+        self._clean = clean_files.Clean("yaml")
         self._names = [name for name in names if name.endswith((".yaml", ".yml")) and (repo / name).is_file()]
         self._background: parallel.Background[str, Finding] | None = None
         self._todo: list[str] = []
@@ -38,7 +39,7 @@ class StyleCheck:
             self._todo = [name for name in self._names if (repo / name).stat().st_size <= SMALL]
             self._background = self._begun(self._todo)
 
-    def __enter__(self) -> "StyleCheck":
+    def __enter__(self) -> "YamlStyleCheck":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,5 +73,5 @@ class StyleCheck:
         return document is not None and document.broken
 
     def _digest(self, name: str) -> str:
-        content = self._files.digest(name) or kept.digest(lint_check.text_of(self._repo / name) or "")
+        content = self._files.digest(name) or kept.digest(yaml_style.text_of(self._repo / name) or "")
         return kept.digest(self._config, content)

@@ -1,0 +1,42 @@
+"""A Puppetfile fetches the same modules today and next year, or it is said which it may not."""
+
+import pytest
+from fleet_cli.validation import puppetfile
+from fleet_cli.validation.checks import module_pins
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+KNOWN = {"puppetlabs-stdlib": "9.6.0"}
+
+
+def codes(text: str) -> list[tuple[int, str]]:
+    return [(finding.line, finding.code) for finding in module_pins.findings(puppetfile.read(text), KNOWN)]
+
+
+@pytest.mark.parametrize("text", [
+    "mod 'puppetlabs-stdlib', '9.6.0'",
+    "forge 'https://forge.example.org'\nmoduledir 'vendor'\n# why\nmod 'puppetlabs/stdlib', '9.6.0'\n",
+    f"mod 'own', git: 'https://git.example.org/own.git', commit: '{SHA}'",
+    "mod 'own',\n  :git => 'https://git.example.org/own.git',\n  :tag => 'v1.0.0'",
+    "mod 'own', local: true",
+])  # fmt: skip
+def test_modules_with_one_version_pass(text: str) -> None:
+    assert codes(text) == []
+
+
+@pytest.mark.parametrize(("text", "code"), [
+    ("mod 'puppetlabs-stdlib'", "unpinned-module"),
+    ("mod 'puppetlabs-stdlib', :latest", "unpinned-module"),
+    ("mod 'puppetlabs-stdlib', '9.x'", "unpinned-module"),
+    ("mod 'own', git: 'https://git.example.org/own.git'", "unpinned-module"),
+    ("mod 'own', git: 'https://git.example.org/own.git', branch: 'main'", "unpinned-module"),
+    ("mod 'own', git: 'https://git.example.org/own.git', commit: '0123abc'", "unpinned-module"),
+    ("mod 'stdlib', '9.6.0'", "module-name"),
+    ("mod 'puppetlabs-stdlob', '9.6.0'", "unknown-module"),
+    ("mud 'puppetlabs-stdlib', '9.6.0'", "puppetfile-syntax"),
+])  # fmt: skip
+def test_others_are_told(text: str, code: str) -> None:
+    assert codes(text) == [(1, code)]
+
+
+def test_a_module_that_is_listed_twice_is_told_where_it_comes_again() -> None:
+    assert codes("mod 'puppetlabs-stdlib', '9.6.0'\n\nmod 'puppetlabs-stdlib', '9.6.0'") == [(3, "duplicate-module")]
