@@ -42,10 +42,11 @@ class Cache(Generic[Value]):
 
     def put(self, name: str, value: Value) -> None:
         """Write an entry. That the disk is full or read-only is no failure: the entry is then absent."""
+        content = pickle.dumps(value, protocol=5)
         with contextlib.suppress(OSError):
             self.directory.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.directory, delete=False) as file:
-                pickle.dump(value, file, protocol=5)
+                file.write(content)
             Path(file.name).rename(self.directory / name)
             oldest_first = sorted(self.directory.iterdir(), key=lambda entry: entry.stat().st_mtime)
             for entry in oldest_first[: -self.limit]:

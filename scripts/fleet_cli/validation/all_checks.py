@@ -1,4 +1,4 @@
-"""All that is wrong with a control repository: the checks in order, each asked only about what is new to it."""
+"""All that is wrong with a control repository: runs the checks, and leaves out what was not asked about."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

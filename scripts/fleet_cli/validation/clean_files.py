@@ -1,4 +1,4 @@
-"""Which files syntax and style are checked in: not again those in which a tool found nothing before."""
+"""Which files a tool has to check: all but those in which it found nothing before."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -11,6 +11,7 @@ from fleet_cli.machine.errors import FleetError
 CACHE: Cache[frozenset[str]] = Cache(paths.STATE / "validate" / "clean", 10)
 """The digests of clean files by tool."""
 MAX_CLEAN = 100_000
+"""Files of each tool that stay in the cache."""
 _PUPPET = {".pp": "lint", ".epp": "epp", ".erb": "erb"}
 
 
@@ -55,7 +56,7 @@ def tracked(repo: Path, moduledir: str) -> list[str]:
 
 
 def puppet_files(names: Iterable[str]) -> dict[str, list[str]]:
-    """The files that puppet_code.rb checks, by what as."""
+    """The files that puppet_code.rb checks, by how: lint, epp, erb."""
     result: dict[str, list[str]] = {kind: [] for kind in _PUPPET.values()}
     for name in names:
         if kind := _PUPPET.get(Path(name).suffix):

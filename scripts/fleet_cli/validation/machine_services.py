@@ -38,7 +38,15 @@ def running(data: FleetData, code: PuppetCode, certnames: set[str] | None) -> It
 
 
 def affected_machines(data: FleetData, paths: Iterable[str]) -> set[str] | None:
-    """The machines that have something of their own that may go together with what files say; None if any may have."""
+    """The machines whose own services a change of files may affect.
+
+    Args:
+        data: Hiera.
+        paths: the files that changed, below the repository.
+
+    Returns:
+        Certnames; None if it may be any machine.
+    """
     changed: set[str] = set()
     result: set[str] = set()
     for path in paths:

@@ -15,11 +15,11 @@ Result = TypeVar("Result")
 _PR_SET_PDEATHSIG = 1
 _INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM}
 MIN_ITEMS = 200
-"""With fewer items than this a process is not worth its start."""
+"""Below this many items, starting a process takes longer than the work."""
 
 
 class Background(Generic[Item, Result]):
-    """Calls a function on parts of a list, in processes beside this one. Whoever makes one calls end."""
+    """Calls a function on parts of a list, in processes beside this one. The caller must call end()."""
 
     def __init__(
         self, function: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item], processes: int
@@ -50,7 +50,7 @@ class Background(Generic[Item, Result]):
             child.join()
 
     def results(self) -> list[Result]:
-        """Wait for all of them; what a few items come to is worked out here.
+        """Wait for the processes, and return what the function returned; for few items it is called here.
 
         Raises:
             FleetError: a process ended before it was done.

@@ -16,16 +16,16 @@ SMALL = 16 * 2**10
 
 
 class YamlStyleCheck:
-    """A context manager, which ends what is still at work when it is left."""
+    """A context manager: leaving it ends the processes that still run."""
 
     def __init__(self, repo: Path, names: Iterable[str], files: Files, hiera: set[str]) -> None:
-        """Begin at once where no file is known as clean, so that all are to be checked.
+        """Start at once if no file is known to be clean, since then all have to be checked.
 
         Args:
             repo: the control repository.
-            names: the files to check, of which those count that are YAML.
-            files: those of Hiera.
-            hiera: the names of those that the reader of Hiera tells about.
+            names: the files to check; those that are not YAML are left out.
+            files: the files of Hiera.
+            hiera: their names: what the reader of Hiera finds in them is not said twice.
         """
         self._repo, self._files = repo, files
         self._config = yaml_style.config_of(repo)
@@ -47,7 +47,7 @@ class YamlStyleCheck:
             self._background.end()
 
     def begin(self) -> None:
-        """Begin with the others that are not known as clean, once those of Hiera were read."""
+        """Start with the other files that are not known to be clean, once those of Hiera were read."""
         begun = set(self._todo)
         rest = [name for name in self._names if name not in begun and not self._is_broken(name)]
         self._later = [name for name in rest if self._digest(name) not in self._clean]

@@ -12,7 +12,7 @@ from fleet_cli.repository.yaml_reader import MAX_BYTES
 
 YAMLLINT_CONFIG = ".yamllint"
 LARGE = 16 * 2**10
-"""Characters of a file that are worth a look whether yamllint comes to an end with them."""
+"""Characters. Larger files are checked for deep brackets first, which would take yamllint for ever."""
 _SWITCHED_OFF = re.compile(r"#\s*yamllint disable-file\s*\n")
 
 
@@ -54,7 +54,7 @@ def findings(repo: Path, config: str, read: Collection[str], names: Iterable[str
 
 
 def _unbounded(text: str, name: str) -> Finding | None:
-    """What would keep yamllint at work without end; None if nothing does."""
+    """The finding that says why yamllint would never end; None if it will."""
     found = yaml_reader.parse(text.encode(), name).findings if len(text) > LARGE else []
     return next((finding for finding in found if finding.code in ("yaml-too-deep", "yaml-too-large")), None)
 
