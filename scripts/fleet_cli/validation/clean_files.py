@@ -56,7 +56,7 @@ def tracked(repo: Path, moduledir: str) -> list[str]:
 
 
 def puppet_files(names: Iterable[str]) -> dict[str, list[str]]:
-    """The files that puppet_code.rb checks, by how: lint, epp, erb."""
+    """The files that checks/puppet_files.rb checks, by how: lint, epp, erb."""
     result: dict[str, list[str]] = {kind: [] for kind in _PUPPET.values()}
     for name in names:
         if kind := _PUPPET.get(Path(name).suffix):

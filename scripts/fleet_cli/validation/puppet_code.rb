@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# What Puppet code says, for who checks Hiera data against it, and what is wrong with it:
+# What Puppet code says, for who checks Hiera data against it; with what checks/puppet_files.rb finds wrong with it:
 #
 #   ruby puppet_code.rb < request.json > answer.json
 #
@@ -10,11 +10,10 @@
 #
 # A unit is a class, a defined type, a function or the main manifest. It has its parameters with their types, the names of
 # other units that it mentions in whatever way, and the Hiera keys that it looks up by name.
-require 'erb'
 require 'json'
 require 'puppet'
-require 'puppet-lint'
 require 'tmpdir'
+require_relative 'checks/puppet_files'
 
 # Data types as trees of hashes; a type alias stays a name, and its own tree is kept once.
 class TypeTrees
@@ -187,67 +186,6 @@ class Description
   end
 end
 
-# What is wrong with files, in the words of Puppet and puppet-lint.
-class Problems
-  P = Puppet::Pops
-  # What Puppet loads by its name, so that only a definition of that name may stand in it.
-  AUTOLOADED = %r{/(manifests|functions|types)/}
-  ELSEWHERE = Puppet::Node::Environment.create(:elsewhere, [])
-
-  def all(lint: [], epp: [], erb: [])
-    checks = lint.to_h { |file| [file, -> { syntax(file, P::Parser::Parser.new) + style(file) }] }
-    checks.merge!(epp.to_h { |file| [file, -> { syntax(file, P::Parser::EppParser.new) }] })
-    checks.merge!(erb.to_h { |file| [file, -> { erb(file) }] })
-    checks.flat_map { |file, check| encoding(file) || check.call }
-  end
-
-  private
-
-  def encoding(file)
-    line = File.readlines(file, encoding: 'UTF-8').index { |text| !text.valid_encoding? }
-    [problem(file, line + 1, 1, 'not-utf-8', 'it is not UTF-8')] if line
-  end
-
-  def syntax(file, parser)
-    return Puppet.override(current_environment: ELSEWHERE) { parsed(file, parser) } unless file.match?(AUTOLOADED)
-
-    parsed(file, parser)
-  end
-
-  def parsed(file, parser)
-    acceptor = P::Validation::Acceptor.new
-    P::Validation::ValidatorFactory_4_0.new.validator(acceptor).validate(parser.parse_file(file).model)
-    acceptor.diagnostics.map do |found|
-      found.severity == :ignore ? nil : problem(file, found.source_pos&.line, found.source_pos&.pos,
-                                                'puppet-syntax', P::Validation::DiagnosticFormatterPuppetStyle.new.format_message(found))
-    end.compact
-  rescue Puppet::ParseErrorWithIssue, Puppet::ParseError => e
-    [problem(file, e.line, e.pos, 'puppet-syntax', e.basic_message)]
-  rescue Puppet::Error => e
-    [problem(file, 1, 1, 'puppet-syntax', e.message)]
-  end
-
-  def style(file)
-    lint = PuppetLint.new
-    lint.file = file
-    lint.run
-    lint.problems.reject { |found| %i[ignored fixed].include?(found[:kind]) || found[:check] == :syntax }.map do |found|
-      problem(file, found[:line], found[:column], 'puppet-lint', "#{found[:message]} (#{found[:check]})")
-    end
-  end
-
-  def erb(file)
-    RubyVM::InstructionSequence.compile(ERB.new(File.read(file), trim_mode: '-').src, file, file, 0)
-    []
-  rescue SyntaxError => e
-    [problem(file, e.message[/:(\d+):/, 1].to_i, 1, 'erb-syntax', e.message.lines.first.to_s.strip.sub(/\A.*?:\d+: /, ''))]
-  end
-
-  def problem(file, line, column, code, message)
-    { 'file' => file, 'line' => line || 1, 'column' => column || 1, 'code' => code, 'message' => message }
-  end
-end
-
 request = JSON.parse($stdin.read)
 Dir.mktmpdir do |directory|
   Puppet.initialize_settings(['--confdir', directory, '--vardir', directory])
@@ -257,7 +195,7 @@ Dir.mktmpdir do |directory|
   environment = Puppet::Node::Environment.create(:validate, request['modulepath'], request['manifests'])
   loaders = Puppet::Pops::Loaders.new(environment)
   Puppet.override(current_environment: environment, loaders: loaders) do
-    answer = { 'problems' => Problems.new.all(**request['check'].transform_keys(&:to_sym)) }
+    answer = { 'problems' => PuppetFiles.new.problems(**request['check'].transform_keys(&:to_sym)) }
     answer['code'] = Description.new(environment).to_h if request['describe']
     puts JSON.generate(answer)
   end

@@ -23,6 +23,7 @@ CACHE: Cache[Mapping[str, Any]] = Cache(paths.STATE / "validate" / "code", 50)
 """The "code" that puppet_code.rb answered, by Environment.digest."""
 _INSIDE = "/control"
 _VENDOR = "/vendor"
+_PROGRAMS = "/validation"
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,11 @@ class Environment:
             "describe": describe,
             "check": {kind: [f"{_INSIDE}/{name}" for name in names] for kind, names in check.items()},
         }
-        binds = {self.repo: _INSIDE, PROGRAM: "/puppet_code.rb"}
+        command = ["ruby", f"{_PROGRAMS}/{PROGRAM.name}"]
+        binds = {self.repo: _INSIDE, PROGRAM.parent: _PROGRAMS}
         binds.update({directory: f"{_VENDOR}/{name}" for name, directory in self.vendored.items()})
         try:
-            said = rootfs.run("toolbox", ["ruby", "/puppet_code.rb"], binds=binds, stdin=json.dumps(request)).stdout
+            said = rootfs.run("toolbox", command, binds=binds, stdin=json.dumps(request)).stdout
             answer: dict[str, Any] = json.loads(said)
         except CommandFailedError as error:
             raise FleetError(f"Puppet can't read the code of {self.repo}: {error}") from None
