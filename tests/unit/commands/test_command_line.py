@@ -17,7 +17,7 @@ from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.repository import clones
 from fleet_cli.services import building
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 COMMANDS = [
     "lab",
     "lab up",

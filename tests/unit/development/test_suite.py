@@ -19,7 +19,7 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import clones, labfile
 from fleet_cli.roots import forge, rootfs
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 HEAD, OTHER = "a" * 40, "b" * 40
 NODE_TESTS = """\
 import pathlib, sys
@@ -146,7 +146,7 @@ def test_where_there_is_no_lab_one_is_brought_up(boxes: Boxes) -> None:
     [
         (["unit"], True),
         (["unit", "-k", "suite"], True),
-        (["unit", "tests/unit/test_suite.py"], False),
+        (["unit", "tests/unit/development/test_suite.py"], False),
         (["unit", "-s"], False),
         (["node"], False),
     ],

@@ -47,7 +47,7 @@ class Box:
         self.env = {
             **os.environ,
             "PATH": f"{directory}:{os.environ['PATH']}",
-            "PYTHONPATH": str(Path(__file__).resolve().parents[2] / "scripts"),
+            "PYTHONPATH": str(Path(__file__).resolve().parents[3] / "scripts"),
             "SAID": str(self.said),
         }
 

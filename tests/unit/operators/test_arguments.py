@@ -8,7 +8,7 @@ import pytest
 from operators.command_line import PROGRAMS
 from operators_machine import Machine
 
-FILES = Path(__file__).parents[2] / "site/profile/files/operators"
+FILES = Path(__file__).parents[3] / "site/profile/files/operators"
 HOSTILE = [
     "", " ", "a b", "-x", "--server=evil.example.org", "--server", "--config=/tmp/x", "orders\n--server=evil", "a\0b",
     "../../etc/passwd", "/etc/passwd", "orders;id", "$(id)", "`id`", "orders|id", "*", "~root", "örders", "x" * 300,

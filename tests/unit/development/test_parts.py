@@ -17,7 +17,7 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import labfile
 from fleet_cli.roots import base
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 LAB = labfile.load(REPO / "lab.yaml")
 SECONDS = 300.0
 FLEET = """\

@@ -109,7 +109,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(operators: Machine) -> None:
         "programs.ask = lambda *_: type('R', (), {'stdout': entry * 20000})\n"
         "sys.exit(command_line.main('fleet-log', []))\n"
     )
-    library = Path(__file__).parents[2] / "site/profile/files/operators/program"
+    library = Path(__file__).parents[3] / "site/profile/files/operators/program"
     with subprocess.Popen(
         [sys.executable, "-c", code, library], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:

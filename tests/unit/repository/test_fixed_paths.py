@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fleet_cli.repository.fixed_paths import FixedPaths
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 SERVICE, PACKAGE = "some-orders", "order-book"
 OURS = FixedPaths(SERVICE, PACKAGE)
 NAMES = [name for name, value in vars(FixedPaths).items() if isinstance(value, property) and not name.startswith("_")]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from fleet_cli.repository import placement
 
-PATTERNS = yaml.safe_load(Path(__file__).parents[1].joinpath("node_patterns.yaml").read_text(encoding="utf-8"))
+PATTERNS = yaml.safe_load(Path(__file__).parents[2].joinpath("node_patterns.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case", PATTERNS, ids=[case["pattern"] for case in PATTERNS])

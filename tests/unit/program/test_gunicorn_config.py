@@ -18,7 +18,7 @@ from flask_microservice import health
 from flask_microservice.service import Service
 from waiting import wait_for
 
-CONFIG = Path(__file__).parents[2] / "modules/flask_microservice/files/gunicorn.conf.py"
+CONFIG = Path(__file__).parents[3] / "modules/flask_microservice/files/gunicorn.conf.py"
 HEALTH = "/status/200"
 APPLICATION = """
 import os

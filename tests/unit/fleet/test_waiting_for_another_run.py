@@ -11,7 +11,7 @@ from fleet_cli.fleet import agents
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.repository.labfile import Box
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 FLEET = Fleet(Path("fleet.yaml"), "puppet.fleet.test", "puppet.fleet.test:/srv/git/control.git")
 BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
 WAITS = "Info: Another puppet instance is already running; --waitforlock flag used, waiting for it to finish."
