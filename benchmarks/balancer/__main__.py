@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.machine import kept, steps
+from fleet_cli.machine import steps, temporary
 from fleet_cli.machine.errors import FleetError
 
 from benchmarks.balancer import fleet, load
@@ -35,7 +35,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 20_000)), hard))
     measured = {}
     try:
-        with kept.scratch() as work:
+        with temporary.directory() as work:
             for commit in [*options.beside, ""]:
                 with steps.step(f"catalogs of {commit or 'this tree'}"):
                     its = fleet.configured(commit, work)

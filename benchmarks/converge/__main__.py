@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import fcntl
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 
 from fleet_cli.fleet import agents, deploying
 from fleet_cli.lab import description, remote, ssh
-from fleet_cli.machine import host, kept, paths, process, steps
+from fleet_cli.machine import cache, host, paths, process, steps, temporary
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import labfile
 from fleet_cli.repository.labfile import Box, Lab
@@ -41,36 +42,35 @@ def controller_venv() -> Path:
     """The push tools, on this machine; kept for the next time. It works at this path only, so it is made in place."""
     directory = paths.STATE / "benchmark" / "controller"
     requirements = HERE / "controller.txt"
-    recipe = kept.digest(requirements.read_text(encoding="utf-8"))
-    if kept.made_from(directory) != recipe:
+    recipe = cache.digest(requirements.read_text(encoding="utf-8"))
+    made_from = directory / "made-from"
+    if not made_from.exists() or made_from.read_text(encoding="utf-8") != recipe:
         with steps.step("virtual environment of controller.txt"):
-            kept.forget(directory)
+            shutil.rmtree(directory, ignore_errors=True)
             process.run(["/usr/bin/python3", "-m", "venv", directory])
             process.run([directory / "bin/pip", "install", "--quiet", "--require-hashes", "-r", requirements])
-            kept.mark(directory, recipe)
+            made_from.write_text(recipe, encoding="utf-8")
     return directory
 
 
 def node_venv() -> Path:
     """Salt for the node: made in a clean Debian of its release, which has a compiler, at its path on the node."""
-    directory = paths.STATE / "benchmark" / "node"
     requirements = HERE / "node.txt"
     target = f"{tools.ON_NODE}/salt"
     script = f"python3 -m venv {target} && {target}/bin/pip install --quiet --require-hashes -r /requirements.txt"
 
     def fill(new: Path) -> None:
-        rootfs.run(
-            "build",
-            ["sh", "-c", script],
-            binds={new: target, requirements: "/requirements.txt"},
-            env={**host.pip_environment(), "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt"},
-        )
-
-    recipe = kept.digest(requirements.read_text(encoding="utf-8"))
-    if kept.made_from(directory) != recipe:
         with steps.step("virtual environment of node.txt"):
-            kept.make(directory, recipe, fill)
-    return directory
+            rootfs.run(
+                "build",
+                ["sh", "-c", script],
+                binds={new: target, requirements: "/requirements.txt"},
+                env={**host.pip_environment(), "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt"},
+            )
+
+    recipe = cache.digest(requirements.read_text(encoding="utf-8"))
+    with cache.Directories(paths.STATE / "benchmark").made("node", recipe, fill) as directory:
+        return directory
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def repository(work: Path, counts: Sequence[int], versions: int) -> Path:
         wanted += [(name, desired.FIRST_VERSION) for name in names]
         wanted += [(names[0], f"{number}.0-1") for number in range(2, versions + 1)]
     directory = work / "repository"
-    with steps.step(f"building {len(wanted)} packages"), kept.scratch() as scratch:
+    with steps.step(f"building {len(wanted)} packages"), temporary.directory() as scratch:
         packages.build(directory, wanted, scratch)
     return directory
 
@@ -276,7 +276,7 @@ def main() -> None:
     counts = sorted(options.counts)
     # Each run of these scenarios needs a version that none has had; the tools of a set share them.
     versions = 1 + options.runs * len(counts) * max(1, len(kinds))
-    with alone(), kept.scratch() as work, steps.heartbeat():
+    with alone(), temporary.directory() as work, steps.heartbeat():
         built = repository(work, counts, versions)
         with prepared(lab, box, built, salt):
             chosen = [kind(lab, box, work, controller, options.watch) for kind in kinds]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fleet_cli.compiling import program
-from fleet_cli.machine import kept, paths, process, steps
+from fleet_cli.machine import paths, process, steps, temporary
 from fleet_cli.planning import environment, modules
 
 from benchmarks.placement import fleets
@@ -19,7 +19,7 @@ from tests.catalog.control import FACTS, Control
 
 REPO = Path(__file__).resolve().parents[2]
 NODES, SERVICES, GROUPS, RUNS, CATALOGS = 1000, 300, 40, 3, 20
-KEPT = paths.STATE / "validate"
+CACHE = paths.CACHE / "validate"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{REPO / 'scripts'}:{REPO}"}
 KINDS: dict[str, Callable[[Path, int, int, int], Control]] = {"placed": fleets.placed, "alone": fleets.alone}
 
@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     size = (options.nodes, options.services, options.groups)
     measured: dict[str, dict[str, list[float]]] = {}
-    with kept.scratch() as work:
+    with temporary.directory() as work:
         controls = {kind: make(work / kind, *size) for kind, make in KINDS.items()}
         for what, kind, seconds in _measurements(controls, work, options.runs):
             steps.say(f"{what}, {kind}: {seconds:.3f} s")
@@ -57,7 +57,7 @@ def _measurements(controls: dict[str, Control], work: Path, runs: int) -> Iterat
             yield "a node's catalog after that", kind, others
     for _ in range(runs):
         for kind, control in controls.items():
-            shutil.rmtree(KEPT, ignore_errors=True)
+            shutil.rmtree(CACHE, ignore_errors=True)
             yield "fleet validate, nothing kept from before", kind, _validate(control)
             yield "fleet validate, nothing changed", kind, _validate(control)
     for control in controls.values():

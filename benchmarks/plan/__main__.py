@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.machine import kept, paths, steps
+from fleet_cli.machine import paths, steps, temporary
 from fleet_cli.planning import environment
 
 from benchmarks.plan import fleets, meter, report
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _measure(count: int, octocatalog_nodes: int) -> Iterator[dict[str, Any]]:
-    with kept.scratch() as work, steps.step(f"{count} nodes"):
+    with temporary.directory() as work, steps.step(f"{count} nodes"):
         control = fleets.make(work / "control", count)
         # Both states are laid out before: fetching modules is the network's speed.
         with (

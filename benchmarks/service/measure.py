@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.machine import host, kept, steps
+from fleet_cli.machine import host, steps, temporary
 from fleet_cli.roots import rootfs
 from fleet_cli.services import building, templates
 
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--no-builds", action="store_true", help="leave the package builds out")
     options = parser.parse_args()
     host.require_debian_root()
-    with kept.scratch() as scratch, steps.heartbeat():
+    with temporary.directory() as scratch, steps.heartbeat():
         service = templates.render("bench", scratch)
         with steps.step("requests, start and memory"):
             measured = measure_load(service, options.rounds, options.seconds, options.connections)

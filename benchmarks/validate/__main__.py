@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fleet_cli.machine import kept, paths, process, steps
+from fleet_cli.machine import paths, process, steps, temporary
 from fleet_cli.machine.errors import CommandFailedError
 from fleet_cli.repository import secrets
 from fleet_cli.roots import rootfs
@@ -21,7 +21,7 @@ from tests.catalog.catalogs import Node, compile_nodes
 
 REPO = Path(__file__).resolve().parents[2]
 NODES, SERVICES, SAMPLE, RUNS = 10_000, 300, 3, 3
-KEPT = paths.STATE / "validate"
+CACHE = paths.CACHE / "validate"
 
 
 class Run(NamedTuple):
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--compile", type=int, default=SAMPLE, metavar="N", dest="sample",
                         help="nodes of which the catalog is compiled; 0: none")  # fmt: skip
     options = parser.parse_args()
-    with kept.scratch() as work:
+    with temporary.directory() as work:
         repo = work / "control"
         with steps.step(f"{options.nodes} machines and {options.services} services"):
             generated.write(repo, REPO, options.nodes, options.services)
@@ -68,7 +68,7 @@ def _validate(repo: Path, count: int) -> Iterator[Run]:
     node = sorted((repo / "hieradata/nodes").iterdir())[0]
     service = sorted((repo / "hieradata/services").iterdir())[0]
     for _ in range(count):
-        shutil.rmtree(KEPT, ignore_errors=True)
+        shutil.rmtree(CACHE, ignore_errors=True)
         yield _fleet("fleet validate, nothing kept from before", repo)
     for _ in range(count):
         yield _fleet("fleet validate, nothing changed", repo)

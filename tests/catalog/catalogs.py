@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.compiling import program
-from fleet_cli.machine import kept
+from fleet_cli.machine import temporary
 
 FACTS = Path(__file__).with_name("debian13.json")
 
@@ -104,7 +104,7 @@ def compile_nodes(nodes: Sequence[Node], repo: Path, keys: Path) -> list[Catalog
     common_facts = json.loads(FACTS.read_text(encoding="utf-8"))
     catalogs = []
     exported: list[dict[str, Any]] = []
-    with kept.scratch() as directory:
+    with temporary.directory() as directory:
         binds = {directory: program.ENVIRONMENTS, repo: "/repo", keys: program.EYAML_KEYS}
         with program.started(binds, placeholders=False) as compiler:
             for number, node in enumerate(nodes):

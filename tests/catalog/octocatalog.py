@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from fleet_cli.machine import kept, paths, process
+from fleet_cli.machine import paths, process, temporary
 from fleet_cli.machine.errors import CommandFailedError
 from fleet_cli.planning.environment import Environment
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.roots import rootfs
 
 PACKAGE = "octocatalog-diff"
-_DOWNLOADED = paths.STATE / "plan/octocatalog-diff"
+_DOWNLOADED = paths.CACHE / "tests/octocatalog-diff"
 _WORK = "/octocatalog"
 # It has no option for trusted extensions, and `puppet catalog compile`, which it runs, knows of no certificate.
 _TRUSTED = """\
@@ -97,7 +97,7 @@ def _package() -> Path:
 @contextmanager
 def prepared(base: Environment, head: Environment) -> Iterator[Octocatalog]:
     """Both environments laid out for it."""
-    with kept.scratch() as work:
+    with temporary.directory() as work:
         shutil.copy(_package(), work / "octocatalog-diff.deb")
         (work / "trusted.rb").write_text(_TRUSTED, encoding="utf-8")
         (work / "facts").mkdir()

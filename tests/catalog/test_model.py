@@ -8,7 +8,7 @@ import pytest
 import yaml
 from fleet_cli.compiling import program
 from fleet_cli.compiling.program import Compiler, Request
-from fleet_cli.machine import kept, paths
+from fleet_cli.machine import paths, temporary
 from fleet_cli.repository import declared, fleet_data, machine_data
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.inventory import Machine
@@ -146,7 +146,7 @@ class Puppet:
 
 @pytest.fixture(scope="module")
 def puppet() -> Iterator[Puppet]:
-    with kept.scratch() as directory:
+    with temporary.directory() as directory:
         binds = {directory: program.ENVIRONMENTS, paths.control_repo() / "modules": "/modules"}
         with program.started(binds, placeholders=True) as compiler:
             yield Puppet(compiler, directory)

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from fleet_cli.machine import kept
+from fleet_cli.machine import temporary
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.roots import rootfs
 from fleet_cli.validation import codes
@@ -31,7 +31,7 @@ def generate(module: Path) -> str:
     Raises:
         FleetError: the module's code can't be read, or lacks documentation; the message says where.
     """
-    with kept.scratch() as scratch:
+    with temporary.directory() as scratch:
         # A copy under the module's own name, without what only looks like its code.
         copy = shutil.copytree(module, scratch / module.name, ignore=shutil.ignore_patterns("examples"))
         (copy / NAME).unlink(missing_ok=True)

@@ -11,7 +11,8 @@ from fleet_cli.fleet import agents, deploying, publishing
 from fleet_cli.fleet.nodes import BALANCER_ROLE, in_order
 from fleet_cli.lab import cgroups, description, network, nodes, remote, server, ssh, status
 from fleet_cli.lab.boxes import Boxes
-from fleet_cli.machine import host, kept, paths, steps
+from fleet_cli.machine import host, paths, steps, temporary
+from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import clones
 from fleet_cli.repository.labfile import Box, Lab, LabService
@@ -19,6 +20,8 @@ from fleet_cli.roots import base
 from fleet_cli.services import building, templates
 
 READY_SECONDS = 60.0
+PACKAGES = Directories(paths.CACHE / "lab/packages", limit=40)
+"""The packages of the lab's services, each made from a state of the template."""
 
 
 def up(lab: Lab, repo: Path, names: Sequence[str] = ()) -> None:
@@ -57,7 +60,7 @@ def down(lab: Lab, *, purge: bool = False) -> None:
         Boxes(lab).down()
         network.down()
         cgroups.down()
-        kept.sweep()
+        temporary.remove_abandoned()
         shutil.rmtree(paths.RUN, ignore_errors=True)
         if purge:
             for path in paths.STATE.iterdir():
@@ -127,13 +130,15 @@ def package(service: LabService) -> Path:
     for path in sorted(template.rglob("*")):
         if path.is_file():
             digest.update(str(path.relative_to(template)).encode() + b"\0" + path.read_bytes())
-    directory = paths.PACKAGES / digest.hexdigest()[:16]
-    built = sorted(directory.glob("*.deb"))
-    if not built:
-        with kept.scratch() as scratch:
+    name = digest.hexdigest()[:16]
+
+    def fill(new: Path) -> None:
+        with temporary.directory() as scratch:
             source = templates.render(service.name, scratch, version=service.version, upstream=service.upstream)
-            built = [made.path for made in building.build(source, directory)]
-    return built[0]
+            building.build(source, new)
+
+    with PACKAGES.made(name, name, fill) as directory:
+        return next(directory.glob("*.deb"))
 
 
 def _publish(lab: Lab, repo: Path) -> None:

@@ -1,11 +1,10 @@
 """The lab's git repository, on its Puppet server: commits come to it from here, with the secrets of this lab."""
 
 import hashlib
-import os
 from pathlib import Path
 
 from fleet_cli.lab import ssh
-from fleet_cli.machine import paths, steps
+from fleet_cli.machine import paths, steps, temporary
 from fleet_cli.repository import clones, declared, fleet_data, secrets
 from fleet_cli.repository.clones import git
 from fleet_cli.repository.inventory import Machine
@@ -69,11 +68,9 @@ def lab_commit(lab: Lab, repo: Path, wanted: str | None = None) -> str:
     """
     parent = clones.head(repo, wanted)
     public_key = ssh.run(lab.server, ["cat", PUBLIC_KEY]).stdout.encode()
-    index = paths.STATE / "work" / f"index-{os.getpid()}"
-    index.parent.mkdir(parents=True, exist_ok=True)
-    git_dir = {"GIT_INDEX_FILE": str(index)}
-    try:
-        git(repo, "read-tree", parent, env=git_dir)
+    with temporary.directory() as scratch:
+        index = {"GIT_INDEX_FILE": str(scratch / "index")}
+        git(repo, "read-tree", parent, env=index)
         machines = [Machine(box.certname, box.role, box.tier) for box in lab.boxes]
         said = fleet_data.read(Commit(repo, parent), machines, mentioning=SERVICES)
         for tier in sorted({box.tier for box in lab.boxes}):
@@ -86,11 +83,9 @@ def lab_commit(lab: Lab, repo: Path, wanted: str | None = None) -> str:
                 "--add",
                 "--cacheinfo",
                 f"100644,{blob},{secrets.file(tier)}",
-                env=git_dir,
+                env=index,
             )
-        tree = git(repo, "write-tree", env=git_dir)
-    finally:
-        index.unlink(missing_ok=True)
+        tree = git(repo, "write-tree", env=index)
     return _root_commit(lab, repo, tree, parent)
 
 

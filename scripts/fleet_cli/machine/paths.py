@@ -22,12 +22,16 @@ STATE = LAB if os.geteuid() == 0 else _own_state()
 RUN = Path("/run/fleet-lab")
 """What is gone after a reboot: pid files, the mount namespace of the boxes."""
 
+CACHE = STATE / "cache"
+"""What only saves time: see cache.py."""
+
 BASE = STATE / "base"
 LAYERS = STATE / "layers"
+"""Root file systems, of cache.py's kind, but at a fixed place: boxes stand on the base."""
+
 WORK = STATE / "work"
-FORGE = STATE / "forge"
-PACKAGES = STATE / "packages"
-SERVICES = STATE / "services"
+"""Temporary directories."""
+
 SSH_KEY = STATE / "ssh" / "id_ed25519"
 SSH_CONFIG = STATE / "ssh-config"
 VAGRANT_HOME = STATE / "vagrant-home"

@@ -3,19 +3,20 @@
 import fnmatch
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fleet_cli.machine import kept, paths
-from fleet_cli.planning import gittrees, in_use, modules, secrets_unknown, unreadable
+from fleet_cli.machine import paths, temporary
+from fleet_cli.machine.cache import Directories
+from fleet_cli.planning import gittrees, modules, secrets_unknown, unreadable
 from fleet_cli.planning.gittrees import GitTree
 from fleet_cli.repository import globs, inventory, layers, yaml_reader
 from fleet_cli.repository.inventory import Machine
 
-ENVIRONMENTS = paths.STATE / "plan/environments"
+ENVIRONMENTS = paths.CACHE / "plan/environments"
 CODE = (
     "Puppetfile", "data", "environment.conf", "functions", "hiera.yaml", "hieradata", "lab.yaml", "lib", "manifests",
     "modules", "nodes.yaml", "scripts/config_version", "site", "types",
@@ -24,7 +25,7 @@ CODE = (
 NOT_PUPPETS = ("lab.yaml", "nodes.yaml", "Puppetfile", "*/spec/*", "*/examples/*")
 LAYOUT = "2"
 """Another one, whenever the same files are laid out in another way."""
-KEPT = 12
+LIMIT = 12
 _SAY_WHERE = ("environment.conf", layers.NAME)
 """The files that say where modules and data are."""
 ABSENT = "absent"
@@ -143,18 +144,28 @@ def of_working_tree(repo: Path, forge_url: str | None) -> Iterator[Environment]:
 
 @contextmanager
 def _laid_out(tree: GitTree, forge_url: str | None) -> Iterator[Environment]:
-    with kept.scratch() as scratch:
+    with temporary.directory() as scratch:
         extra = [name for name in ("Puppetfile", "nodes.yaml", "lab.yaml") if name in tree.blobs]
         tree.write(extra, scratch)
         machines = tuple(inventory.machines(scratch))
-        puppetfile = scratch / "Puppetfile"
-        fetched = modules.fetch(puppetfile.read_bytes(), forge_url) if puppetfile.exists() else None
+        file = scratch / "Puppetfile"
+        puppetfile = file.read_bytes() if file.exists() else None
+    with (
+        nullcontext() if puppetfile is None else modules.fetched(puppetfile, forge_url) as fetched,
+        _with_modules(tree, machines, fetched) as environment,
+    ):
+        yield environment
+
+
+@contextmanager
+def _with_modules(
+    tree: GitTree, machines: tuple[Machine, ...], fetched: modules.Modules | None
+) -> Iterator[Environment]:
     code = [name for name in sorted(tree.blobs) if not any(fnmatch.fnmatch(name, other) for other in NOT_PUPPETS)]
     # What stands in for secrets hangs on them.
     listed = [f"{machine.certname} {machine.tier}" for machine in machines]
     digests = {name: tree.blobs[name].digest for name in code}
     name = _digest(digests, fetched.name if fetched else "", listed)
-    directory = ENVIRONMENTS / name
 
     def fill(new: Path) -> None:
         tree.write(code, new)
@@ -163,8 +174,7 @@ def _laid_out(tree: GitTree, forge_url: str | None) -> Iterator[Environment]:
         if fetched:
             modules.link(fetched, new)
 
-    with in_use.made(directory, name, fill):
-        in_use.forget_all_but(ENVIRONMENTS, KEPT)
+    with Directories(ENVIRONMENTS, LIMIT).made(name, name, fill) as directory:
         stand_ins = secrets_unknown.written(directory, sorted({machine.tier for machine in machines}))
         yield Environment(
             tree.name,

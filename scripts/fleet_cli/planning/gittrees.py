@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli.machine import kept, process
+from fleet_cli.machine import process, temporary
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.repository import clones
 
@@ -130,7 +130,7 @@ def of_working_tree(repo: Path, paths: Sequence[str]) -> Iterator[GitTree]:
     Nothing is added to the repository: what git writes for this is gone when the block is left.
     """
     commit_of(repo, "HEAD")
-    with kept.scratch() as objects:
+    with temporary.directory() as objects:
         env = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": _object_directories(repo)}
         tree = _tree_of_files(repo, paths, env)
         yield GitTree(WORKING_TREE, tree, dict(_blobs(repo, tree, paths, env, committed=False)), env)
@@ -158,7 +158,7 @@ def _tree_of_files(repo: Path, paths: Sequence[str], env: Mapping[str, str]) -> 
 @contextmanager
 def _index(repo: Path, start: str | None) -> Iterator[dict[str, str]]:
     """An index of its own, empty or a copy of the repository's, so that the user's stays as it is."""
-    with kept.scratch() as directory:
+    with temporary.directory() as directory:
         file = directory / "index"
         if start:
             own = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-path", start).strip())

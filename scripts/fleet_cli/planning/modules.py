@@ -2,16 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli.machine import kept, paths, steps
+from fleet_cli.machine import cache, paths, steps
+from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import CommandFailedError, FleetError
-from fleet_cli.planning import in_use
 from fleet_cli.roots import forge, rootfs
 
-FETCHED = paths.STATE / "plan/modules"
+FETCHED = paths.CACHE / "plan/modules"
+LIMIT = 20
 INSIDE = "/fetched-modules"
 """Where the compiler has FETCHED."""
 _INDEX = "files.json"
@@ -35,22 +37,21 @@ class Modules:
         return FETCHED / self.name
 
 
-def fetch(puppetfile: bytes, forge_url: str | None = None) -> Modules:
-    """Return the modules of a Puppetfile, from a Forge or, without one, from the mirror of Debian's module packages.
+@contextmanager
+def fetched(puppetfile: bytes, forge_url: str | None = None) -> Iterator[Modules]:
+    """The modules of a Puppetfile, from a Forge or, without one, from the mirror of Debian's module packages.
 
     Raises:
         FleetError: r10k could not fetch them.
     """
-    name = kept.digest(puppetfile.decode("utf-8", "replace"), forge_url or "")[:20]
-    directory = FETCHED / name
+    name = cache.digest(puppetfile.decode("utf-8", "replace"), forge_url or "")[:20]
 
     def fill(new: Path) -> None:
         with steps.step("modules of the Puppetfile, by r10k"):
             _install(new, puppetfile, forge_url)
 
-    with in_use.made(directory, name, fill):
-        pass
-    return Modules(name, json.loads((directory / _INDEX).read_text(encoding="utf-8")))
+    with Directories(FETCHED, LIMIT).made(name, name, fill) as directory:
+        yield Modules(name, json.loads((directory / _INDEX).read_text(encoding="utf-8")))
 
 
 def _install(directory: Path, puppetfile: bytes, forge_url: str | None) -> None:
@@ -79,13 +80,13 @@ def _r10k(directory: Path, forge_url: str) -> None:
     rootfs.run("toolbox", ["sh", "-c", command], binds={directory: "/repo"})
 
 
-def link(fetched: Modules, environment: Path) -> None:
+def link(found: Modules, environment: Path) -> None:
     """Put the modules into an environment, where r10k would have put them.
 
     The links lead to where the compiler has the modules; here they lead nowhere.
     """
-    for directory in sorted({Path(*Path(name).parts[:2]) for name in fetched.files}):
+    for directory in sorted({Path(*Path(name).parts[:2]) for name in found.files}):
         place = environment / directory
         place.parent.mkdir(exist_ok=True)
         if not place.exists():
-            place.symlink_to(Path(INSIDE) / fetched.name / directory)
+            place.symlink_to(Path(INSIDE) / found.name / directory)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fleet_cli.compiling.pool import Exports, Pool
 from fleet_cli.compiling.program import Request
-from fleet_cli.machine import kept
+from fleet_cli.machine import cache
 from fleet_cli.planning import inputs
 from fleet_cli.planning.environment import Environment
 from fleet_cli.planning.exported import Exported
@@ -132,7 +132,7 @@ class Catalogs:
 
     def _subject(self, machine: Machine, facts: Mapping[str, Any]) -> str:
         about = json.dumps([machine.certname, machine.role, machine.tier, facts], sort_keys=True)
-        return kept.digest(self._compiler, about)
+        return cache.digest(self._compiler, about)
 
     def _held(self, subject: str, environment: Environment, exports: Callable[[str], str]) -> int:
         for stored in self._store.candidates(subject):

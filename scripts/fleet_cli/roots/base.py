@@ -4,7 +4,8 @@ import shutil
 import threading
 from pathlib import Path
 
-from fleet_cli.machine import host, kept, paths, process, steps
+from fleet_cli.machine import cache, host, paths, process, steps
+from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 
 RELEASE = "trixie"
@@ -43,8 +44,8 @@ def ensure() -> Path:
     """
     host.require_debian_root()
     with _making:
-        recipe = kept.digest(RELEASE, *PACKAGES, *MASKED_UNITS, HOST_KEYS_UNIT, _apt_sources(), _apt_settings())
-        if kept.made_from(paths.BASE) == recipe:
+        recipe = cache.digest(RELEASE, *PACKAGES, *MASKED_UNITS, HOST_KEYS_UNIT, _apt_sources(), _apt_settings())
+        if cache.recipe_of(paths.BASE) == recipe:
             return paths.BASE
         host.require_disk()
         if any(paths.LXC.glob(paths.CONTAINER_PREFIX + "*")):
@@ -52,9 +53,9 @@ def ensure() -> Path:
                 "the boxes stand on an older base, which must not change under them: `fleet lab down` first"
             )
         host.ensure_packages(host.ROOTFS_PACKAGES)
-        with steps.step("base: Debian 13 root file system"):
-            kept.make(paths.BASE, recipe, _bootstrap)
-    return paths.BASE
+        base = Directories(paths.BASE.parent)
+        with steps.step("base: Debian 13 root file system"), base.made(paths.BASE.name, recipe, _bootstrap) as path:
+            return path
 
 
 def _bootstrap(root: Path) -> None:

@@ -17,7 +17,8 @@ from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-from fleet_cli.machine import kept, paths, steps
+from fleet_cli.machine import paths, steps, temporary
+from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.roots import base, forge_server, rootfs
 
@@ -26,6 +27,8 @@ PACKAGES = (
     "puppet-module-puppetlabs-concat",
     "puppet-module-puppetlabs-postgresql",
 )
+CACHE = Directories(paths.CACHE / "roots")
+NAME = "forge"
 _FETCH = """
 set -eu
 cd /mirror
@@ -42,12 +45,13 @@ def ensure() -> Path:
     Raises:
         FleetError: Debian's repositories can't be reached.
     """
-    stamp = paths.FORGE / "made-from"
-    recipe = " ".join(PACKAGES)
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == recipe:
-        return paths.FORGE
+    with CACHE.made(NAME, " ".join(PACKAGES), _fill) as directory:
+        return directory
+
+
+def _fill(new: Path) -> None:
     base.ensure()
-    with steps.step("Forge mirror from Debian's module packages"), kept.scratch() as scratch:
+    with steps.step("Forge mirror from Debian's module packages"), temporary.directory() as scratch:
         # Unpacked, never installed: an installed module would be found although the Puppetfile lacks it.
         rootfs.run("", ["sh", "-c", _FETCH, "fetch", *PACKAGES], binds={scratch: "/mirror"})
         modules = sorted((scratch / "tree/usr/share/puppet/modules.available").glob("*/metadata.json")) or sorted(
@@ -55,12 +59,8 @@ def ensure() -> Path:
         )
         if len(modules) < len(PACKAGES):
             raise FleetError(f"Debian's module packages have changed: found only {[str(path) for path in modules]}")
-        new = scratch / "forge"
         for metadata in modules:
             _add_module(metadata.parent, new)
-        kept.replace(paths.FORGE, new)
-        stamp.write_text(recipe, encoding="utf-8")
-    return paths.FORGE
 
 
 def _add_module(source: Path, forge: Path) -> None:

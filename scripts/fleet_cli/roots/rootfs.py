@@ -6,13 +6,13 @@ overlay on top, in namespaces of its own: nothing that a command does is kept, u
 
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
-from fleet_cli.machine import kept, paths, process, steps
+from fleet_cli.machine import cache, paths, process, steps, temporary
+from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import CommandFailedError
 from fleet_cli.roots import base
 
@@ -34,7 +34,6 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
     # what checks the Jenkins jobs and pipelines: Debian's Groovy is of the release line that Jenkins itself runs
     "jenkins": ("groovy", "jenkins-job-builder"),
 }  # fmt: skip
-_layer_locks = {name: threading.Lock() for name in LAYER_PACKAGES}
 
 _ENTER = r"""
 set -eu
@@ -59,15 +58,14 @@ exec chroot "$root" "$@"
 def ensure_layer(name: str) -> Path:
     """Make a layer of the base unless it is there; return its directory."""
     packages = LAYER_PACKAGES[name]
-    directory = paths.LAYERS / name
-    recipe = kept.digest(kept.made_from(base.ensure()), *packages)
-    if kept.made_from(directory) == recipe:
+    recipe = cache.digest(cache.recipe_of(base.ensure()), *packages)
+
+    def fill(upper: Path) -> None:
+        with steps.step(f"layer {name}: {' '.join(packages)}"):
+            _install(upper, packages)
+
+    with Directories(paths.LAYERS).made(name, recipe, fill) as directory:
         return directory
-    with _layer_locks[name], kept.alone(directory):
-        if kept.made_from(directory) != recipe:
-            with steps.step(f"layer {name}: {' '.join(packages)}"):
-                kept.make(directory, recipe, lambda upper: _install(upper, packages))
-    return directory
 
 
 def _install(upper: Path, packages: Sequence[str]) -> None:
@@ -129,8 +127,8 @@ def _entered(
     clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root",
              "DEBIAN_FRONTEND": "noninteractive", **(env or {})}  # fmt: skip
     inside = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in clean.items()), *argv]
-    kept.sweep()
-    with kept.scratch() as directory, nullcontext(upper) if upper else kept.scratch() as changes:
+    temporary.remove_abandoned()
+    with temporary.directory() as directory, nullcontext(upper) if upper else temporary.directory() as changes:
         for part in ("root", "work"):
             (directory / part).mkdir()
         yield [

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet_cli.machine import host, kept, process, steps
+from fleet_cli.machine import host, process, steps, temporary
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.roots import rootfs
 
@@ -77,7 +77,7 @@ def build(source: Path, output: Path) -> list[Package]:
     rootfs.ensure_layer("build")
     host.require_disk(output, gib=1)
     log: list[str] = []
-    with steps.step(f"building {name}"), kept.scratch() as scratch:
+    with steps.step(f"building {name}"), temporary.directory() as scratch:
         shutil.copytree(source, scratch / name, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
         try:
             rootfs.run(

@@ -8,7 +8,7 @@ from fleet_cli.machine import paths, process
 from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import FleetError
 
-CACHE: Cache[frozenset[str]] = Cache(paths.STATE / "validate" / "clean", 10)
+CACHE: Cache[frozenset[str]] = Cache(paths.CACHE / "validate/clean", 10)
 """The digests of clean files by tool."""
 MAX_CLEAN = 100_000
 """Files of each tool that stay in the cache."""

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from fleet_cli.machine import kept, paths, process, steps
+from fleet_cli.machine import paths, process, steps, temporary
 from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.repository.fixed_paths import FixedPaths
 from fleet_cli.validation.package_index import Deb, Repository
 
-CACHE: Cache[str] = Cache(paths.STATE / "validate" / "defaults", 20_000)
+CACHE: Cache[str] = Cache(paths.CACHE / "validate/defaults", 20_000)
 """The texts by package and digest of its file; an empty one for a package that has no default_config.ini."""
 _READ = 'dpkg-deb --fsys-tarfile "$1" | tar --extract --to-stdout ".$2" 2>/dev/null || true'
 _SECTION = re.compile(r"\s*\[(?P<name>[^\]]+)\]")
@@ -76,7 +76,7 @@ def _name_in_cache(repository: Repository, name: str, deb: Deb) -> str:
 
 def _read(repository: Repository, each: tuple[str, Deb]) -> str:
     name, deb = each
-    with kept.scratch() as scratch:
+    with temporary.directory() as scratch:
         content = repository.get(deb.filename)
         if deb.sha256 and hashlib.sha256(content).hexdigest() != deb.sha256:
             raise FleetError(f"{repository.base}: {deb.filename} is not the file that the index names")

@@ -16,7 +16,7 @@ from fleet_cli.repository.documents import Document
 from fleet_cli.validation.checked import Checked
 from fleet_cli.validation.shards import MIN_FILES, Shard
 
-CACHES = paths.STATE / "validate" / "files"
+CACHES = paths.CACHE / "validate/files"
 """A cache for each repository is in it."""
 MAX_CACHED = 1000
 """Two entries for each directory of the repository that has many files."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from fleet_cli.machine import kept
+from fleet_cli.machine import cache
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import machines, merging
 from fleet_cli.repository.documents import Document
@@ -110,7 +110,7 @@ class HieraCheck:
 
     def _without_packages(self, data: FleetData, code: PuppetCode, complete: bool) -> Iterator[Finding]:
         own, merges = self._own(data)
-        digest = kept.digest(code.digest, repr(merges))
+        digest = cache.digest(code.digest, repr(merges))
         check = partial(file_check.check, code=code, merges=merges)
         checked = self.files.check([*data.documents, *own], digest, check)
         for each in checked.values():

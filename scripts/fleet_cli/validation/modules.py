@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli.machine import kept, paths, process
+from fleet_cli.machine import paths, process
+from fleet_cli.machine.cache import Directories
 from fleet_cli.roots import forge
 from fleet_cli.validation.puppetfile import Module, Puppetfile
 
-UNPACKED = paths.STATE / "validate" / "modules"
+UNPACKED = paths.CACHE / "validate/modules"
+LIMIT = 100
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,11 @@ def _stand_in(module: Module, at_hand: Mapping[tuple[str, str], Path]) -> tuple[
 
 
 def _unpack(slug: str, version: str) -> None:
-    directory = UNPACKED / f"{slug}-{version}"
-    archive = paths.FORGE / f"v3/files/{slug}-{version}.tar.gz"
-    if kept.made_from(directory) != archive.name:
-        tar = ["tar", "--extract", "--gzip", "--no-same-owner", "--strip-components=1", f"--file={archive}"]
-        kept.make(directory, archive.name, lambda new: _run([*tar, f"--directory={new}"]))
+    archive = forge.ensure() / f"v3/files/{slug}-{version}.tar.gz"
 
+    def fill(new: Path) -> None:
+        tar = ["tar", "--extract", "--gzip", "--no-same-owner", "--strip-components=1"]
+        process.run([*tar, f"--file={archive}", f"--directory={new}"])
 
-def _run(command: list[str]) -> None:
-    process.run(command)
+    with Directories(UNPACKED, LIMIT).made(f"{slug}-{version}", archive.name, fill):
+        pass

@@ -50,7 +50,7 @@ class Cached(TypedDict):
     index: Index
 
 
-CACHE: Cache[Cached] = Cache(paths.STATE / "validate" / "packages", 20)
+CACHE: Cache[Cached] = Cache(paths.CACHE / "validate/packages", 20)
 """By the digest of the repository's description."""
 
 

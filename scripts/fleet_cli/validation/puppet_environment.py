@@ -19,7 +19,7 @@ from fleet_cli.validation import puppet_code
 from fleet_cli.validation.puppet_code import PuppetCode
 
 PROGRAM = Path(__file__).with_name("puppet_code.rb")
-CACHE: Cache[Mapping[str, Any]] = Cache(paths.STATE / "validate" / "code", 50)
+CACHE: Cache[Mapping[str, Any]] = Cache(paths.CACHE / "validate/code", 50)
 """The "code" that puppet_code.rb answered, by Environment.digest."""
 _INSIDE = "/control"
 _VENDOR = "/vendor"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from fleet_cli.machine import kept
+from fleet_cli.machine import cache
 from fleet_cli.repository.finding import Finding
 from fleet_cli.validation import clean_files, parallel
 from fleet_cli.validation.checks import yaml_style
@@ -73,5 +73,5 @@ class YamlStyleCheck:
         return document is not None and document.broken
 
     def _digest(self, name: str) -> str:
-        content = self._files.digest(name) or kept.digest(yaml_style.text_of(self._repo / name) or "")
-        return kept.digest(self._config, content)
+        content = self._files.digest(name) or cache.digest(yaml_style.text_of(self._repo / name) or "")
+        return cache.digest(self._config, content)

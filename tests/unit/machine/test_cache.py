@@ -1,5 +1,6 @@
 """Results of earlier calls save time, and never do harm."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -50,3 +51,14 @@ def test_where_nothing_can_be_written_nothing_fails(tmp_path: Path) -> None:
     cache: Cache[list[int]] = Cache(tmp_path / "file", 2)
     cache.put("a", [1])
     assert cache.get("a") is None
+
+
+def test_a_disk_that_is_full_gets_no_half_entries(cache: Cache[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.put("a", [1])
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    cache.put("b", [2])
+    assert [entry.name for entry in cache.directory.iterdir()] == ["a"]
