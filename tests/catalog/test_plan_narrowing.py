@@ -8,7 +8,7 @@ import pytest
 from fleet_cli.compiling import pool, program
 from fleet_cli.compiling.pool import Pool
 from fleet_cli.planning import environment, inputs, modules, store
-from fleet_cli.planning.side import Catalogs, Side
+from fleet_cli.planning.catalogs import Catalogs, Compiler
 from fleet_cli.planning.store import Store
 
 from .control import Control
@@ -119,11 +119,11 @@ def compilers() -> Iterator[Pool]:
         yield opened
 
 
-def content(side: Side, kept: Store) -> dict[str, object]:
+def content(catalogs: Catalogs, stored: Store) -> dict[str, object]:
     """All that there is in each catalog, but for the name of the environment."""
     found: dict[str, object] = {}
-    for certname, one in side.catalogs.items():
-        catalog = kept.get(one.number)
+    for certname, one in catalogs.by_certname.items():
+        catalog = stored.get(one.number)
         resources = [{**entry, "line": 0} for entry in catalog.get("resources", [])]
         found[certname] = one.error or [resources, catalog["edges"], catalog["exported"]]
     return found
@@ -136,8 +136,8 @@ def test_narrowed_catalogs_are_those_of_a_full_compilation_after_each_of_many_ch
     dice = random.Random(SEED)  # noqa: S311 - the same changes each time
     narrowed_to = full = 0
     with store.opened(tmp_path / "narrow.sqlite") as kept, store.opened(tmp_path / "all.sqlite") as thrown:
-        narrow = Catalogs(kept, compilers, control.facts)
-        everything = Catalogs(thrown, compilers, control.facts, always=True)
+        narrow = Compiler(kept, compilers, control.facts)
+        everything = Compiler(thrown, compilers, control.facts, always=True)
         plugins = ""
         for number in range(CHANGES):
             change = dice.choice(KINDS)

@@ -14,7 +14,7 @@ import urllib3
 import yaml
 from deployed import FLEET, LAB, Deployed, connect
 from fleet_cli.fleet import puppetdb
-from fleet_cli.lab import authority, ssh
+from fleet_cli.lab import ca, ssh
 from fleet_cli.repository.labfile import Box
 from load import Load, Trust
 from waiting import wait_for
@@ -62,7 +62,7 @@ def balanced() -> list[Balanced]:
 def client(box: Box) -> urllib3.PoolManager:
     """A client that trusts the lab's authority only, and wants to see the machine's name."""
     return urllib3.PoolManager(
-        ssl_context=authority.context(LAB), server_hostname=box.certname, assert_hostname=box.certname, retries=False
+        ssl_context=ca.context(LAB), server_hostname=box.certname, assert_hostname=box.certname, retries=False
     )
 
 
@@ -87,7 +87,7 @@ def booted(box: Box) -> str:
 
 def load(service: Balanced) -> Load:
     """Clients that ask one request after the other; half of them keep their connection."""
-    tls = Trust(authority.context(LAB), service.box.certname) if service.url.startswith("https") else None
+    tls = Trust(ca.context(LAB), service.box.certname) if service.url.startswith("https") else None
     return Load(f"{service.url}/api/v1/items", keep_alive=None, trust=tls, clients=CLIENTS)
 
 
@@ -295,7 +295,7 @@ def test_a_busy_machine_is_not_taken_for_one_that_is_down_before_it_hangs(
 def test_clients_that_upload_slowly_hold_up_nobody_else(shared: tuple[Balanced, list[Box]]) -> None:
     """Forty of them kept all threads of all machines."""
     service, _ = shared
-    tls = Trust(authority.context(LAB), service.box.certname)
+    tls = Trust(ca.context(LAB), service.box.certname)
     with uploading(service.url, 40, tls), load(service) as sent:
         sent.more(200)
         assert set(service.servers().values()) == {"UP"}

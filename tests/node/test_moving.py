@@ -8,7 +8,7 @@ import pytest
 import yaml
 from deployed import FLEET, LAB, connect
 from fleet_cli.fleet import puppetdb
-from fleet_cli.lab import authority
+from fleet_cli.lab import ca
 from fleet_cli.repository.labfile import Box
 from fleet_cli.services import templates
 from load import CLIENTS, Load, Trust
@@ -60,7 +60,7 @@ def place(workspace: Workspace, boxes: Sequence[Box], version: str = "") -> None
 def load(clients: int = CLIENTS) -> Load:
     """Clients of the service at the balancer; half of them keep their connection."""
     (port,) = (one["port"] for one in puppetdb.balanced_services(FLEET)[BALANCER.certname] if one["name"] == SERVICE)
-    trust = Trust(authority.context(LAB), BALANCER.certname)
+    trust = Trust(ca.context(LAB), BALANCER.certname)
     return Load(f"https://{BALANCER.address}:{port}/api/v1/items", keep_alive=None, trust=trust, clients=clients)
 
 

@@ -5,7 +5,7 @@
 #
 # @param drain_seconds
 #   For how long, when the machine goes down, its services answer their health checks with 503 and serve on, so that
-#   balancers turn away first. With 0 they stop at once.
+#   balancers send no new requests. With 0 they stop at once.
 #
 # @example On a node whose services are behind a balancer that checks every second
 #   class { 'flask_microservice::program':

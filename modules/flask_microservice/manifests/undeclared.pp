@@ -4,7 +4,7 @@
 # `flask_microservice::service` alone is in the catalog by then, and is left alone.
 #
 # @param remove whether it is removed; without that, each run warns of it
-# @param drain for how many seconds it tells balancers to turn away before it is removed
+# @param drain for how many seconds it drains before it is removed
 #
 # @api private
 define flask_microservice::undeclared (

@@ -7,7 +7,7 @@ import sys
 import click
 
 from fleet_cli.commands.context import Context, json_option, print_json
-from fleet_cli.lab import authority, description, laboratory, ssh, status
+from fleet_cli.lab import ca, description, laboratory, ssh, status
 from fleet_cli.machine import steps
 from fleet_cli.machine.errors import FleetError
 
@@ -43,9 +43,9 @@ def _curl(context: Context, name: str, url: str) -> str:
     """Return a command that asks a service, by the name in the box's certificate where it has one."""
     if not url.startswith("https://"):
         return f"curl {url}"
-    box, authority_file = description.load(context.repo).box(name), authority.save(description.load(context.repo))
+    box, ca_file = description.load(context.repo).box(name), ca.save(description.load(context.repo))
     port = url.rpartition(":")[2]
-    return f"curl --cacert {authority_file} --resolve {box.certname}:{port}:{box.address} https://{box.certname}:{port}"
+    return f"curl --cacert {ca_file} --resolve {box.certname}:{port}:{box.address} https://{box.certname}:{port}"
 
 
 @lab.command("status")

@@ -15,6 +15,7 @@ from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine import host
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import (
+    catalogs,
     factsources,
     live,
     planner,
@@ -22,7 +23,6 @@ from fleet_cli.planning import (
     rendering_json,
     rendering_markdown,
     rendering_text,
-    side,
 )
 from fleet_cli.planning.plan import Failure, Plan
 from fleet_cli.planning.planner import Choice, Counting, Settings
@@ -125,14 +125,14 @@ def _of_server(fleet: Fleet, repo: Path, base: str | None, head: str | None, cho
 
 @contextmanager
 def _progress() -> Iterator[Counting]:
-    """A bar a side, on a terminal."""
+    """A bar a state, on a terminal."""
     if not sys.stderr.isatty():
         yield planner.say_progress
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
 
-        def counting(label: str) -> side.Progress:
+        def counting(label: str) -> catalogs.Progress:
             task = bars.add_task(label)
             return lambda done, total: bars.update(task, completed=done, total=total)
 

@@ -6,14 +6,14 @@ require 'puppet/pops'
 # Whether a hash is of a type that has a name is found out once for all nodes that get the same one, as most get from Hiera.
 # Puppet looks through it for each node, and for each key that a service's declaration does not have.
 module CheckedValues
-  KEPT = 10_000
+  LIMIT = 10_000
 
   # A guard is there inside of a type that contains itself, and decides with what it has seen: then nothing is kept.
   def instance?(value, guard = nil)
     return super if guard || !value.instance_of?(Hash)
 
     @checked ||= {}
-    @checked.clear if @checked.size >= KEPT
+    @checked.clear if @checked.size >= LIMIT
     @checked.fetch(value) { @checked[value] = super(value, guard) }
   end
 end

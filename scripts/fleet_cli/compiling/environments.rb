@@ -5,7 +5,7 @@ require 'puppet'
 # The environment of one directory, loaded once: the nodes that are compiled in it share its parsed code.
 class LoadedEnvironment < Puppet::Environments::Directories
   # A server keeps all; here old states of a repository come and go.
-  KEPT = 3
+  LIMIT = 3
 
   # The one of a directory, and of the code in the place of its manifests/site.pp if there is some.
   def self.of(directory, code)
@@ -16,7 +16,7 @@ class LoadedEnvironment < Puppet::Environments::Directories
     key = [directory, code]
     found = @loaded.delete(key) || new(parent, [])
     @loaded[key] = found
-    @loaded.shift if @loaded.size > KEPT
+    @loaded.shift if @loaded.size > LIMIT
     Puppet.override(environments: found) { [found, found.get!(name.to_sym)] }
   end
 

@@ -39,13 +39,13 @@ class PuppetDB:
     Attributes:
         url: https, without a path.
         certificate, key: the files of a certificate that it trusts, and of its key.
-        authority: the file with the certificate of the authority that PuppetDB's own is from.
+        ca_file: the file with the certificate of the CA that signed PuppetDB's own; `authority` in fleet.yaml.
     """
 
     url: str
     certificate: Path
     key: Path
-    authority: Path
+    ca_file: Path
 
 
 @dataclass(frozen=True)

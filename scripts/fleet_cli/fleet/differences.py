@@ -136,5 +136,7 @@ def _health(service: ServiceStatus) -> Cause | None:
     if service.healthy is not False:
         return None
     if service.draining:
-        return Cause("it is draining, so that balancers turn away: its machine goes down, or the service goes")
+        return Cause(
+            "it is draining, so that balancers send no new requests: its machine goes down, or the service goes"
+        )
     return Cause(f"unhealthy: its health check fails; see there: journalctl -u '{service.name}@*'")

@@ -59,10 +59,10 @@ def ask(asking: urllib3.PoolManager, url: str, pql: str) -> list[dict[str, Any]]
 
 def _trust(puppetdb: PuppetDB) -> tls.SSLContext:
     try:
-        trusted = tls.create_default_context(cafile=puppetdb.authority)
+        trusted = tls.create_default_context(cafile=puppetdb.ca_file)
         trusted.load_cert_chain(puppetdb.certificate, puppetdb.key, password=lambda: _no_password(puppetdb))
     except (OSError, tls.SSLError) as error:
-        files = f"{puppetdb.authority}, {puppetdb.certificate}, {puppetdb.key}"
+        files = f"{puppetdb.ca_file}, {puppetdb.certificate}, {puppetdb.key}"
         raise FleetError(f"the certificate for PuppetDB can't be used ({files}): {error}") from None
     return trusted
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from fleet_cli.fleet import deploying, puppetdb
 from fleet_cli.fleet.deploying import Trial
-from fleet_cli.lab import authority, description, ssh
+from fleet_cli.lab import ca, description, ssh
 from fleet_cli.lab.boxes import Boxes
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository.labfile import Box, Lab
@@ -74,7 +74,7 @@ def collect(lab: Lab) -> list[BoxStatus]:
                 **puppetdb.declared_services(description.of(lab)),
                 **puppetdb.balanced_services(description.of(lab)),
             }
-            trusted = authority.context(lab)
+            trusted = ca.context(lab)
         except FleetError:
             declared = {}  # the server is still starting: boxes are shown without services
         with suppress(FleetError):  # nothing is deployed, or the answers are damaged: a run says so

@@ -1,1 +1,1 @@
-"""The machine that fleet runs on: processes, progress, errors, places, what is kept."""
+"""The machine that fleet runs on: processes, progress, errors, places, the cache."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from fleet_cli.machine import paths, temporary
 from fleet_cli.machine.cache import Directories
-from fleet_cli.planning import gittrees, modules, secrets_unknown, unreadable
+from fleet_cli.planning import gittrees, modules, refused_files, secret_placeholders
 from fleet_cli.planning.gittrees import GitTree
 from fleet_cli.repository import globs, inventory, layers, yaml_reader
 from fleet_cli.repository.inventory import Machine
@@ -23,7 +23,7 @@ CODE = (
 )  # fmt: skip
 """What a plan reads of a control repository, besides the directories of its modulepath."""
 NOT_PUPPETS = ("lab.yaml", "nodes.yaml", "Puppetfile", "*/spec/*", "*/examples/*")
-LAYOUT = "2"
+LAYOUT = "3"
 """Another one, whenever the same files are laid out in another way."""
 LIMIT = 12
 _SAY_WHERE = ("environment.conf", layers.NAME)
@@ -169,21 +169,21 @@ def _with_modules(
 
     def fill(new: Path) -> None:
         tree.write(code, new)
-        secrets_unknown.write(new, machines)
-        unreadable.replace(new)
+        secret_placeholders.write(new, machines)
+        refused_files.replace(new)
         if fetched:
             modules.link(fetched, new)
 
     with Directories(ENVIRONMENTS, LIMIT).made(name, name, fill) as directory:
-        stand_ins = secrets_unknown.written(directory, sorted({machine.tier for machine in machines}))
+        stand_ins = secret_placeholders.written(directory, sorted({machine.tier for machine in machines}))
         yield Environment(
             tree.name,
             name,
             {**(fetched.files if fetched else {}), **digests, **stand_ins},
             fetched,
             machines,
-            tuple(secrets_unknown.notes(stand_ins)),
-            unreadable.replaced(directory),
+            tuple(secret_placeholders.notes(stand_ins)),
+            refused_files.replaced(directory),
         )
 
 

@@ -1,4 +1,4 @@
-"""Exported resources of a side: in the place of PuppetDB, for the nodes that collect them."""
+"""Exported resources of a state: in the place of PuppetDB, for the nodes that collect them."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Exported:
-    """What the machines of a side export, and what that is worth to one of them."""
+    """What the machines of a state export, and what that is worth to one of them."""
 
     def __init__(self, by_certname: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         self.resources = [

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from fleet_cli.planning import changes, dependencies, effects, moves, remarks
 from fleet_cli.planning.catalog import Catalog
+from fleet_cli.planning.catalogs import Catalogs, Compiled
 from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.contents import Contents
 from fleet_cli.planning.dependencies import Dependency
@@ -13,7 +14,6 @@ from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.moves import Move
 from fleet_cli.planning.remarks import Remark
-from fleet_cli.planning.side import Compiled, Side
 from fleet_cli.planning.store import Store
 from fleet_cli.planning.unused import Unused
 
@@ -23,7 +23,7 @@ class Failure:
     """A node without a catalog.
 
     Attributes:
-        side: `head`: it compiles no longer; `base`: it compiles only now; `both`: it never did.
+        side: the state without one; `head`: it compiles no longer; `base`: it compiles only now; `both`: neither does.
         message: the error of the head, or of the base where the head compiles.
     """
 
@@ -33,7 +33,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Presence:
-    """A machine that only one side knows: `add` or `remove`, with the role and the tier it has there."""
+    """A machine that only one of the two states knows: `add` or `remove`, with the role and the tier it has there."""
 
     action: str
     role: str
@@ -75,7 +75,7 @@ class Plan:
 
     @property
     def changes(self) -> bool:
-        """Whether anything changes on any node, or a catalog fails on one side."""
+        """Whether anything changes on any node, or a catalog fails in one state."""
         return any(
             not (isinstance(item, Failure) and item.side == "both") for group in self.groups for item in group.items
         )
@@ -98,15 +98,15 @@ class Plan:
                     yield item, group.nodes
 
 
-def compare(base: Side, head: Side, store: Store, facts: FactSets) -> dict[str, list[Item]]:
+def compare(base: Catalogs, head: Catalogs, store: Store, facts: FactSets) -> dict[str, list[Item]]:
     """Return what changes on each node on which something does."""
     files = {*base.environment.files.items()} ^ {*head.environment.files.items()}
     sources = any("/files/" in path for path, _ in files)
     before = {machine.certname: machine for machine in base.environment.machines}
     after = {machine.certname: machine for machine in head.environment.machines}
     found: dict[str, list[Item]] = {}
-    for certname in sorted({*base.catalogs, *head.catalogs}):
-        was, now = base.catalogs.get(certname), head.catalogs.get(certname)
+    for certname in sorted({*base.by_certname, *head.by_certname}):
+        was, now = base.by_certname.get(certname), head.by_certname.get(certname)
         items: list[Item] = []
         if was is None:
             machine = after[certname]
@@ -129,7 +129,7 @@ def compare(base: Side, head: Side, store: Store, facts: FactSets) -> dict[str, 
 
 
 def _items(
-    before: tuple[Side, Compiled], after: tuple[Side, Compiled], store: Store, facts: Mapping[str, Any]
+    before: tuple[Catalogs, Compiled], after: tuple[Catalogs, Compiled], store: Store, facts: Mapping[str, Any]
 ) -> list[Item]:
     (base, was), (head, now) = before, after
     old = Catalog(store.get(was.number))

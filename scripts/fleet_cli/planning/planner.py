@@ -9,15 +9,15 @@ from fleet_cli.compiling import pool, program
 from fleet_cli.machine import steps
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import environment, gittrees, inputs, modules, plan, store, unused
+from fleet_cli.planning.catalogs import Catalogs, Compiler, Progress
 from fleet_cli.planning.environment import Environment
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.plan import Plan
-from fleet_cli.planning.side import Catalogs, Progress, Side
 from fleet_cli.planning.store import Store
 from fleet_cli.repository.inventory import Machine
 
 Counting = Callable[[str], Progress]
-"""Given the name of a side, says where its progress goes."""
+"""Given the name of a state, says where its progress goes."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> 
             return Plan(
                 before.label,
                 after.label,
-                len({*first.catalogs, *second.catalogs}),
+                len({*first.by_certname, *second.by_certname}),
                 first.compiled + second.compiled,
                 plan.grouped(plan.compare(first, second, catalogs, settings.facts)),
                 unused.find(first, second) if settings.choice.everything else unused.Unused(),
@@ -136,22 +136,25 @@ def _environments(
         yield before, after
 
 
-def _compiled(before: Environment, after: Environment, catalogs: Store, settings: Settings) -> Iterator[Side]:
-    """Both sides, by the same compilers unless the Ruby of modules differs: a process can't unload that."""
+def _compiled(before: Environment, after: Environment, catalogs: Store, settings: Settings) -> Iterator[Catalogs]:
+    """The catalogs of both states.
+
+    The same compilers make them unless the Ruby of modules differs, which a process can't unload.
+    """
     binds = {environment.ENVIRONMENTS: program.ENVIRONMENTS, modules.FETCHED: modules.INSIDE}
     parts = [[before, after]] if inputs.plugins(before) == inputs.plugins(after) else [[before], [after]]
-    done: Side | None = None
+    done: Catalogs | None = None
     for part in parts:
         with pool.opened(binds, placeholders=True) as compilers:
-            compiling = Catalogs(catalogs, compilers, settings.facts, always=settings.always)
+            compiling = Compiler(catalogs, compilers, settings.facts, always=settings.always)
             for one in part:
                 done = compiling.of(one, settings.choice, settings.counting(one.label), done)
                 yield done
 
 
-def _notes(base: Side, head: Side, facts: FactSets) -> Iterator[str]:
+def _notes(base: Catalogs, head: Catalogs, facts: FactSets) -> Iterator[str]:
     yield from dict.fromkeys([*base.environment.notes, *head.environment.notes])
-    yield from facts.notes([machine for machine in head.environment.machines if machine.certname in head.catalogs])
+    yield from facts.notes([machine for machine in head.environment.machines if machine.certname in head.by_certname])
     before, after = base.environment, head.environment
     changed = sorted(path for path, _ in {*before.files.items()} ^ {*after.files.items()} if "/lib/facter/" in path)
     if changed:

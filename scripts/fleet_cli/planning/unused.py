@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from fleet_cli.planning.catalogs import Catalogs
 from fleet_cli.planning.environment import Environment
-from fleet_cli.planning.side import Side
 from fleet_cli.repository import fleet_data, yaml_reader
 
 
@@ -25,8 +25,8 @@ class Unused:
         return bool(self.classes or self.files or self.keys)
 
 
-def find(base: Side, head: Side) -> Unused:
-    """Compare what is used on both sides; only sensible for all nodes."""
+def find(base: Catalogs, head: Catalogs) -> Unused:
+    """Compare what is used in both states; only sensible for all nodes."""
     if base.environment.name == head.environment.name:
         return Unused()
     was, now = _used(base), _used(head)
@@ -52,8 +52,8 @@ class _Used:
     keys: set[str]
 
 
-def _used(side: Side) -> _Used:
-    found = list(side.catalogs.values())
+def _used(catalogs: Catalogs) -> _Used:
+    found = list(catalogs.by_certname.values())
     return _Used(
         {name for one in found for name in one.classes},
         {name for one in found for name in one.paths},

@@ -80,7 +80,7 @@ def one_presence(item: Presence) -> str:
 
 
 def one_failure(item: Failure) -> str:
-    """Say which side has no catalog, and why."""
+    """Say in which state there is no catalog, and why."""
     what = {
         "head": "no catalog any more",
         "base": "a catalog again; so far there was none",

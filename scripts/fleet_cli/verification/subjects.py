@@ -27,7 +27,7 @@ class Inspection:
         paths: by path: `kind`, `owner`, `group` and `mode`; None for what is not there.
         ports: the TCP ports at which something listens.
         sockets: the paths of unix sockets at which something listens.
-        authority: the certificate of the fleet's authority, as PEM.
+        ca_certificate: of the fleet's CA, as PEM.
     """
 
     error: str = ""
@@ -35,7 +35,7 @@ class Inspection:
     paths: Mapping[str, Mapping[str, str] | None] | None = None
     ports: Sequence[int] | None = None
     sockets: Sequence[str] | None = None
-    authority: str = ""
+    ca_certificate: str = ""
 
 
 @dataclass(frozen=True)

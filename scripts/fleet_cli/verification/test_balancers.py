@@ -38,7 +38,7 @@ def test_balancer_serves_it(balanced: Balanced, fleet: Fleet) -> None:
             reason = error.args[0] if error.args else error
             if getattr(reason, "verify_code", 0) == _OTHER_NAMES:
                 pytest.skip(f"the certificate of {balanced} is one of your own, for other names than {name}")
-            raise Differs(f"certificate at {url}", "one that the fleet's authority has signed", reason) from None
+            raise Differs(f"certificate at {url}", "one that the fleet's CA has signed", reason) from None
         except (urllib3.exceptions.TimeoutError, urllib3.exceptions.NewConnectionError) as error:
             pytest.skip(f"{balanced.node} is not reachable from here at port {balanced.port}: {_short(error)}")
         except urllib3.exceptions.HTTPError as error:
@@ -56,14 +56,14 @@ def _address(fleet: Fleet, host: str) -> str:
 
 
 def _trusted(balanced: Balanced, fleet: Fleet) -> tls.SSLContext:
-    """What trusts the fleet's authority, and those that this machine trusts anyway."""
+    """What trusts the fleet's CA, and those that this machine trusts anyway."""
     trusted = tls.create_default_context()
-    authority = balanced.node.inspection.authority
-    if fleet.puppetdb and not authority:
-        authority = Path(fleet.puppetdb.authority).read_text(encoding="ascii")
-    if not authority:
-        pytest.skip(f"{balanced.node} does not say which authority the fleet has")
-    trusted.load_verify_locations(cadata=authority)
+    certificate = balanced.node.inspection.ca_certificate
+    if fleet.puppetdb and not certificate:
+        certificate = Path(fleet.puppetdb.ca_file).read_text(encoding="ascii")
+    if not certificate:
+        pytest.skip(f"{balanced.node} does not say which CA the fleet has")
+    trusted.load_verify_locations(cadata=certificate)
     return trusted
 
 

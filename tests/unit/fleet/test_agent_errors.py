@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from fleet_cli.fleet import agents
 from fleet_cli.fleet.description import Fleet
-from fleet_cli.repository.labfile import Box
+from fleet_cli.fleet.nodes import Node
 
-BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
+NODE = Node("app1.fleet.test", "app", "production", "app1")
 WRONG_KEYS = """\
 Error: Could not retrieve catalog from remote server: Error 500 on SERVER: Server Error: Evaluation Error: \
 Error while evaluating a Resource Statement, X[y]:
@@ -68,7 +68,7 @@ def fleet(configuration: Path) -> Fleet:
 
 
 def result(status: int, printed: str, report: str = "") -> agents.AgentRun:
-    return agents._result(BOX, status, f"{printed}\n{agents._MARK}\n{report}")
+    return agents._result(NODE, status, f"{printed}\n{agents._MARK}\n{report}")
 
 
 def shown(run: agents.AgentRun) -> str:
@@ -137,7 +137,7 @@ def test_an_unreachable_box_says_why(tmp_path: Path) -> None:
     configuration = tmp_path / "ssh-config"
     # The port 1 of this machine, where nobody listens.
     configuration.write_text("Host app1.fleet.test\n  HostName 127.0.0.1\n  Port 1\n", encoding="utf-8")
-    (run,) = agents.run(fleet(configuration), [BOX])
+    (run,) = agents.run(fleet(configuration), [NODE])
     assert run.outcome == "unreachable"
     assert run.errors == ["ssh does not reach it: connect to host 127.0.0.1 port 1: Connection refused"]
     assert "Connection refused" in shown(run)

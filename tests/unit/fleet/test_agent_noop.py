@@ -6,9 +6,9 @@ from typing import Any
 
 from fleet_cli.fleet import agents
 from fleet_cli.fleet.description import Fleet
-from fleet_cli.repository.labfile import Box
+from fleet_cli.fleet.nodes import Node
 
-BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
+NODE = Node("app1.fleet.test", "app", "production", "app1")
 
 
 def fleet(configuration: Path) -> Fleet:
@@ -69,7 +69,7 @@ def result(code: int, *, noop: bool = True, statuses: Any = None, logs: Any = No
         "metrics": {"time": {"values": [["total", "Total", 1.5]]}},
     }
     printed = "Notice: Applied catalog in 0.03 seconds"
-    return agents._result(BOX, code, f"{printed}\n{agents._MARK}\n{json.dumps(report)}")
+    return agents._result(NODE, code, f"{printed}\n{agents._MARK}\n{json.dumps(report)}")
 
 
 def test_what_would_change_is_told_as_puppet_words_it() -> None:
@@ -125,5 +125,5 @@ def test_of_a_run_without_a_catalog_it_is_not_known_what_would_change() -> None:
 def test_json_says_of_an_unreachable_box_that_nothing_was_to_be_changed(tmp_path: Path) -> None:
     configuration = tmp_path / "ssh-config"
     configuration.write_text("Host app1.fleet.test\n  HostName 127.0.0.1\n  Port 1\n", encoding="utf-8")
-    (run,) = agents.run(fleet(configuration), [BOX], noop=True)
+    (run,) = agents.run(fleet(configuration), [NODE], noop=True)
     assert (run.outcome, run.noop, run.would_change) == ("unreachable", True, [])

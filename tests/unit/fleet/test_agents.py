@@ -4,9 +4,9 @@ import json
 
 import pytest
 from fleet_cli.fleet import agents
-from fleet_cli.repository.labfile import Box
+from fleet_cli.fleet.nodes import Node
 
-BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
+NODE = Node("app1.fleet.test", "app", "production", "app1")
 REPORT = """\
 --- !ruby/object:Puppet::Transaction::Report
 metrics:
@@ -48,7 +48,7 @@ resource_statuses:
 
 
 def result(status: int | None, printed: str, report: str = "") -> agents.AgentRun:
-    return agents._result(BOX, status, f"{printed}\n{agents._MARK}\n{report}")
+    return agents._result(NODE, status, f"{printed}\n{agents._MARK}\n{report}")
 
 
 def test_failed_resources_are_shown_with_place_and_reason() -> None:

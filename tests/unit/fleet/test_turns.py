@@ -8,14 +8,14 @@ import pytest
 from fleet_cli.fleet import agents, turns
 from fleet_cli.fleet.agents import AgentRun
 from fleet_cli.fleet.description import Fleet
-from fleet_cli.repository.labfile import Box
+from fleet_cli.fleet.nodes import Node
 
 FLEET = Fleet(Path("fleet.yaml"), "puppet.fleet.test", "puppet.fleet.test:/srv/git/control.git")
 NOTICE = "service billing stays here for now: app2.fleet.test does not serve it yet"
 
 
-def box(name: str, role: str, tier: str = "production") -> Box:
-    return Box(name, role, tier, "10.77.0.31", "fleet.test")
+def box(name: str, role: str, tier: str = "production") -> Node:
+    return Node(f"{name}.fleet.test", role, tier, name)
 
 
 DB, APP1, APP2, LB = box("db1", "database"), box("app1", "app"), box("app2", "app"), box("lb1", "load_balancer")
@@ -31,7 +31,7 @@ class Agents:
         self.failing = failing
         self.asked: list[list[str]] = []
 
-    def run(self, _fleet: Fleet, boxes: Sequence[Box], *, noop: bool = False) -> list[AgentRun]:
+    def run(self, _fleet: Fleet, boxes: Sequence[Node], *, noop: bool = False) -> list[AgentRun]:
         self.asked.append([box.name for box in boxes])
         return [self.answer(box.name, noop=noop) for box in boxes]
 
@@ -43,7 +43,7 @@ class Agents:
 
 
 def asked(
-    monkeypatch: pytest.MonkeyPatch, fake: Agents, boxes: Sequence[Box] = ALL, *, noop: bool = False
+    monkeypatch: pytest.MonkeyPatch, fake: Agents, boxes: Sequence[Node] = ALL, *, noop: bool = False
 ) -> list[list[str]]:
     monkeypatch.setattr(agents, "run", fake.run)
     runs = turns.run(FLEET, boxes, noop=noop)

@@ -88,7 +88,7 @@ def test_a_balancer_without_a_machine_to_send_to_is_told(verified: subprocess.Co
 
 def test_a_certificate_of_another_authority_is_told(verified: subprocess.CompletedProcess[str]) -> None:
     (line,) = lines(verified, "forged")
-    assert "expected one that the fleet's authority has signed, found" in line
+    assert "expected one that the fleet's CA has signed, found" in line
 
 
 def test_a_certificate_of_ones_own_is_not_taken_for_a_fault(verified: subprocess.CompletedProcess[str]) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from fleet_cli.fleet import agents
 from fleet_cli.fleet.description import Fleet
-from fleet_cli.repository.labfile import Box
+from fleet_cli.fleet.nodes import Node
 
 REPO = Path(__file__).resolve().parents[3]
 FLEET = Fleet(Path("fleet.yaml"), "puppet.fleet.test", "puppet.fleet.test:/srv/git/control.git")
-BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
+NODE = Node("app1.fleet.test", "app", "production", "app1")
 WAITS = "Info: Another puppet instance is already running; --waitforlock flag used, waiting for it to finish."
 AGAIN = "Info: Will try again in 1 seconds."
 GAVE_UP = "Notice: Exiting now because the maxwaitforlock timeout has been exceeded."
@@ -68,7 +68,7 @@ def test_a_first_run_begins_when_another_ends_and_tells_once_that_it_waits(
 
 def test_fleet_run_begins_when_another_ends_and_gives_up_before_it_is_cut_off(given: Path, tmp_path: Path) -> None:
     put(tmp_path, "ssh", f'#!/bin/sh\necho "$*" >"$GIVEN"\necho \'{GAVE_UP}\'\nexit 1\n')
-    (run,) = agents.run(FLEET, [BOX])
+    (run,) = agents.run(FLEET, [NODE])
     assert given.read_text().endswith("sudo -n -- /usr/local/sbin/fleet-run\n")
     assert agents.LOCK_LIMIT_SECONDS <= agents.TIMEOUT_SECONDS / 2
     assert (run.outcome, run.ok) == ("not run", False)
@@ -79,5 +79,5 @@ def test_fleet_run_begins_when_another_ends_and_gives_up_before_it_is_cut_off(gi
 
 def test_a_run_that_gave_up_does_not_show_the_report_of_the_other() -> None:
     report = '{"resource_statuses": {"Service[orders]": {"changed": true, "events": []}}}'
-    run = agents._result(BOX, 1, f"{WAITS}\n{AGAIN}\n{GAVE_UP}\n{agents._MARK}\n{report}")
+    run = agents._result(NODE, 1, f"{WAITS}\n{AGAIN}\n{GAVE_UP}\n{agents._MARK}\n{report}")
     assert (run.outcome, run.changed) == ("not run", [])

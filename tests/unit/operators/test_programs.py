@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.fleet import agents
-from fleet_cli.repository.labfile import Box
+from fleet_cli.fleet.nodes import Node
 from operators import agent_runs, programs
 from operators.errors import Failure
 from operators_machine import Machine
 
-BOX = Box("app1", "app", "production", "10.77.0.31", "fleet.test")
+NODE = Node("app1.fleet.test", "app", "production", "app1")
 
 
 def output(capfdbinary: pytest.CaptureFixture[bytes]) -> str:
@@ -132,6 +132,6 @@ def test_the_client_understands_a_run() -> None:
     printed = (
         f"Error: x\n{agent_runs.MARK}\n{{resource_statuses: {{'Service[orders]': {{failed: true, events: []}}}}}}\n"
     )
-    understood = agents._result(BOX, 4, printed)
+    understood = agents._result(NODE, 4, printed)
     assert [failure.resource for failure in understood.failed] == ["Service[orders]"]
     assert agents.LOCK_LIMIT_SECONDS == agent_runs.LOCK_LIMIT_SECONDS

@@ -9,7 +9,7 @@ import yaml
 from fleet_cli.lab import remote
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.planning import secrets_unknown
+from fleet_cli.planning import secret_placeholders
 from fleet_cli.repository import declared, fleet_data, secrets
 from fleet_cli.repository.clones import git
 from fleet_cli.repository.inventory import Machine
@@ -104,7 +104,7 @@ def test_secret_environment_variables_get_values_too_and_go_with_their_declarati
 def test_a_plan_without_secrets_has_the_name_of_each_as_its_value(tmp_path: Path) -> None:
     text = "flask_microservice::services: {orders: {port: 1, secrets: {app: [k]}, secret_environment: [TOKEN]}}\n"
     write(tmp_path, services__orders=text)
-    secrets_unknown.write(tmp_path, [APP1])
+    secret_placeholders.write(tmp_path, [APP1])
     assert yaml.safe_load((tmp_path / "hieradata/secrets/staging.yaml").read_text()) == {
         "flask_microservice::secrets": {"orders": {"app": {"k": "secret:orders.app.k"}}},
         "flask_microservice::secret_environment": {"orders": {"TOKEN": "secret:orders.TOKEN"}},
@@ -152,7 +152,7 @@ def test_a_secret_that_any_layer_of_a_tier_declares_is_one_of_the_tiers() -> Non
 
 def test_a_secret_that_a_role_declares_has_a_placeholder_in_a_plan(tmp_path: Path) -> None:
     write(tmp_path, roles__app=one("orders"))
-    secrets_unknown.write(tmp_path, [APP1])
+    secret_placeholders.write(tmp_path, [APP1])
     assert yaml.safe_load((tmp_path / "hieradata/secrets/staging.yaml").read_text(encoding="utf-8")) == {
         "flask_microservice::secrets": {"orders": {"app": {"key": "secret:orders.app.key"}}}
     }

@@ -2,7 +2,7 @@
 #
 # @param package the name of its package
 # @param purge whether data, log and account go as well
-# @param drain for how many seconds it tells balancers to turn away before it stops
+# @param drain for how many seconds it drains before it stops
 # @param unit what its unit declared: the directories that systemd has made for that go with data and log
 #
 # @api private

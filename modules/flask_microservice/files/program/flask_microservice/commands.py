@@ -73,12 +73,12 @@ def rollback(arguments: argparse.Namespace) -> None:
         _tell(service, changed=True)
 
 
-def turn_away(arguments: argparse.Namespace) -> None:
+def drain_services(arguments: argparse.Namespace) -> None:
     """Drain services."""
     drain(declared_services(arguments.name or declared_names()), arguments.wait)
 
 
-def take_back(arguments: argparse.Namespace) -> None:
+def undrain_service(arguments: argparse.Namespace) -> None:
     """End the draining of a service."""
     undrain(Service(arguments.name))
 
@@ -108,8 +108,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "status": status,
     "switch": switch,
     "rollback": rollback,
-    "drain": turn_away,
-    "undrain": take_back,
+    "drain": drain_services,
+    "undrain": undrain_service,
     "remove": remove,
     "tidy": tidy,
 }

@@ -19,7 +19,7 @@ Puppet::Type.newtype(:flask_microservice_release) do
   end
 
   newparam(:drain) do
-    desc 'For how many seconds the service tells balancers to turn away before it is removed.'
+    desc 'For how many seconds the service drains before it is removed.'
     defaultto 0
     validate do |value|
       raise ArgumentError, "drain is a number of seconds, not #{value.inspect}" unless value.is_a?(Integer) && value >= 0

@@ -84,7 +84,7 @@ def _publish(repository: Repository, aptly: Aptly, new: Sequence[Deb], index: In
         aptly.update_index()
         _require(repository, named)
     except BaseException:
-        _take_back(repository, aptly, index)
+        _undo(repository, aptly, index)
         raise
 
 
@@ -125,7 +125,7 @@ def _require(repository: Repository, new: Iterable[Deb]) -> None:
             raise PublishError(f"{deb.path}: {deb.identity} is not in the index that aptly has written")
 
 
-def _take_back(repository: Repository, aptly: Aptly, index: Index) -> None:
+def _undo(repository: Repository, aptly: Aptly, index: Index) -> None:
     """Take out what was added and is not published; nobody can interrupt that."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What the lab's machines prove their names with: certificates of its Puppet server's authority."""
+"""What the lab's machines prove their names with: certificates of its Puppet server's CA."""
 
 import ssl as tls
 from pathlib import Path
@@ -11,7 +11,7 @@ CERTIFICATE = "/var/lib/puppet/ssl/certs/ca.pem"
 
 
 def context(lab: Lab) -> tls.SSLContext:
-    """Return a TLS context that trusts the lab's authority, and no other.
+    """Return a TLS context that trusts the lab's CA, and no other.
 
     Raises:
         FleetError: the Puppet server does not answer.
@@ -20,7 +20,7 @@ def context(lab: Lab) -> tls.SSLContext:
 
 
 def save(lab: Lab) -> Path:
-    """Keep the authority's certificate on this machine, for curl and browsers; return its file."""
+    """Keep the CA's certificate on this machine, for curl and browsers; return its file."""
     file = paths.STATE / "ca.pem"
     file.write_text(ssh.run(lab.server, ["cat", CERTIFICATE]).stdout, encoding="utf-8")
     return file

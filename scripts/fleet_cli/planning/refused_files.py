@@ -12,7 +12,7 @@ MAX_BYTES = 8 * 2**20
 MAX_NODES = 1_000_000
 """Values of a file when each alias is written out."""
 MAX_DEPTH = 100
-_NOTE = ".unreadable.json"
+_NOTE = ".refused.json"
 
 
 def replace(environment: Path) -> None:

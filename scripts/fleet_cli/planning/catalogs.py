@@ -1,4 +1,4 @@
-"""One side of a plan: the catalogs of all machines in one state of the control repository."""
+"""The catalogs of all machines, as one state of the control repository makes them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -42,23 +42,23 @@ class Compiled:
 
 
 @dataclass
-class Side:
+class Catalogs:
     """The catalogs of one environment.
 
     Attributes:
         environment: the state of the repository.
-        catalogs: what was compiled, by certname.
-        unasked: catalogs of other machines, which were only compiled for what they export.
+        by_certname: what a plan is about.
+        for_exports: catalogs of other machines, which were only compiled for what they export.
         compiled: how many of them had to be compiled; the others were in the store.
     """
 
     environment: Environment
-    catalogs: dict[str, Compiled] = field(default_factory=dict)
-    unasked: dict[str, Compiled] = field(default_factory=dict)
+    by_certname: dict[str, Compiled] = field(default_factory=dict)
+    for_exports: dict[str, Compiled] = field(default_factory=dict)
     compiled: int = 0
 
 
-class Catalogs:
+class Compiler:
     """Gets catalogs from the store where what they are made from is the same, and has the rest compiled."""
 
     def __init__(self, store: Store, pool: Pool, facts: FactSets, *, always: bool = False) -> None:
@@ -75,8 +75,8 @@ class Catalogs:
         environment: Environment,
         chosen: Callable[[Machine], bool],
         progress: Progress,
-        before: Side | None = None,
-    ) -> Side:
+        before: Catalogs | None = None,
+    ) -> Catalogs:
         """Return the catalogs of the chosen machines.
 
         If one of those collects what others export, the others are compiled, too, and then it again.
@@ -85,26 +85,28 @@ class Catalogs:
             environment: the state of the repository.
             chosen: whether a machine is meant.
             progress: see Progress.
-            before: the other side. PuppetDB keeps what a machine exported last, so one that has no catalog any more
-                still exports what it does there.
+            before: the catalogs of the other state. PuppetDB keeps what a machine exported last, so one that has no
+                catalog any more still exports what it does there.
 
         Raises:
             FleetError: a machine has no facts, or compilers can't be started.
         """
-        side = Side(environment)
+        catalogs = Catalogs(environment)
         machines = [machine for machine in environment.machines if chosen(machine)]
-        self._fill(side, machines, None, progress)
-        collectors = [machine for machine in machines if side.catalogs[machine.certname].collects]
+        self._fill(catalogs, machines, None, progress)
+        collectors = [machine for machine in machines if catalogs.by_certname[machine.certname].collects]
         if collectors:
             others = [machine for machine in environment.machines if not chosen(machine)]
-            self._fill(side, others, None, progress)
-            exports = Exported({name: _last_exported(name, one, before) for name, one in side.catalogs.items()})
-            self._fill(side, collectors, exports, progress)
-            side.unasked = {machine.certname: side.catalogs.pop(machine.certname) for machine in others}
-        return side
+            self._fill(catalogs, others, None, progress)
+            exports = Exported({name: _last_exported(name, one, before) for name, one in catalogs.by_certname.items()})
+            self._fill(catalogs, collectors, exports, progress)
+            catalogs.for_exports = {machine.certname: catalogs.by_certname.pop(machine.certname) for machine in others}
+        return catalogs
 
-    def _fill(self, side: Side, machines: Sequence[Machine], exports: Exported | None, progress: Progress) -> None:
-        environment = side.environment
+    def _fill(
+        self, catalogs: Catalogs, machines: Sequence[Machine], exports: Exported | None, progress: Progress
+    ) -> None:
+        environment = catalogs.environment
         requests: dict[str, tuple[str, Request]] = {}
         for machine in machines:
             facts = self._facts.of(machine)
@@ -113,7 +115,7 @@ class Catalogs:
             known = exports.digest_for(machine.certname) if exports else _nothing
             number = 0 if self._always else self._held(subject, environment, known)
             if number:
-                side.catalogs[machine.certname] = self._summary(environment, number, self._store.get(number))
+                catalogs.by_certname[machine.certname] = self._summary(environment, number, self._store.get(number))
             else:
                 name = exports.name if exports else ""
                 request = Request(machine.certname, extensions, environment.name, facts, exports=name)
@@ -125,8 +127,8 @@ class Catalogs:
         for place, answer in self._pool.compile([request for _, request in asked], given):
             subject, request = asked[place]
             known = exports.digest_for(request.certname) if exports else _nothing
-            side.catalogs[request.certname] = self._keep(environment, subject, answer, known)
-            side.compiled += 1
+            catalogs.by_certname[request.certname] = self._keep(environment, subject, answer, known)
+            catalogs.compiled += 1
             done += 1
             progress(done, len(machines))
 
@@ -169,8 +171,8 @@ class Catalogs:
         return self._shared.setdefault(found, found)
 
 
-def _last_exported(certname: str, now: Compiled, before: Side | None) -> tuple[Mapping[str, Any], ...]:
-    was = {**before.catalogs, **before.unasked}.get(certname) if before else None
+def _last_exported(certname: str, now: Compiled, before: Catalogs | None) -> tuple[Mapping[str, Any], ...]:
+    was = {**before.by_certname, **before.for_exports}.get(certname) if before else None
     return was.exported if now.error and was else now.exported
 
 
