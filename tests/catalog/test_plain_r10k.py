@@ -8,7 +8,7 @@ from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge
 
 from .catalogs import Catalog, Node, compile_nodes
-from .deploy_server import Server
+from .deploys.server import Server
 
 
 def resources(catalog: Catalog) -> Mapping[str, Mapping[str, Any]]:
