@@ -17,9 +17,9 @@ from pathlib import Path
 
 from fleet_cli.machine import process, steps
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import secrets
 from fleet_cli.roots import forge, rootfs
 
+from tests import new_secrets
 from tests.catalog.catalogs import Catalog, Node, compile_nodes
 
 REPO = Path(__file__).resolve().parents[2]
@@ -84,7 +84,7 @@ def configured(commit: str, work: Path) -> Configured:
         rootfs.run("toolbox", ["sh", "-c", install], binds={tree: "/repo"})
     keys = work / f"keys-{commit or 'this'}"
     keys.mkdir()
-    secrets.new_keys(keys)
+    new_secrets.new_keys(keys)
     nodes = [_node(f"node{number}", "app", address) for number, address in enumerate(NODES)]
     *apps, balancer = compile_nodes([*nodes, _node("balancer", "load_balancer", BALANCER)], tree, keys)
     for catalog in (*apps, balancer):

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from fleet_cli.machine import paths, process, steps, temporary
 from fleet_cli.machine.errors import CommandFailedError
-from fleet_cli.repository import secrets
 from fleet_cli.roots import rootfs
 
 from benchmarks.validate import generated
+from tests import new_secrets
 from tests.catalog.catalogs import Node, compile_nodes
 
 REPO = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ def _catalogs(repo: Path, work: Path, sample: int, nodes: int) -> Run:
     """A catalog a node, worked out from a sample: what more of them take than one."""
     keys = work / "keys"
     keys.mkdir()
-    secrets.new_keys(keys)
+    new_secrets.new_keys(keys)
     machines = [
         Node(f"node{number:05}.example.org", "app", generated.TIERS[number % len(generated.TIERS)])
         for number in range(sample + 1)

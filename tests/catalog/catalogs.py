@@ -12,6 +12,8 @@ from fleet_cli.compiling import program
 from fleet_cli.machine import temporary
 
 FACTS = Path(__file__).with_name("debian13.json")
+EYAML_KEYS = "/etc/puppet/eyaml"
+"""Where hiera.yaml has the keys of eyaml."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def compile_nodes(nodes: Sequence[Node], repo: Path, keys: Path) -> list[Catalog
     catalogs = []
     exported: list[dict[str, Any]] = []
     with temporary.directory() as directory:
-        binds = {directory: program.ENVIRONMENTS, repo: "/repo", keys: program.EYAML_KEYS}
+        binds = {directory: program.ENVIRONMENTS, repo: "/repo", keys: EYAML_KEYS}
         with program.started(binds, placeholders=False) as compiler:
             for number, node in enumerate(nodes):
                 environment = f"node{number}" if node.hiera else "common"

@@ -1,14 +1,16 @@
 """The control repository as a Puppet server has it: with the Puppetfile's modules and with secrets it can decrypt."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fleet_cli.machine import paths
 from fleet_cli.repository import labfile, secrets
 from fleet_cli.roots import forge, rootfs
 
+from .. import new_secrets
 from .catalogs import Catalog, Node, compile_nodes
 
 Compile = Callable[[Sequence[Node]], list[Catalog]]
@@ -27,7 +29,7 @@ def lab() -> labfile.Lab:
 def eyaml_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a pair of eyaml keys of these tests."""
     directory = tmp_path_factory.mktemp("eyaml")
-    secrets.new_keys(directory)
+    new_secrets.new_keys(directory)
     return directory
 
 
@@ -59,7 +61,7 @@ def deployed(lab: labfile.Lab, eyaml_keys: Path, tmp_path_factory: pytest.TempPa
     public = (eyaml_keys / "public_key.pkcs7.pem").read_bytes()
     (repo / "hieradata/secrets").mkdir(exist_ok=True)
     for tier in {box.tier for box in lab.boxes}:
-        text = secrets.generate(repo, tier, public)
+        text = new_secrets.generate(repo, tier, public)
         (repo / f"hieradata/secrets/{tier}.yaml").write_text(text, encoding="utf-8")
     return repo
 
@@ -76,3 +78,14 @@ def lab_catalogs(lab: labfile.Lab, compile: Compile) -> dict[str, Catalog]:
     boxes = [lab.server, *lab.nodes]
     nodes = [Node(box.certname, box.role, box.tier) for box in boxes]
     return dict(zip([box.certname for box in boxes], compile(nodes), strict=True))
+
+
+def taken(compile: Compile, module: str, candidates: Mapping[str, Sequence[Any]]) -> dict[str, list[bool]]:
+    """Return for the types of a module, by name, which values Puppet takes, all asked in one catalog."""
+    code = "".join(
+        f"notify {{ '{name}': message => $facts['candidates']['{name}'].map |$value| "
+        f"{{ $value =~ {module}::{name} }} }}\n"
+        for name in candidates
+    )
+    (catalog,) = compile([Node(code=code, facts={"candidates": candidates})])
+    return {name: catalog[f"Notify[{name}]"]["message"] for name in candidates}

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from .catalogs import Catalog, Node
-from .conftest import Compile
+from .conftest import Compile, taken
 
 FILES = Path(__file__).parents[2] / "site/profile/files/operators/program/operators"
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 42
@@ -103,13 +103,7 @@ def catalogs(compile: Compile) -> dict[str, Catalog]:
 def verdicts(compile: Compile) -> dict[str, list[bool]]:
     """What Puppet says of the values of each type, all in one catalog."""
     candidates = {name: [value for of, value, _ in CASES if of == name] for name in TAKEN}
-    code = "".join(
-        f"notify {{ '{name}': message => $facts['candidates']['{name}'].map |$value| "
-        f"{{ $value =~ Profile::{name} }} }}\n"
-        for name in candidates
-    )
-    (catalog,) = compile([Node(code=code, facts={"candidates": candidates})])
-    return {name: catalog[f"Notify[{name}]"]["message"] for name in candidates}
+    return taken(compile, "Profile", candidates)
 
 
 def sudoers(catalog: Catalog) -> list[str]:

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from .catalogs import Node
-from .conftest import Compile
+from .conftest import Compile, taken
 
 VALID: dict[str, list[Any]] = {
     "Name": ["orders", "order-items", "a1", "x" * 32, "s3-proxy-2"],
@@ -158,13 +157,7 @@ CASES = [
 def verdicts(compile: Compile) -> dict[str, list[bool]]:
     """What Puppet says of the values of each type, all in one catalog."""
     candidates = {name: [value for of, value, _ in CASES if of == name] for name in VALID}
-    code = "".join(
-        f"notify {{ '{name}': message => $facts['candidates']['{name}'].map |$value| "
-        f"{{ $value =~ Flask_microservice::{name} }} }}\n"
-        for name in candidates
-    )
-    (catalog,) = compile([Node(code=code, facts={"candidates": candidates})])
-    return {name: catalog[f"Notify[{name}]"]["message"] for name in candidates}
+    return taken(compile, "Flask_microservice", candidates)
 
 
 @pytest.mark.parametrize(("name", "value", "expected"), CASES)

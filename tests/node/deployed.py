@@ -33,6 +33,12 @@ def environment_of(box: Box) -> str:
     return str(rows[0]["catalog_environment"])
 
 
+def latest_report(box: Box) -> dict[str, Any] | None:
+    """Return the newest report of a box, None where there is none."""
+    rows = puppetdb.query(FLEET, f'reports {{ certname = "{box.certname}" and latest_report? = true }}')
+    return rows[0] if rows else None
+
+
 def fleet_environment() -> str:
     """Return the environment that the fleet is given."""
     return deploying.answers(FLEET).environment(FLEET.branch)

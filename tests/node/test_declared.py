@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from deployed import FLEET, Deployed, connect, fleet_environment
+from deployed import FLEET, Deployed, connect, fleet_environment, latest_report
 from fleet_cli.fleet import agents, puppetdb
 from fleet_cli.lab import ssh
 from fleet_cli.repository.labfile import Box, Lab
@@ -242,7 +242,7 @@ def test_every_run_left_its_report_in_puppetdb(box: Box, second_run: dict[str, a
     environment = fleet_environment()
 
     def arrived() -> bool:
-        report = puppetdb.latest_report(FLEET, box.certname)
+        report = latest_report(box)
         return report is not None and (report["status"], report["environment"]) == ("unchanged", environment)
 
     wait_for(arrived, "PuppetDB has the report of the second run, which changed nothing")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from deployed import FLEET
+from deployed import FLEET, latest_report
 from fleet_cli.fleet import puppetdb
 from fleet_cli.repository.labfile import Box
 from waiting import wait_for
@@ -22,7 +22,7 @@ def plan(fleet: Fleet, *arguments: str) -> list[dict[str, Any]]:
 
 def newest(box: Box) -> str | None:
     """Which report of a node is its newest one in PuppetDB."""
-    report = puppetdb.latest_report(FLEET, box.certname)
+    report = latest_report(box)
     return report["hash"] if report else None
 
 

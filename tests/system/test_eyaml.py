@@ -6,10 +6,12 @@ import pytest
 from fleet_cli.repository import secrets
 from fleet_cli.roots import rootfs
 
+from .. import new_secrets
+
 
 @pytest.mark.parametrize("value", ["swordfish", "with ünïcode, 'quotes' and: colons", "two\nlines", "x" * 5000])
 def test_hiera_eyaml_reads_what_was_encrypted_here(tmp_path: Path, value: str) -> None:
-    secrets.new_keys(tmp_path)
+    new_secrets.new_keys(tmp_path)
     block = secrets.encrypt((tmp_path / "public_key.pkcs7.pem").read_bytes(), value)
     assert value not in block
     opened = rootfs.run(

@@ -77,3 +77,14 @@ def test_a_check_of_a_repository_knows_nothing_of_what_runs_it() -> None:
     for file in checks:
         named = {name.rpartition(".")[2] for name in _imports(file) if name.startswith("fleet_cli.validation.")}
         assert not named & RUNS_CHECKS, file.name
+
+
+def test_unit_tests_lie_in_the_rooms_whose_code_they_test() -> None:
+    """Whoever changes a file would look for its tests in vain."""
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    on_machines = {"program", "operators", "deploys"}
+    here = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert here - rooms - on_machines == {"fakes"}
+    assert {path.name for path in Path(__file__).parent.glob("test_*.py")} == {
+        "test_ci_run.py", "test_documents.py", "test_house.py", "test_lint.py"
+    }  # fmt: skip

@@ -16,7 +16,6 @@ from fleet_cli.roots import rootfs
 SOURCE = Path(__file__).parent
 ENVIRONMENTS = "/environments"
 """Where the compiler has its environments."""
-EYAML_KEYS = "/etc/puppet/eyaml"
 SECONDS = 120.0
 """What one catalog may take; one of 50 services takes two."""
 MEMORY_KIB = 3 * 2**20

@@ -89,9 +89,3 @@ def _by_certname(fleet: Fleet, kind: str) -> dict[str, list[dict[str, Any]]]:
         if parameters.get("ensure", "present") == "present":
             result.setdefault(row["certname"], []).append(parameters)
     return result
-
-
-def latest_report(fleet: Fleet, certname: str) -> dict[str, Any] | None:
-    """Return the newest report of a node, None where there is none."""
-    rows = query(fleet, f'reports {{ certname = "{certname}" and latest_report? = true }}')
-    return rows[0] if rows else None

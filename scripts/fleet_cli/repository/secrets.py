@@ -1,52 +1,19 @@
 """Secrets as hiera-eyaml reads them: PKCS#7 envelopes for a public key, which only the Puppet server can open."""
 
 import base64
-import datetime
 import secrets as random_secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
-from cryptography.x509.oid import NameOID
 
-from fleet_cli.repository import declared, fleet_data, inventory
 from fleet_cli.repository.declared import ENVIRONMENT, Secrets
-from fleet_cli.repository.services import SECRET_ENVIRONMENT, SECRETS, SERVICES
-from fleet_cli.repository.trees import Directory
+from fleet_cli.repository.services import SECRET_ENVIRONMENT, SECRETS
 
 SECRET_BYTES = 32
-
-
-def new_keys(directory: Path) -> None:
-    """Write a new pair of keys as eyaml names them: private_key.pkcs7.pem (0600) and public_key.pkcs7.pem."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hiera-eyaml")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=365 * 50))
-        .sign(key, hashes.SHA256())
-    )
-    private = directory / "private_key.pkcs7.pem"
-    private.touch(mode=0o600)
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-    )
-    (directory / "public_key.pkcs7.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def encrypt(public_key_pem: bytes, value: str) -> str:
@@ -72,16 +39,6 @@ Data = dict[str, dict[str, Any]]
 def file(tier: str) -> str:
     """Where the values of a tier's secrets stand, as the layers of this repository have it."""
     return f"hieradata/secrets/{tier}.yaml"
-
-
-def generate(repo: Path, tier: str, public_key_pem: bytes) -> str:
-    """Return the text of hieradata/secrets/TIER.yaml: a new random value for each needed secret, encrypted.
-
-    Raises:
-        FleetError: as declared.secrets does.
-    """
-    data = fleet_data.read(Directory(repo), inventory.listed(repo), mentioning=SERVICES)
-    return complete("", declared.secrets(data, tier), tier, public_key_pem)
 
 
 def complete(text: str, wanted: Secrets, tier: str, public_key_pem: bytes) -> str:

@@ -13,6 +13,8 @@ from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
 
+from ... import new_secrets
+
 REPO = Path(__file__).resolve().parents[3]
 FILES = (".yamllint", "Puppetfile", "environment.conf", "hiera.yaml", "lab.yaml")
 DIRECTORIES = ("hieradata", "manifests", "modules", "site")
@@ -108,6 +110,6 @@ def validate(packages: Path) -> Validate:
 @pytest.fixture(scope="session")
 def encrypt(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     keys = tmp_path_factory.mktemp("eyaml")
-    secrets.new_keys(keys)
+    new_secrets.new_keys(keys)
     public = (keys / "public_key.pkcs7.pem").read_bytes()
     return lambda value: secrets.encrypt(public, value)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from bad_yaml import BAD
-from fleet_cli.repository import secrets
 from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
 
+from ... import new_secrets
 from .conftest import Validate, edit
 
 NODES = """\
@@ -23,11 +23,11 @@ puppet.fleet.test: {role: puppetserver, tier: production}
 
 
 def test_the_secrets_that_a_deploy_encrypts_are_taken(repo: Path, validate: Validate, tmp_path: Path) -> None:
-    secrets.new_keys(tmp_path)
+    new_secrets.new_keys(tmp_path)
     public = (tmp_path / "public_key.pkcs7.pem").read_bytes()
     (repo / "hieradata/secrets").mkdir()
     for tier in ("staging", "production"):
-        text = secrets.generate(repo, tier, public)
+        text = new_secrets.generate(repo, tier, public)
         (repo / f"hieradata/secrets/{tier}.yaml").write_text("---\n" + text, encoding="utf-8")
     assert [str(finding) for finding in validate(repo)] == []
 

@@ -15,6 +15,8 @@ from fleet_cli.repository.clones import git
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.labfile import Box, Lab
 
+from ... import new_secrets
+
 HIERA = """\
 version: 5
 defaults: {datadir: hieradata, lookup_key: 'flask_microservice::eyaml_lookup_key'}
@@ -32,7 +34,7 @@ SERVICE = "flask_microservice::services: {orders: {port: 7001, secrets: {app: [s
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    secrets.new_keys(tmp_path)
+    new_secrets.new_keys(tmp_path)
     return tmp_path
 
 
@@ -119,7 +121,7 @@ def test_a_service_with_a_database_gets_a_password_in_the_tier_that_declares_it(
         tiers__staging="flask_microservice::versions: {orders: '1.0-1'}\n",
     )
     found = {
-        tier: yaml.safe_load(secrets.generate(tmp_path, tier, public(keys)))["flask_microservice::secrets"]
+        tier: yaml.safe_load(new_secrets.generate(tmp_path, tier, public(keys)))["flask_microservice::secrets"]
         for tier in ("production", "staging")
     }
     assert found["production"]["orders"]["database"]["password"].startswith("ENC[PKCS7,")
