@@ -58,7 +58,7 @@ class Node:
         return sorted(found - known)
 
     def running(self) -> list[str]:
-        """The releases whose instance runs, on the port or in a trial."""
+        """The releases whose instance runs, on the port or in a check."""
         listed = self.shell(
             f"systemctl list-units --plain --no-legend --state=active,activating '{self.service}*@*.service'"
         )

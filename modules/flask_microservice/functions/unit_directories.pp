@@ -32,7 +32,7 @@ function flask_microservice::unit_directories(
       and $parts[0] !~ Flask_microservice::System_name
     }
     $names.map |$name| {
-      # %p is the name of the unit: the service's own, or that of a trial.
+      # %p is the name of the unit: the service's own, or that of its check.
       $known = $name.split('/').join('/').regsubst('[\\\\*?\[\]{}]', '\\\\\0', 'G').regsubst('%p', "{${service},${service}-check}", 'G')
       "${base}/${known.regsubst('%[^%]', '*', 'G').regsubst('%%', '%', 'G')}"
     }

@@ -101,13 +101,10 @@ def load(path: Path) -> Lab:
         raise wrong(f"network: {error}") from None
     domain = str(data.get("domain", ""))
     boxes = tuple(_box(entry, domain, network, wrong) for entry in data.get("boxes") or [])
-    for what in ("name", "address"):
-        seen: set[str] = set()
-        for box in boxes:
-            value = str(getattr(box, what))
-            if value in seen:
+    for what, values in (("name", [box.name for box in boxes]), ("address", [box.address for box in boxes])):
+        for value in values:
+            if values.count(value) > 1:
                 raise wrong(f"boxes: two boxes have the {what} {value}")
-            seen.add(value)
     if [box.role for box in boxes].count(SERVER_ROLE) != 1:
         raise wrong(f"boxes: exactly one box must have the role {SERVER_ROLE}")
     services = tuple(_service(entry, wrong) for entry in data.get("services") or [])

@@ -40,10 +40,10 @@ class Node:
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
-        for name in ("units", "trial-units", "releases", "run"):
+        for name in ("units", "check-units", "releases", "run"):
             (root / name).mkdir()
         monkeypatch.setattr(places, "UNITS", root / "units")
-        monkeypatch.setattr(places, "TRIAL_UNITS", root / "trial-units")
+        monkeypatch.setattr(places, "CHECK_UNITS", root / "check-units")
         monkeypatch.setattr(places, "RELEASES", root / "releases")
         monkeypatch.setattr(places, "RUN", root / "run")
         monkeypatch.setattr(places, "KEY", root / "state/key")

@@ -85,13 +85,13 @@ def test_a_unit_that_somebody_edited_is_noticed(unit: str, node: Node, systemd: 
     assert state() == "stopped"
 
 
-@pytest.mark.parametrize("trace", ["instance", "trial", "half", "directory", "kept runs"])
+@pytest.mark.parametrize("trace", ["instance", "check", "half", "directory", "kept runs"])
 def test_what_a_killed_switch_left_is_noticed(trace: str, node: Node, systemd: Systemd) -> None:
     service, _ = serving(node, systemd)
     if trace == "instance":
         (places.UNITS / service.instance(OTHER)).touch()
-    elif trace == "trial":
-        (places.TRIAL_UNITS / service.trial(OTHER)).touch()
+    elif trace == "check":
+        (places.CHECK_UNITS / service.check_unit(OTHER)).touch()
     elif trace == "half":
         (service.releases / f".preparing-{OTHER}").mkdir()
     elif trace == "directory":

@@ -37,7 +37,7 @@ def touch(node: Node, mark: str) -> None:
 
 def traces(service: Service) -> set[str]:
     """Releases that have anything on the node besides those that are known."""
-    return (service.prepared() | service.instances() | service.trials()) - service.serving().known
+    return (service.prepared() | service.instances() | service.being_checked()) - service.serving().known
 
 
 @pytest.fixture
@@ -68,7 +68,11 @@ def test_a_release_is_tried_before_it_gets_the_port_and_the_old_one_stops_last(
     touch(node, "second")
     new = switch(service)
     socket = service.instance(old).replace(".service", ".socket")
-    wanted = [("start", service.trial(new)), ("start", service.instance(new)), ("stop", service.instance(old), socket)]
+    wanted = [
+        ("start", service.check_unit(new)),
+        ("start", service.instance(new)),
+        ("stop", service.instance(old), socket),
+    ]
     assert [call for call in systemd.calls if call in wanted] == wanted
     assert service.serving() == Serving(new, [old])
     assert traces(service) == set()
@@ -112,11 +116,11 @@ def test_the_last_three_releases_stay_and_older_ones_go(service: Service, node: 
     assert not list(places.UNITS.glob(f"*{names[3]}*"))
 
 
-def test_a_release_that_fails_its_trial_never_serves(service: Service, node: Node, systemd: Systemd) -> None:
+def test_a_release_that_fails_its_check_never_serves(service: Service, node: Node, systemd: Systemd) -> None:
     old = service.serving().release
     touch(node, "broken")
     new = service.declared().release
-    systemd.failing[service.trial(new)] = "RuntimeError: there is no way"
+    systemd.failing[service.check_unit(new)] = "RuntimeError: there is no way"
     with pytest.raises(SwitchError) as caught:
         switch(service)
     assert str(caught.value) == (
@@ -140,13 +144,13 @@ def test_a_release_that_is_never_ready_never_serves(
     assert (service.serving().release, traces(service)) == (old, set())
 
 
-def test_a_check_socket_that_is_in_the_way_is_the_reason_and_leaves_no_trial(
+def test_a_check_socket_that_is_in_the_way_is_the_reason_and_leaves_no_check(
     service: Service, node: Node, systemd: Systemd
 ) -> None:
     old = service.serving().release
     touch(node, "busy")
     new = service.declared().release
-    (service.check_socket(new, trial=True) / "taken").mkdir(parents=True)
+    (service.check_socket(new, checking=True) / "taken").mkdir(parents=True)
     systemd.failing[f"orders-check@{new}.socket"] = "orders.socket: Failed to create listening socket: Is a directory"
     with pytest.raises(SwitchError) as caught:
         switch(service)
@@ -224,7 +228,7 @@ def test_a_problem_on_the_way_back_does_not_hide_why_it_was_refused(
 ) -> None:
     touch(node, "broken")
     new = service.declared().release
-    systemd.failing[service.trial(new)] = "RuntimeError: there is no way"
+    systemd.failing[service.check_unit(new)] = "RuntimeError: there is no way"
 
     def stuck(*_: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
@@ -399,7 +403,7 @@ def test_a_release_that_is_ready_for_a_moment_only_never_serves(
 ) -> None:
     old = service.serving().release
     service.declared_unit.write_text(service.declared_unit.read_text().replace("WatchSec=0", "WatchSec=5"))
-    trial = service.trial(service.declared().release)
+    check = service.check_unit(service.declared().release)
     asked: list[Path] = []
 
     def answer(path: Path, _: str) -> tuple[int, str]:
@@ -407,8 +411,8 @@ def test_a_release_that_is_ready_for_a_moment_only_never_serves(
         if len(asked) < 4:
             return 200, "ready"
         if crashes:
-            systemd.failing[trial] = "Error: bye"
-            systemd.active.discard(trial)
+            systemd.failing[check] = "Error: bye"
+            systemd.active.discard(check)
         return 503, "no"
 
     monkeypatch.setattr(health, "answer", answer)
@@ -424,7 +428,7 @@ def test_a_release_that_ends_and_is_started_again_by_its_health_check_never_serv
     """systemd starts what its socket is asked for: a release that ends would look as if it had run throughout."""
     old = service.serving().release
     service.declared_unit.write_text(service.declared_unit.read_text().replace("WatchSec=0", "WatchSec=5"))
-    trial = service.trial(service.declared().release)
+    check = service.check_unit(service.declared().release)
     started, ask = ["first"], systemd._property
     monkeypatch.setattr(
         systemd, "_property", lambda unit, name: started[-1] if name == "InvocationID" else ask(unit, name)
@@ -442,7 +446,7 @@ def test_a_release_that_ends_and_is_started_again_by_its_health_check_never_serv
     systemd.journal["_SYSTEMD_INVOCATION_ID=second"] = ["starting"]
     with pytest.raises(SwitchError, match="was refused: it was ready, but then it stopped: giving up; "):
         switch(service)
-    assert (service.serving().release, trial in systemd.active) == (old, False)
+    assert (service.serving().release, check in systemd.active) == (old, False)
 
 
 def test_migrations_that_take_longer_than_a_start_may_are_waited_for(

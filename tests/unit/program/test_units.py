@@ -7,7 +7,7 @@ from flask_microservice.errors import SwitchError
 from flask_microservice.service import Service
 from flask_microservice.serving import Serving
 from flask_microservice.unit import Unit, section
-from flask_microservice.unit_texts import check_socket_text, socket_text, trial_text
+from flask_microservice.unit_texts import check_socket_text, check_unit_text, socket_text
 from program_node import UNIT, Node
 
 RELEASE = "1.4.2-1.3fa9c1d2"
@@ -112,16 +112,16 @@ def test_the_last_releases_stay_to_go_back_to(
     assert before.then(release, keep) == (Serving(release, kept), gone)
 
 
-def test_a_trial_never_gets_the_port() -> None:
-    text = trial_text(Service("orders"), Unit(UNIT), RELEASE)
+def test_a_check_never_gets_the_port() -> None:
+    text = check_unit_text(Service("orders"), Unit(UNIT), RELEASE)
     own = f"orders-check@{RELEASE}.socket"
     assert section(text, "Unit") == [f"Requires={own}", f"After={own}"]
     assert section(text, "Service") == [f"Sockets={own}", "ExecStart=/opt/venvs/orders/bin/gunicorn", "Restart=no"]
 
 
-def test_a_trial_whose_health_check_hangs_is_not_waited_for_as_long_as_clients_would_be() -> None:
+def test_a_check_whose_health_check_hangs_is_not_waited_for_as_long_as_clients_would_be() -> None:
     """The run that refuses it would take as long as the longest upload may."""
-    text = trial_text(Service("orders"), Unit(UNIT.replace("Restart=", "TimeoutStopSec=605\nRestart=")), RELEASE)
+    text = check_unit_text(Service("orders"), Unit(UNIT.replace("Restart=", "TimeoutStopSec=605\nRestart=")), RELEASE)
     assert [line for line in section(text, "Service") if line.startswith("TimeoutStopSec=")] == ["TimeoutStopSec=5"]
 
 
@@ -131,12 +131,14 @@ def test_the_port_is_that_of_the_release_and_never_starts_one() -> None:
 
 
 def test_the_socket_of_the_longest_name_and_version_is_short_enough_for_the_kernel() -> None:
-    text = check_socket_text(Service("a" * 32), f"{'9' * 100}.3fa9c1d2", trial=True)
+    text = check_socket_text(Service("a" * 32), f"{'9' * 100}.3fa9c1d2", checking=True)
     (path,) = [line.partition("=")[2] for line in text.splitlines() if line.startswith("ListenStream=")]
     assert len(path.encode()) <= 107
 
 
-def test_a_trial_has_each_line_as_the_release_has_it() -> None:
+def test_a_check_has_each_line_as_the_release_has_it() -> None:
     """Also one with a character in it at which Python, and not systemd, ends a line."""
     unit = Unit(UNIT.replace("Restart=", 'Environment="A=x\u2028y\x0bRestart=no"\nRestart='))
-    assert 'Environment="A=x\u2028y\x0bRestart=no"' in section(trial_text(Service("orders"), unit, RELEASE), "Service")
+    assert 'Environment="A=x\u2028y\x0bRestart=no"' in section(
+        check_unit_text(Service("orders"), unit, RELEASE), "Service"
+    )

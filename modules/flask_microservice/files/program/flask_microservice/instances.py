@@ -10,7 +10,7 @@ from .files import remove_tree, write
 from .service import Service
 from .systemd import finishing, run_after, systemctl
 from .unit import Unit
-from .unit_texts import check_socket_text, trial_text
+from .unit_texts import check_socket_text, check_unit_text
 
 PATIENCE_SECONDS = 3.0
 """For how long a switch waits for a release that goes.
@@ -24,26 +24,26 @@ def write_instance(service: Service, unit: Unit, release: str) -> None:
     """Write the unit of a release on the port, and the socket of its health checks."""
     path = places.UNITS / service.instance(release)
     write(path, unit.text)
-    write(path.with_suffix(".socket"), check_socket_text(service, release, trial=False))
+    write(path.with_suffix(".socket"), check_socket_text(service, release, checking=False))
 
 
-def write_trial(service: Service, unit: Unit, release: str) -> None:
+def write_check_unit(service: Service, unit: Unit, release: str) -> None:
     """Write the unit of a release that no client reaches, and the socket of its health checks."""
-    places.TRIAL_UNITS.mkdir(parents=True, exist_ok=True)
-    path = places.TRIAL_UNITS / service.trial(release)
-    write(path, trial_text(service, unit, release))
-    write(path.with_suffix(".socket"), check_socket_text(service, release, trial=True))
+    places.CHECK_UNITS.mkdir(parents=True, exist_ok=True)
+    path = places.CHECK_UNITS / service.check_unit(release)
+    write(path, check_unit_text(service, unit, release))
+    write(path.with_suffix(".socket"), check_socket_text(service, release, checking=True))
 
 
-def end_trial(service: Service, release: str) -> None:
-    """Stop and remove the trial of a release, if there is one."""
-    path = places.TRIAL_UNITS / service.trial(release)
+def end_check(service: Service, release: str) -> None:
+    """Stop and remove the check of a release, if there is one."""
+    path = places.CHECK_UNITS / service.check_unit(release)
     if path.exists():
         _stop(path)
         # The socket first: as long as the unit is there, the next switch knows that something was left.
         path.with_suffix(".socket").unlink(missing_ok=True)
         with suppress(OSError):  # what can't be removed there is what the next start complains of
-            service.check_socket(release, trial=True).unlink()
+            service.check_socket(release, checking=True).unlink()
         path.unlink()
 
 

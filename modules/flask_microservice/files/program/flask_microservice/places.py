@@ -3,7 +3,7 @@
 from pathlib import Path
 
 UNITS = Path("/etc/systemd/system")
-TRIAL_UNITS = Path("/run/systemd/system")
+CHECK_UNITS = Path("/run/systemd/system")
 RELEASES = Path("/opt/releases")
 RUN = Path("/run/flask-microservice")
 KEY = Path("/var/lib/flask-microservice/key")

@@ -3,7 +3,7 @@
 import sys
 
 from .files import remove_tree
-from .instances import end_trial, remove_release
+from .instances import end_check, remove_release
 from .service import Service
 from .systemd import reload, systemctl
 
@@ -15,8 +15,8 @@ def remove_service(service: Service) -> None:
     if not (service.instances() or any(unit.exists() for unit in units) or service.releases.exists()):
         return
     print(f"{service.name}: removing", file=sys.stderr, flush=True)
-    for release in service.trials():
-        end_trial(service, release)
+    for release in service.being_checked():
+        end_check(service, release)
     systemctl("disable", "--quiet", *names, check=False)
     # All of them at once: each may take as long as its requests under way do, and what they use goes after this.
     systemctl("stop", *names, *(service.instance(release) for release in sorted(service.instances())), check=False)

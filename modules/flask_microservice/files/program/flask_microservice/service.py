@@ -53,13 +53,13 @@ class Service:
         """The unit of a release on the port."""
         return f"{self.name}@{release}.service"
 
-    def trial(self, release: str) -> str:
+    def check_unit(self, release: str) -> str:
         """The unit of a release that no client reaches."""
         return f"{self.name}-check@{release}.service"
 
-    def check_socket(self, release: str, trial: bool = False) -> Path:
+    def check_socket(self, release: str, checking: bool = False) -> Path:
         """Where a release answers health checks; short, since the path of a socket has 107 bytes at most."""
-        return self.run / f"{'trial-' if trial else ''}{release.rpartition('.')[2]}.sock"
+        return self.run / f"{'trial-' if checking else ''}{release.rpartition('.')[2]}.sock"
 
     def declared(self) -> Declared:
         """What Puppet declares now."""
@@ -77,9 +77,9 @@ class Service:
         """Every release that has a unit on the port."""
         return _releases(places.UNITS, f"{self.name}@")
 
-    def trials(self) -> set[str]:
-        """Every release that has a trial unit; none, unless a switch is under way or was killed."""
-        return _releases(places.TRIAL_UNITS, f"{self.name}-check@")
+    def being_checked(self) -> set[str]:
+        """Every release that has a check unit; none, unless a switch is under way or was killed."""
+        return _releases(places.CHECK_UNITS, f"{self.name}-check@")
 
     def prepared(self) -> set[str]:
         """Every release that has a directory."""

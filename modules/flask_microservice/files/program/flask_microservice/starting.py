@@ -25,7 +25,7 @@ def start_until_ready(name: str, check_socket: Path, unit: Unit) -> str:
     Returns which start of it that was: one that ends is started anew by systemd, as soon as it is asked for its health.
 
     Args:
-        name: the unit of a release, on the port or in a trial.
+        name: the unit of a release, on the port or in a check.
         check_socket: where it answers health checks.
         unit: what it was made from.
     """

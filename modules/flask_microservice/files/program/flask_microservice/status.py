@@ -117,7 +117,7 @@ def _is_interrupted(service: Service, serving: Serving, states: States, finishin
     ended = [release for release in serving.kept if release not in finishing]
     return bool(
         (service.instances() | service.prepared()) - serving.known - set(finishing)
-        or service.trials()
+        or service.being_checked()
         or service.half_prepared()
         or any(_active(service.instance(release), states) for release in ended)
     )

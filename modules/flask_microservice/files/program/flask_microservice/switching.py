@@ -6,7 +6,7 @@ from collections.abc import Callable
 from .errors import SwitchError, reason
 from .files import remove_tree, write
 from .hints import hints
-from .instances import end_trial, remove_releases, stop_release, write_instance, write_trial
+from .instances import end_check, remove_releases, stop_release, write_check_unit, write_instance
 from .port import is_open, listen, restore
 from .releases import forget_environment, mark_migrated, prepare, require_package
 from .service import Service
@@ -81,18 +81,18 @@ class Switch:
         )
 
     def recover(self) -> None:
-        """Clear what a switch that was killed has left: a trial, half of a release, one beside the one that serves.
+        """Clear what a switch that was killed has left: a check, half of a release, one beside the one that serves.
 
         What has been told to stop, and has requests under way, is left alone until these have ended.
         """
         service, serving = self.service, self.before
-        trials, instances = service.trials(), service.instances()
+        checked, instances = service.being_checked(), service.instances()
         states = show([service.instance(one) for one in sorted(instances | serving.known)], "ActiveState", "Job")
         ending = {one for one in instances if is_finishing(states[service.instance(one)])}
         stray = instances - serving.known - ending
-        for release in trials:
-            self.say(f"ending the trial of {release}, which was interrupted")
-            end_trial(service, release)
+        for release in checked:
+            self.say(f"ending the check of {release}, which was interrupted")
+            end_check(service, release)
         for path in service.half_prepared():
             remove_tree(path)
         if stray:
@@ -109,7 +109,7 @@ class Switch:
             if release not in ending and state not in ("inactive", "failed"):
                 self.say(f"stopping {release}, which no longer serves")
                 stop_release(service, release)
-        if trials or stray:
+        if checked or stray:
             reload()
 
     def say(self, text: str) -> None:
@@ -137,12 +137,12 @@ class Switch:
         """Run a release where no client reaches it, until it has been ready for long enough."""
         service = self.service
         self.say(f"trying {release}")
-        write_trial(service, unit, release)
+        write_check_unit(service, unit, release)
         reload()
-        name, check_socket = service.trial(release), service.check_socket(release, trial=True)
+        name, check_socket = service.check_unit(release), service.check_socket(release, checking=True)
         watch(name, check_socket, unit, start_until_ready(name, check_socket, unit))
         mark_migrated(service, release)
-        end_trial(service, release)
+        end_check(service, release)
 
     def _start(self, unit: Unit, release: str) -> None:
         """Start a release on the port."""
@@ -186,7 +186,7 @@ class Switch:
     def _refused(self, release: str, error: Exception) -> SwitchError:
         """Undo what was done for a release; return the error that says why, and what could not be undone."""
         service, before, why = self.service, self.before, self._why(release, error)
-        steps: list[Callable[[], object]] = [lambda: end_trial(service, release)]
+        steps: list[Callable[[], object]] = [lambda: end_check(service, release)]
         if release != before.release:
             # One that has served before stays kept: it may be the config of now that it can't live with.
             kept = release in before.kept

@@ -6,7 +6,7 @@ from .unit import SOCKET_SECTION, Unit, section
 # Else a service that is restarted often within ten seconds loses its socket, and comes back without it.
 NO_START_LIMIT = "StartLimitIntervalSec=0"
 TRIAL_STOP_SECONDS = 5
-"""For how long a trial may finish what it has begun: health checks, for which a run would wait."""
+"""For how long a check may finish what it has begun: health checks, for which a run would wait."""
 
 
 def socket_text(service: Service, unit: Unit) -> str:
@@ -20,18 +20,18 @@ def socket_text(service: Service, unit: Unit) -> str:
     )
 
 
-def check_socket_text(service: Service, release: str, trial: bool) -> str:
+def check_socket_text(service: Service, release: str, checking: bool) -> str:
     """Return the text of the socket on which a release answers health checks; it goes when its service goes."""
-    unit = service.trial(release) if trial else service.instance(release)
+    unit = service.check_unit(release) if checking else service.instance(release)
     return (
         f"# Written by flask-microservice.\n[Unit]\nDescription=Health checks of {unit}\nPartOf={unit}\n"
         f"{NO_START_LIMIT}\n\n"
-        f"[Socket]\nListenStream={service.check_socket(release, trial)}\nSocketMode=0600\nRemoveOnStop=yes\n"
+        f"[Socket]\nListenStream={service.check_socket(release, checking)}\nSocketMode=0600\nRemoveOnStop=yes\n"
     )
 
 
-def trial_text(service: Service, unit: Unit, release: str) -> str:
-    """Return the unit of a trial: that of the release, on a socket of its own, and given up at its first failure."""
+def check_unit_text(service: Service, unit: Unit, release: str) -> str:
+    """Return the unit of a check: that of the release, on a socket of its own, and given up at its first failure."""
     own_socket = f"{service.name}-check@{release}.socket"
     changed = {
         "Sockets": f"Sockets={own_socket}",
