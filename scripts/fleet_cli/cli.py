@@ -1,5 +1,6 @@
 """The command line: its groups, and how a failure looks to the user."""
 
+import importlib
 import os
 import signal
 import sys
@@ -8,27 +9,37 @@ from pathlib import Path
 
 import click
 
-from fleet_cli.commands.build import build
 from fleet_cli.commands.context import Context
-from fleet_cli.commands.deploy import deploy
-from fleet_cli.commands.lab import lab
-from fleet_cli.commands.log import log
-from fleet_cli.commands.new import new
-from fleet_cli.commands.nodes import list_nodes
-from fleet_cli.commands.plan import plan
-from fleet_cli.commands.publish import publish
-from fleet_cli.commands.reference import write_reference
-from fleet_cli.commands.run import run
-from fleet_cli.commands.status import status
-from fleet_cli.commands.test import test
-from fleet_cli.commands.update import update
-from fleet_cli.commands.validate import validate
-from fleet_cli.commands.verify import verify
-from fleet_cli.lab import description
+from fleet_cli.lab import kind
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import FleetError
 
 INTERRUPTED = 130
+COMMANDS = {
+    **{name: name for name in (
+        "build", "deploy", "lab", "log", "new", "plan", "publish", "run", "status", "test", "update", "validate",
+        "verify",
+    )},
+    "nodes": "list_nodes",
+    "reference": "write_reference",
+}  # fmt: skip
+"""By the name of a command, which is that of its module in fleet_cli.commands, what it is called there."""
+
+
+class Commands(click.Group):
+    """Reads a command's module when the command is called: to read all of them takes longer than most of them need."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click has it
+        """Return the names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as click has it
+        """Return a command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"fleet_cli.commands.{cmd_name}")
+        command: click.Command = getattr(module, COMMANDS[cmd_name])
+        return command
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -39,7 +50,7 @@ def _print_version(context: click.Context, _parameter: click.Parameter, wanted: 
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("-C", "directory", type=click.Path(path_type=Path, file_okay=False, exists=True),
               help="Work on the control repository in this directory, not on fleet's own.")  # fmt: skip
 @click.option("--fleet", "described", metavar="FILE|lab", help="The fleet to work on: its description, or the lab. "
@@ -54,14 +65,7 @@ def fleet(context: click.Context, directory: Path | None, described: str | None)
     own --help says it.
     """
     context.obj = Context(directory, described)
-    description.register(context.obj.repo)
-
-
-for command in (
-    lab, new, update, build, publish, validate, list_nodes, plan, deploy, run, status, verify, log, test,
-    write_reference,
-):  # fmt: skip
-    fleet.add_command(command)
+    kind.register(context.obj.repo)
 
 
 def main() -> None:

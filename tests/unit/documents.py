@@ -114,9 +114,18 @@ def commands_named(document: Document) -> set[str]:
     return {" ".join(each[1:length]) for each in words if each and each[0] in FLEET for length in (2, 3)}
 
 
+def members(group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """The commands of a group, with their names."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command, name
+        yield name, command
+
+
 def all_commands(group: click.Group = fleet) -> Iterator[str]:
     """The commands that there are, as a user types them."""
-    for name, command in group.commands.items():
+    for name, command in members(group):
         below = all_commands(command) if isinstance(command, click.Group) else None
         yield from (f"{name} {each}" for each in below) if below else (name,)
 
@@ -246,7 +255,7 @@ def _all_options() -> frozenset[str]:
     def of(command: click.Command) -> Iterator[str]:
         for parameter in command.get_params(click.Context(command)):
             yield from (*parameter.opts, *parameter.secondary_opts)
-        for each in command.commands.values() if isinstance(command, click.Group) else ():
+        for _, each in members(command) if isinstance(command, click.Group) else ():
             yield from of(each)
 
     return frozenset(of(fleet))

@@ -1,20 +1,18 @@
 """What PuppetDB knows of all nodes at once: a few queries, however many nodes there are."""
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fleet_cli.fleet import puppetdb
 from fleet_cli.fleet.description import Fleet
+from fleet_cli.fleet.puppetdb import Answer, Rows
 from fleet_cli.machine.errors import FleetError
 
 AGENT_CLASS = "Profile::Puppet_agent"
 STAYING_TYPE = "Flask_microservice_staying"
 FEW = 50
 """Up to so many nodes, PuppetDB is asked for these alone."""
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -55,13 +53,18 @@ class Catalogs:
 
 
 def collect(fleet: Fleet, certnames: Sequence[str]) -> Catalogs:
-    """Ask PuppetDB, in parallel; what it can't tell does not keep it from telling the rest."""
-    among = _among(certnames) if len(certnames) <= FEW else ""
+    """Ask PuppetDB what it knows of nodes."""
+    return read(puppetdb.query_all(fleet, queries(certnames if len(certnames) <= FEW else ())))
+
+
+def queries(certnames: Sequence[str] = ()) -> dict[str, str]:
+    """Return the queries whose answers `read` understands: about nodes, or about all of them."""
+    among = "certname in [" + ", ".join(f'"{name}"' for name in certnames) + "]" if certnames else ""
     also = f" and {among}" if among else ""
     failed = 'latest_report? = true and status = "failure"'
     types = f'type in ["{puppetdb.SERVICE_TYPE}", "{STAYING_TYPE}"] or (type = "Class" and title = "{AGENT_CLASS}")'
     every = among or 'certname ~ "."'
-    queries = {
+    return {
         "nodes": f"nodes[certname, report_timestamp, latest_report_status, catalog_environment] {{ {every} }}",
         "resources": f"resources[certname, type, title, parameters] {{ ({types}){also} }}",
         "events": f"events[certname, resource_type, resource_title, message] {{ {failed}{also} }}",
@@ -72,26 +75,19 @@ def collect(fleet: Fleet, certnames: Sequence[str]) -> Catalogs:
         f' {{ status != "failed" and certname in nodes[certname] {{ latest_report_status = "failed" }}{also}'
         " group by certname }",
     }
-    with ThreadPoolExecutor(max_workers=len(queries)) as pool:
-        asked = {name: pool.submit(puppetdb.query, fleet, pql) for name, pql in queries.items()}
-        try:
-            nodes, resources = asked["nodes"].result(), asked["resources"].result()
-        except FleetError as error:
-            return Catalogs(error=str(error))
-        events, logs, good = (_or_nothing(asked[name].result) for name in ("events", "logs", "good"))
-    return Catalogs(_put_together(nodes, resources, _failures(events, logs), good))
 
 
-def _among(certnames: Iterable[str]) -> str:
-    return "certname in [" + ", ".join(f'"{name}"' for name in certnames) + "]"
-
-
-def _or_nothing(result: Callable[[], Rows]) -> Rows:
-    """What only explains is left out if it can't be asked for: the difference itself is told all the same."""
+def read(answers: Mapping[str, Answer]) -> Catalogs:
+    """Put the answers together; what PuppetDB can't tell does not keep it from telling the rest."""
     try:
-        return result()
-    except FleetError:
-        return []
+        nodes, resources = (puppetdb.rows(answers[name]) for name in ("nodes", "resources"))
+    except FleetError as error:
+        return Catalogs(error=str(error))
+    # What only explains is left out if it can't be told: the difference itself is told all the same.
+    events, logs, good = (
+        [] if isinstance(answer := answers[name], FleetError) else answer for name in ("events", "logs", "good")
+    )
+    return Catalogs(_put_together(nodes, resources, _failures(events, logs), good))
 
 
 def _put_together(nodes: Rows, resources: Rows, failures: dict[str, str], good: Rows) -> dict[str, Known]:

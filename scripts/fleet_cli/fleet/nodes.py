@@ -10,6 +10,7 @@ from ClusterShell.NodeSet import NodeSet, NodeSetException
 
 from fleet_cli.fleet import puppetdb
 from fleet_cli.fleet.description import Fleet
+from fleet_cli.fleet.puppetdb import Answer
 from fleet_cli.machine import steps
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import inventory
@@ -18,7 +19,8 @@ from fleet_cli.repository.inventory import Machine
 SERVER_ROLE = "puppetserver"
 DATABASE_ROLE = "database"
 BALANCER_ROLE = "load_balancer"
-_TRUSTED = "inventory[certname, trusted] {}"
+TRUSTED = "inventory[certname, trusted] {}"
+"""The query that says which nodes there are."""
 
 
 class Named(Protocol):
@@ -76,14 +78,19 @@ class Choice:
         return bool(self.words or self.roles or self.tiers or self.query)
 
 
-def known(fleet: Fleet, repo: Path) -> list[Node]:
+def known(fleet: Fleet, repo: Path, trusted: Answer | None = None) -> list[Node]:
     """Return all nodes, the Puppet server too: those of PuppetDB, or of nodes.yaml where it can't be asked.
+
+    Args:
+        trusted: the answer to the query TRUSTED, where PuppetDB was asked already.
 
     Raises:
         FleetError: neither of them has any.
     """
     try:
-        machines, without = inventory.of_trusted_facts(puppetdb.query(fleet, _TRUSTED))
+        machines, without = inventory.of_trusted_facts(
+            puppetdb.query(fleet, TRUSTED) if trusted is None else puppetdb.rows(trusted)
+        )
     except FleetError as error:
         try:
             machines, without = inventory.machines(repo), []
@@ -109,13 +116,16 @@ def named(machines: Iterable[Machine]) -> list[Node]:
     return [Node(machine.certname, machine.role, machine.tier, name(machine.certname)) for machine in machines]
 
 
-def chosen(fleet: Fleet, repo: Path, choice: Choice) -> list[Node]:
+def chosen(fleet: Fleet, repo: Path, choice: Choice, trusted: Answer | None = None) -> list[Node]:
     """Return the nodes that are meant; without a choice all but the Puppet server.
+
+    Args:
+        trusted: as for known.
 
     Raises:
         FleetError: a word means no node, or nothing is left.
     """
-    nodes = known(fleet, repo)
+    nodes = known(fleet, repo, trusted)
     if choice.words:
         # Who names a node that has not had a run yet, or was deactivated, means it.
         nodes = named({*_listed(repo, nodes), *(Machine(node.certname, node.role, node.tier) for node in nodes)})

@@ -1,34 +1,69 @@
 """What PuppetDB knows: catalogs and reports, asked in PQL."""
 
 import json
-import ssl as tls
+from collections.abc import Mapping
 from typing import Any
 
-import urllib3
-
 from fleet_cli.fleet import ssh
-from fleet_cli.fleet.description import Fleet, PuppetDB
+from fleet_cli.fleet.description import Fleet
 from fleet_cli.fleet.ssh import NotAllowedError, NotReachedError
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 
 QUERY = "fleet-query"
 """The program on the Puppet server that asks PuppetDB with the server's certificate."""
-SECONDS = 60.0
 SERVICE_TYPE = "Flask_microservice::Service"
 BALANCED_TYPE = "Profile::Load_balancer::Service"
 
+Rows = list[dict[str, Any]]
+Answer = Rows | FleetError
+"""What came of one query of several."""
 
-def query(fleet: Fleet, pql: str) -> list[dict[str, Any]]:
+
+def query(fleet: Fleet, pql: str) -> Rows:
     """Return the rows that PuppetDB answers to a query.
 
     Raises:
         FleetError: PuppetDB does not answer, or refuses the query.
     """
     if fleet.puppetdb:
-        with urllib3.PoolManager(ssl_context=_trust(fleet.puppetdb)) as asking:
-            return ask(asking, fleet.puppetdb.url, pql)
+        return rows(query_all(fleet, {"query": pql})["query"])
+    found: Rows = json.loads(_ask_server(fleet, pql))
+    return found
+
+
+def query_all(fleet: Fleet, queries: Mapping[str, str]) -> dict[str, Answer]:
+    """Ask several queries, by names of their own, over one connection; return the answer to each.
+
+    A query that PuppetDB refuses holds up no other. If it does not answer at all, each has that error.
+    """
     try:
-        answer = ssh.run(fleet, fleet.server, QUERY, stdin=pql).stdout
+        if fleet.puppetdb:
+            # Most fleets have no need of it, and it takes longer to load than a query to answer.
+            from fleet_cli.fleet import puppetdb_https  # noqa: PLC0415
+
+            return puppetdb_https.query_all(fleet.puppetdb, queries)
+        said: dict[str, Rows | str] = json.loads(_ask_server(fleet, json.dumps(dict(queries))))
+    except FleetError as error:
+        return dict.fromkeys(queries, error)
+    return {name: FleetError(f"PuppetDB on {fleet.server}: {one}") if isinstance(one, str) else one
+            for name, one in said.items()}  # fmt: skip
+
+
+def rows(answer: Answer) -> Rows:
+    """Return the rows of an answer.
+
+    Raises:
+        FleetError: there are none: PuppetDB did not answer, or refused the query.
+    """
+    if isinstance(answer, FleetError):
+        raise answer
+    return answer
+
+
+def _ask_server(fleet: Fleet, asked: str) -> str:
+    """What fleet-query prints on the Puppet server."""
+    try:
+        return ssh.run(fleet, fleet.server, QUERY, stdin=asked).stdout
     except (NotReachedError, NotAllowedError) as error:
         raise FleetError(f"PuppetDB can't be asked: {error}") from None
     except CommandFailedError as error:
@@ -36,39 +71,6 @@ def query(fleet: Fleet, pql: str) -> list[dict[str, Any]]:
             f"PuppetDB on {fleet.server} does not answer: {error.output.strip().removeprefix(f'{QUERY}: ')}\n"
             f"try: ssh {fleet.server} systemctl status puppetdb"
         ) from None
-    rows: list[dict[str, Any]] = json.loads(answer)
-    return rows
-
-
-def ask(asking: urllib3.PoolManager, url: str, pql: str) -> list[dict[str, Any]]:
-    """Return the rows that the PuppetDB at a URL answers to a query.
-
-    Raises:
-        FleetError: it does not answer, or refuses the query.
-    """
-    address = f"{url.rstrip('/')}/pdb/query/v4"
-    try:
-        answer = asking.request("GET", address, fields={"query": pql}, timeout=SECONDS, retries=False)
-        if answer.status != 200:
-            raise FleetError(f"{address}: status {answer.status}: {answer.data.decode('utf-8', 'replace')[:300]}")
-        rows: list[dict[str, Any]] = json.loads(answer.data)
-    except (urllib3.exceptions.HTTPError, ValueError) as error:
-        raise FleetError(f"{address}: no PuppetDB that answers: {error}") from None
-    return rows
-
-
-def _trust(puppetdb: PuppetDB) -> tls.SSLContext:
-    try:
-        trusted = tls.create_default_context(cafile=puppetdb.ca_file)
-        trusted.load_cert_chain(puppetdb.certificate, puppetdb.key, password=lambda: _no_password(puppetdb))
-    except (OSError, tls.SSLError) as error:
-        files = f"{puppetdb.ca_file}, {puppetdb.certificate}, {puppetdb.key}"
-        raise FleetError(f"the certificate for PuppetDB can't be used ({files}): {error}") from None
-    return trusted
-
-
-def _no_password(puppetdb: PuppetDB) -> str:
-    raise FleetError(f"{puppetdb.key}: the key has a passphrase, which nobody is asked for: take one without")
 
 
 def declared_services(fleet: Fleet) -> dict[str, list[dict[str, Any]]]:

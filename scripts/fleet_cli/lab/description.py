@@ -4,21 +4,18 @@ from pathlib import Path
 
 from fleet_cli.fleet import remotes
 from fleet_cli.fleet.description import Fleet
-from fleet_cli.lab import remote
+from fleet_cli.lab import kind, remote
 from fleet_cli.machine import paths
 from fleet_cli.repository import labfile
 from fleet_cli.repository.labfile import Lab
 
-WORD = "lab"
-"""In `commits:` of a description: commits come to the remote as lab.remote brings them."""
-
 
 def of(lab: Lab) -> Fleet:
     """Return the lab as a fleet, to whose remote commits come with the lab's secrets."""
-    remotes.register(WORD, lambda _fleet: remote.WithSecrets(lab))
+    remotes.register(kind.WORD, lambda _fleet: remote.WithSecrets(lab))
     return Fleet(
         paths.LAB_FLEET, lab.server.name, f"ssh://{lab.server.name}{remote.PATH}", ssh_config=paths.SSH_CONFIG,
-        commits=WORD,
+        commits=kind.WORD,
     )  # fmt: skip
 
 
@@ -27,7 +24,7 @@ def write(lab: Lab) -> None:
     fleet = of(lab)
     text = (
         f"# The lab of this machine. Written by `fleet lab up`.\nserver: {fleet.server}\nremote: {fleet.remote}\n"
-        f"branch: {fleet.branch}\nssh_config: {paths.SSH_CONFIG.name}\ncommits: {WORD}\n"
+        f"branch: {fleet.branch}\nssh_config: {paths.SSH_CONFIG.name}\ncommits: {kind.WORD}\n"
     )
     fleet.file.write_text(text, encoding="utf-8")
 
@@ -35,8 +32,3 @@ def write(lab: Lab) -> None:
 def load(repo: Path) -> Lab:
     """Return the lab that lab.yaml of a control repository describes; raises as labfile.load does."""
     return labfile.load(repo / "lab.yaml")
-
-
-def register(repo: Path) -> None:
-    """Have commits come to the lab's remote with the lab's secrets, for the lab of a control repository."""
-    remotes.register(WORD, lambda _fleet: remote.WithSecrets(load(repo)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import urllib3
 
-from fleet_cli.fleet import puppetdb
+from fleet_cli.fleet import puppetdb, puppetdb_https
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import factsets
@@ -46,4 +46,4 @@ def ask(url: str, pql: str) -> list[dict[str, Any]]:
         FleetError: it does not answer, or refuses the query.
     """
     with urllib3.PoolManager() as asking:
-        return puppetdb.ask(asking, url, pql)
+        return puppetdb_https.ask(asking, url, pql)

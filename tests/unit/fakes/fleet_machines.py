@@ -31,19 +31,23 @@ cd "$FAKE_FLEET/$host" 2>/dev/null || {
 [ ! -e unreachable ] || { cat unreachable >&2; exit 255; }
 program=${command##*/}
 echo "$host $program" >>"$FAKE_FLEET/asked"
-if [ "$program" = fleet-query ]; then
-  query=$(cat)
-  echo "$query" >>"$FAKE_FLEET/queries"
-  case $query in
-    *max\\(*) program=$program.good ;;
-    reports*) program=$program.logs ;;
-    *Load_balancer*) program=$program.balanced ;;
-    *) program=$program.${query%%[*} ;;
-  esac
-fi
-[ ! -e "${program%%.*}.error" ] || { cat "${program%%.*}.error" >&2; exit 1; }
+[ ! -e "$program.error" ] || { cat "$program.error" >&2; exit 1; }
+[ "$program" != fleet-query ] || exec "$FAKE_FLEET_PYTHON" -I -S "$FAKE_FLEET/puppetdb.py"
 [ -e "$program" ] || { echo "sudo: /usr/local/sbin/$program: command not found" >&2; exit 1; }
 exec cat "$program"
+"""
+PUPPETDB = """\
+import json, os, sys
+
+def rows(pql):
+    with open(os.environ["FAKE_FLEET"] + "/queries", "a") as queries:
+        print(pql, file=queries)
+    words = {"max(": "good", "Load_balancer": "balanced", "reports": "logs"}
+    with open("fleet-query." + next((words[word] for word in words if word in pql), pql.partition("[")[0])) as file:
+        return json.load(file)
+
+asked = sys.stdin.read()
+print(json.dumps({name: rows(pql) for name, pql in json.loads(asked).items()} if asked[0] == "{" else rows(asked)))
 """
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
@@ -115,6 +119,7 @@ class Machines:
         (programs / "ssh").chmod(0o755)
         monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
         monkeypatch.setenv("FAKE_FLEET", str(self.directory))
+        monkeypatch.setenv("FAKE_FLEET_PYTHON", sys.executable)
         monkeypatch.setenv("PYTEST_ADDOPTS", "")
         self.remote = directory / "remote.git"
         self._make_repo()
@@ -222,6 +227,7 @@ class Machines:
         if self.server_error:
             files["fleet-query.error"] = self.server_error
         self._put(SERVER, files)
+        (self.directory / "puppetdb.py").write_text(PUPPETDB, encoding="utf-8")
 
     def _save(self, machine: Machine) -> None:
         files = {"fleet-log": "\n".join(json.dumps(record) for record in machine.log)}

@@ -93,6 +93,27 @@ def test_a_refused_query_is_one_line_with_puppetdbs_words(
     )
 
 
+def test_several_queries_have_one_answer_and_a_refused_one_costs_no_other(
+    operators: Machine, authority: Authority, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    asked = {"a": "nodes {}", "b": "nonsense", "c": 'facts { name = "x" }'}
+    with served(authority, operators.root) as port:
+        assert ask(operators, monkeypatch, json.dumps(asked).encode(), port) == 0
+    said = json.loads(capfdbinary.readouterr().out)
+    assert [said[name][0]["asked"] for name in "ac"] == [asked[name] for name in "ac"]
+    assert said["b"] == "PuppetDB on localhost refuses the query (HTTP 400): PQL parse error at line 1, column 1"
+
+
+@pytest.mark.usefixtures("authority")
+def test_several_queries_are_one_failure_if_nobody_answers(
+    operators: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(Authority("Another CA"), operators.root) as port:
+        assert ask(operators, monkeypatch, b'{"a": "nodes {}"}', port) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+
+
 @pytest.mark.parametrize("impostor", ["another authority", "another name", "nobody"])
 def test_answers_are_taken_from_puppetdb_alone(
     impostor: str, operators: Machine, authority: Authority, monkeypatch: pytest.MonkeyPatch,
@@ -111,10 +132,11 @@ def test_answers_are_taken_from_puppetdb_alone(
     assert said.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("pql", [b"", b" \n", b"x" * 65537, b"\xff"], ids=["none", "blank", "too long", "no text"])
+@pytest.mark.parametrize("pql", [b"", b" \n", b"x" * 65537, b"\xff", b"{nodes}", b'{"a": 1}'],
+                         ids=["none", "blank", "too long", "no text", "no JSON", "no string"])  # fmt: skip
 @pytest.mark.usefixtures("authority")
 def test_what_is_no_query_is_not_asked(
     pql: bytes, operators: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask(operators, monkeypatch, pql) == 2
-    assert capsys.readouterr().err.startswith("fleet-query: the query")
+    assert capsys.readouterr().err.startswith("fleet-query: the quer")
