@@ -155,3 +155,14 @@ def test_a_lock_of_a_run_that_was_killed_is_no_run(operators: Machine, capsys: p
     assert report(operators, capsys)["agent"]["running"] is False
     operators.write("proc/4711/cmdline", "/usr/bin/gunicorn\0")
     assert report(operators, capsys)["agent"]["running"] is False
+
+
+def test_of_a_run_without_failures_a_long_report_is_not_read(
+    operators: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operators.write("summary.yaml", SUMMARY)
+    operators.write("state/last_run_report.yaml", "---\nhost: a\nstatus: changed\nresource_statuses: {not read: [\n")
+    found = report(operators, capsys)
+    assert (found["agent"]["last_run"]["status"], found["agent"]["failed"], found["errors"]) == (
+        "changed", [], {"certname": found["errors"]["certname"]},
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -27,18 +27,35 @@ def ask(command: Sequence[str | Path], *, check: bool = True) -> Result:
     Raises:
         Failure: it is not there, does not end, or failed.
     """
+    return begin(command, check=check)()
+
+
+def begin(command: Sequence[str | Path], *, check: bool = True) -> Callable[[], Result]:
+    """Start a program that only looks; return what waits for its end, and returns and raises as `ask` does.
+
+    Raises:
+        Failure: it is not there.
+    """
     try:
-        done = subprocess.run(
-            command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
-            errors="replace", timeout=ASKED_SECONDS, check=False,
+        child = subprocess.Popen(
+            command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            encoding="utf-8", errors="replace",
         )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise Failure(f"{_name(command)} has not ended after {ASKED_SECONDS} s") from None
     except OSError as error:
         raise _not_started(command, error) from None
-    if check and done.returncode != 0:
-        raise Failure(f"{_name(command)}: {last_line(done.stderr) or f'exit status {done.returncode}'}")
-    return done
+
+    def end() -> Result:
+        try:
+            said, complained = child.communicate(timeout=ASKED_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            raise Failure(f"{_name(command)} has not ended after {ASKED_SECONDS} s") from None
+        if check and child.returncode != 0:
+            raise Failure(f"{_name(command)}: {last_line(complained) or f'exit status {child.returncode}'}")
+        return subprocess.CompletedProcess(command, child.returncode, said, complained)
+
+    return end
 
 
 def follow(command: Sequence[str | Path], *, capture: bool = False) -> Result:

@@ -28,8 +28,10 @@ def report() -> dict[str, Any]:
             errors[name] = " ".join(str(error).split()) or type(error).__name__
             return None
 
-    last_run = part("last_run", _last_run) or {}
+    begun = part("last_run", _begin_last_run)
     services = part("services", _services)
+    installed = part("installed", lambda: None if services is None else _installed(services))
+    last_run = (part("last_run", lambda: _last_run(begun)) if begun else None) or {}
     return {
         "certname": part("certname", machine.certname),
         "time": _iso(datetime.now(UTC).timestamp()),
@@ -40,7 +42,7 @@ def report() -> dict[str, Any]:
             "failed": last_run.get("failed"),
         },
         "services": services,
-        "installed": part("installed", lambda: None if services is None else _installed(services)),
+        "installed": installed,
         "errors": errors,
     }
 
@@ -65,10 +67,16 @@ def _running() -> bool:
         return False
 
 
-def _last_run() -> dict[str, Any]:
+def _begin_last_run() -> Callable[[], programs.Result]:
+    """Have Ruby read what the last run came to, beside all else."""
     program = Path(__file__).with_name("last_run.rb")
-    files = (places.SUMMARY, places.STATE / "last_run_report.yaml")
-    found: dict[str, Any] = json.loads(programs.ask([places.RUBY, "--disable=gems", program, *files]).stdout)
+    return programs.begin(
+        [places.RUBY, "--disable=gems", program, places.SUMMARY, places.STATE / "last_run_report.yaml"]
+    )
+
+
+def _last_run(begun: Callable[[], programs.Result]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(begun().stdout)
     if found["last_run"] and found["last_run"]["time"] is not None:
         found["last_run"]["time"] = _iso(float(found["last_run"]["time"]))
     return found
