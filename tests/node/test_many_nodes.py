@@ -66,7 +66,8 @@ def _kibibytes(pid: int) -> int:
 
 @pytest.mark.drill
 def test_many_nodes(workspace: Workspace, tmp_path: Path) -> None:
-    boxes = [box for box in LAB.nodes if box.role == "app"]
+    # Targets that are the same box take turns there: the more boxes, the sooner it ends.
+    boxes = LAB.nodes
     text = paths.SSH_CONFIG.read_text(encoding="utf-8")
     names = [f"target{number}.fleet.test" for number in range(NODES)]
     for number, name in enumerate(names):
