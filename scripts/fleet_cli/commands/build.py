@@ -9,7 +9,7 @@ from fleet_cli.machine import steps
 from fleet_cli.services import building
 
 
-@click.command()
+@click.command(short_help="Build a service's Debian package.")
 @click.argument("source", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("dist"), show_default=True,
               help="Where the .deb goes.")  # fmt: skip

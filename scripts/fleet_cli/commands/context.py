@@ -69,6 +69,8 @@ class Context:
         if self._named == LAB:
             if not paths.LAB_FLEET.exists():
                 raise FleetError("the lab is not up: `fleet lab up` first")
+            if not os.access(paths.LAB_FLEET, os.R_OK):
+                raise FleetError("the lab is root's: run it as root, or with sudo")
             return paths.LAB_FLEET
         if self._named:
             return Path(self._named)

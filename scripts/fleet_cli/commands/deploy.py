@@ -9,7 +9,7 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import clones
 
 
-@click.command()
+@click.command(short_help="Deploy what is checked out to the fleet.")
 @click.argument("wanted", metavar="[BRANCH|COMMIT]", required=False)
 @click.option("--back", is_flag=True, help="Give the fleet what it was given before the last deploy, at once.")
 @click.option("--tier", metavar="TIER", help="Only for this tier: the fleet stays as it is.")

@@ -12,7 +12,7 @@ from fleet_cli.machine import steps
 from fleet_cli.machine.errors import FleetError
 
 
-@click.group()
+@click.group(short_help="Boxes with a real Puppet server, on this machine.")
 def lab() -> None:
     """Vagrant boxes with a real Puppet server, as lab.yaml lists them."""
 
@@ -53,7 +53,9 @@ def _curl(context: Context, name: str, url: str) -> str:
 @click.pass_obj
 def show_status(context: Context, as_json: bool) -> None:
     """Show boxes, services, versions, addresses and health."""
-    statuses = status.collect(description.load(context.repo))
+    boxes = description.load(context.repo)
+    ssh.require_root()
+    statuses = status.collect(boxes)
     if as_json:
         print_json([box.as_dict() for box in statuses])
     else:

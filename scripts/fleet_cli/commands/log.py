@@ -12,7 +12,7 @@ from fleet_cli.fleet.records import Wanted
 from fleet_cli.machine import interruptible
 
 
-@click.command()
+@click.command(short_help="Show who did what, and when.")
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @click.option("--since", metavar="TIME", default="7d", show_default=True,
               help="No record before that: 90m, 2h, 3d, 1w, 2026-11-27, '2026-11-27 14:30'.")  # fmt: skip

@@ -11,7 +11,7 @@ from fleet_cli.repository.trees import Directory
 from fleet_cli.services import templates
 
 
-@click.command()
+@click.command(short_help="Make a new service from the template.")
 @click.argument("name")
 @click.option("--upstream", default="", metavar="SERVICE", help="A service that the new one asks over REST.")
 @click.option("--version", default="1.0.0", show_default=True, help="Its first version.")

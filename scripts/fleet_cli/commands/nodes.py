@@ -10,7 +10,7 @@ from fleet_cli.repository import inventory
 _TRUSTED = "inventory[certname, trusted] {}"
 
 
-@click.command("nodes")
+@click.command("nodes", short_help="Print nodes.yaml, of what PuppetDB knows.")
 @click.option("--puppetdb", "url", metavar="URL", help="The URL of a PuppetDB; the fleet's, if not given.")
 @click.pass_obj
 def list_nodes(context: Context, url: str | None) -> None:

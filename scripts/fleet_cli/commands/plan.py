@@ -44,7 +44,7 @@ class _PlanCommand(click.Command):
             raise _WrongUsageError(error.message, error.ctx) from None
 
 
-@click.command(cls=_PlanCommand)
+@click.command(cls=_PlanCommand, short_help="Say what a change does to which node.")
 @click.argument("base", required=False)
 @click.argument("head", required=False)
 @click.option("--nodes", multiple=True, metavar="NODE", help="Only this node; may be given several times.")

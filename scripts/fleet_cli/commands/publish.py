@@ -9,7 +9,7 @@ from fleet_cli.fleet import publishing
 from fleet_cli.services import building
 
 
-@click.command()
+@click.command(short_help="Publish packages in the apt repository.")
 @click.argument("files", metavar="FILE.deb...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.pass_obj
 def publish(context: Context, files: tuple[Path, ...]) -> None:

@@ -7,7 +7,7 @@ from fleet_cli.development import reference
 from fleet_cli.machine import host, steps
 
 
-@click.command("reference")
+@click.command("reference", short_help="Write the pages that come from the code.")
 @click.pass_obj
 def write_reference(context: Context) -> None:
     """Write what is generated from the code: docs/findings.md, and modules/*/REFERENCE.md by puppet-strings.

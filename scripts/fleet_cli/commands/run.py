@@ -11,7 +11,7 @@ from fleet_cli.fleet.nodes import Choice
 from fleet_cli.machine.errors import FleetError
 
 
-@click.command()
+@click.command(short_help="Run puppet agent on nodes, in parallel.")
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @click.option("--environment", "wanted", metavar="BRANCH|COMMIT",
               help="Try a deployed branch or commit on NODEs: the server gives it to them for an hour.")  # fmt: skip

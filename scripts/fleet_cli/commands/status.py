@@ -13,7 +13,7 @@ from fleet_cli.machine import interruptible
 from fleet_cli.machine.errors import FleetError
 
 
-@click.command()
+@click.command(short_help="Compare what git declares with what runs.")
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @chosen_nodes
 @json_option

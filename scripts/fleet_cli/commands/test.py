@@ -21,7 +21,10 @@ def _part_first(_context: click.Context, _parameter: click.Parameter, words: tup
     return words
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(
+    short_help="Run this repository's own tests.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
 @click.option(REQUIRE_LAB, is_flag=True, help="Fail, not skip, where this machine can't run the boxes.")
 @click.option(DEPLOY, is_flag=True, help="Deploy what is checked out, and run the node tests that deploy, too.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, callback=_part_first, metavar="[PART] [PYTEST_OPTIONS]...")

@@ -8,7 +8,7 @@ import click
 from fleet_cli.services import templates
 
 
-@click.command()
+@click.command(short_help="Bring the template's changes into a service.")
 @click.argument("service", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".")
 def update(service: Path) -> None:
     """Merge what changed in the template since into the service in DIR; look at it, run tox, and commit.

@@ -19,7 +19,7 @@ SUITE = ("fleet", "main")
 """Suite and component of an apt repository that is given, as publish-package makes them."""
 
 
-@click.command()
+@click.command(short_help="Check Hiera, the Puppetfile and Puppet code.")
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @json_option
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file as well.")

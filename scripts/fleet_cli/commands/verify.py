@@ -10,7 +10,7 @@ from fleet_cli.fleet.nodes import Choice
 from fleet_cli.verification import running
 
 
-@click.command()
+@click.command(short_help="Check that what is deployed is what runs.")
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @chosen_nodes
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",

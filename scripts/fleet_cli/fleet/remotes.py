@@ -72,8 +72,8 @@ class PushedByPeople:
         asked = ["git", "-C", str(repo), "ls-remote", "--exit-code", self._fleet.remote, f"refs/heads/{branch}"]
         done = process.run(asked, env={"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": self._shell(repo)}, check=False)
         if done.returncode not in (0, 2):
-            said = done.stderr.strip()
-            raise FleetError(f"{self._fleet.remote} can't be asked for its branch {branch}: {said}")
+            why = _why(done.stderr)
+            raise FleetError(f"{self._fleet.remote} can't be asked for its branch {branch}: {why}")
         return done.stdout.partition("\t")[0]
 
     def _shell(self, repo: Path) -> str:
@@ -96,6 +96,19 @@ class PushedByPeople:
             f"{ahead} ahead and {behind} behind: `git pull --rebase`, or deploy that commit by its name, {there[:10]}"
         )
 
+
+def _why(said: str) -> str:
+    """What git said of a failure, on one line, without what it says of each."""
+    lines = [line.strip() for line in said.splitlines()]
+    own = [line for line in lines if line and line not in _ALWAYS and not line.lower().startswith("warning:")]
+    return "; ".join(own) or f"{said.strip() or 'git says nothing'}"
+
+
+_ALWAYS = (
+    "fatal: Could not read from remote repository.",
+    "Please make sure you have the correct access rights",
+    "and the repository exists.",
+)
 
 _KINDS: dict[str, Callable[[Fleet], Remote]] = {GIT: PushedByPeople}
 

@@ -27,6 +27,8 @@ def write(lab: Lab) -> None:
         f"branch: {fleet.branch}\nssh_config: {paths.SSH_CONFIG.name}\ncommits: {kind.WORD}\n"
     )
     fleet.file.write_text(text, encoding="utf-8")
+    # To others it is no fleet: the key of its boxes is root's.
+    fleet.file.chmod(0o600)
 
 
 def load(repo: Path) -> Lab:

@@ -10,6 +10,16 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository.labfile import Box
 
 
+def require_root() -> None:
+    """Refuse to look where an ordinary user sees nothing: the key of the boxes is root's.
+
+    Raises:
+        FleetError: the state is not the lab's.
+    """
+    if paths.STATE != paths.LAB:
+        raise FleetError("the lab is root's: run it as root, or with sudo")
+
+
 def command(box: Box, *options: str) -> list[str]:
     """The ssh command line that reaches a box.
 
@@ -17,6 +27,7 @@ def command(box: Box, *options: str) -> list[str]:
         FleetError: the lab is not up, or this box is not part of what is up.
     """
     if not paths.SSH_CONFIG.exists() or f"Host {box.name} " not in paths.SSH_CONFIG.read_text(encoding="utf-8"):
+        require_root()
         raise FleetError(f"box {box.name} is not up: `fleet lab up {box.name}` first")
     return ["ssh", "-F", str(paths.SSH_CONFIG), "-o", "ConnectTimeout=10", *options, box.name]
 

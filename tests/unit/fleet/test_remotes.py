@@ -82,5 +82,7 @@ def test_a_branch_that_was_never_pushed_is_said_to_be_so(clone: Path) -> None:
 
 def test_a_remote_that_does_not_answer_is_named(clone: Path) -> None:
     (clone.parent / "remote.git").rename(clone.parent / "gone")
-    with pytest.raises(FleetError, match=r"remote\.git can't be asked for its branch production: "):
+    with pytest.raises(FleetError, match=r"remote\.git can't be asked for its branch production: fatal: .+") as told:
         bring(clone)
+    assert "\n" not in str(told.value)
+    assert "access rights" not in str(told.value)
