@@ -86,6 +86,7 @@ def test_many_nodes(workspace: Workspace, tmp_path: Path) -> None:
     (workspace.directory / "nodes.yaml").write_text(nodes, encoding="utf-8")
     described = str(tmp_path / "fleet.yaml")
     command = [
+        *("setpriv", "--pdeathsig", "TERM"),  # whoever ends the drill ends what it has started
         str(REPO / "scripts/fleet"),
         "-C",
         str(workspace.directory),
