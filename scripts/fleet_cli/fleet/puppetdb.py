@@ -75,17 +75,22 @@ def _ask_server(fleet: Fleet, asked: str) -> str:
 
 def declared_services(fleet: Fleet) -> dict[str, list[dict[str, Any]]]:
     """Return by certname the parameters of each service in the node's newest catalog (secrets are not among them)."""
-    return _by_certname(fleet, SERVICE_TYPE)
+    return by_certname(query(fleet, of_type(SERVICE_TYPE)))
 
 
 def balanced_services(fleet: Fleet) -> dict[str, list[dict[str, Any]]]:
     """Return by certname of a load balancer the parameters of each service that it has a port for."""
-    return _by_certname(fleet, BALANCED_TYPE)
+    return by_certname(query(fleet, of_type(BALANCED_TYPE)))
 
 
-def _by_certname(fleet: Fleet, kind: str) -> dict[str, list[dict[str, Any]]]:
-    rows = query(fleet, f'resources[certname, title, parameters] {{ type = "{kind}" order by certname, title }}')
-    result: dict[str, list[dict[str, Any]]] = {}
+def of_type(kind: str) -> str:
+    """Return the query for resources of a type, whose rows `by_certname` understands."""
+    return f'resources[certname, title, parameters] {{ type = "{kind}" order by certname, title }}'
+
+
+def by_certname(rows: Rows) -> dict[str, Rows]:
+    """Return by certname the parameters of each resource that is to be there, with its name."""
+    result: dict[str, Rows] = {}
     for row in rows:
         parameters = {**row["parameters"], "name": row["title"]}
         if parameters.get("ensure", "present") == "present":

@@ -1,7 +1,6 @@
 """What `fleet verify` looks at: nodes with their services, as declared and as they are."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,12 +152,14 @@ def collect(fleet: Fleet, repo: Path, choice: Choice) -> list[Subject]:
     Raises:
         FleetError: PuppetDB can't be asked, or the choice means no node.
     """
-    chosen = fleet_nodes.chosen(fleet, repo, choice)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        declared = pool.submit(puppetdb.declared_services, fleet)
-        balanced = pool.submit(puppetdb.balanced_services, fleet)
-        told, seen = asking.ask(fleet, [node.certname for node in chosen], reports.PROGRAM, INSPECT)
-        services, at_balancers = declared.result(), balanced.result()
+    answers = puppetdb.query_all(fleet, {
+        "trusted": fleet_nodes.TRUSTED,
+        "services": puppetdb.of_type(puppetdb.SERVICE_TYPE),
+        "balanced": puppetdb.of_type(puppetdb.BALANCED_TYPE),
+    })  # fmt: skip
+    services, at_balancers = (puppetdb.by_certname(puppetdb.rows(answers[name])) for name in ("services", "balanced"))
+    chosen = fleet_nodes.chosen(fleet, repo, choice, answers["trusted"])
+    told, seen = asking.ask(fleet, [node.certname for node in chosen], reports.PROGRAM, INSPECT)
     found = []
     for node in chosen:
         subject = Subject(node, reports.read(told[node.certname]), read(seen[node.certname]))
