@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fleet_cli.fleet.asking import FAN_OUT
 from fleet_cli.lab import description, ssh
-from fleet_cli.machine import kept, paths, process, steps
+from fleet_cli.machine import paths, process, steps, temporary
 from fleet_cli.repository.labfile import Box, Lab
 
 REPO = Path(__file__).resolve().parents[2]
@@ -56,7 +56,7 @@ def main() -> None:
                 steps.say(f"{what}: {sample.wall:.2f} s, {cpu}")
                 measured.setdefault(what, []).append(sample)
 
-    with kept.scratch() as work:
+    with temporary.directory() as work:
         fleet = _described(lab, asked, work)
         few, many = f"{options.nodes} nodes", f"{options.known} in PuppetDB"
         with _known(lab, asked):
