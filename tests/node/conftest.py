@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from deployed import FLEET, LAB, REPO, TO_LEAVE, Deployed, connect, fleet_environment
-from fleet_cli.fleet import agents, puppetdb
-from fleet_cli.lab import laboratory, ssh
+from fleet_cli.fleet import agents, deploying, puppetdb
+from fleet_cli.lab import laboratory, nodes, ssh
 from fleet_cli.machine import host, paths
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import placement
@@ -116,8 +116,10 @@ def production_restored(lab: Lab, tmp_path: Path) -> Iterator[None]:
     before = Workspace.clone(tmp_path / "before")
     yield
     before.fleet.ok("deploy")
-    before.fleet.ok("run")
     assert laboratory.deployed_from(lab) == deployed
+    commit = deploying.deployed(FLEET)
+    if behind := [box.name for box in lab.nodes if not nodes.converged(box, commit)]:
+        before.fleet.ok("run", *behind)
 
 
 @pytest.fixture

@@ -133,10 +133,10 @@ def test_an_environment_that_is_no_commit_gives_a_node_nothing(server: Host, sta
 @pytest.mark.deploys
 @pytest.mark.usefixtures("production_restored")
 def test_no_node_ever_has_parts_of_two_commits(workspace: Workspace, staging: Box) -> None:
-    """Five deploys while agents run, of both kinds; the drill `whole` does thirty."""
+    """Two deploys while agents run, of both kinds; the drill `whole` does thirty."""
     other = next(box for box in LAB.nodes if box.role == "app" and box != staging)
     whole = Whole(workspace, [(staging, "puppet-run"), (other, "puppet agent --test")])
-    found = whole.deploy_while_agents_run(5)
+    found = whole.deploy_while_agents_run(2)
     assert found.failed == []
     assert found.mixed == []
     assert len(found.commits) > 1, "no run took place between two deploys"

@@ -71,7 +71,8 @@ def httpbin(control: Workspace, staging: Box, package: Path) -> Iterator[Deploye
     apply(control, staging, declared(), TOKENS[0])
     (parameters,) = [one for one in puppetdb.declared_services(FLEET)[staging.certname] if one["name"] == "httpbin"]
     yield Deployed(staging, parameters)
-    apply(control, staging, declared(ensure="absent", purge=True), TOKENS[0])
+    if connect(staging).package("httpbin").is_installed:
+        apply(control, staging, declared(ensure="absent", purge=True), TOKENS[0])
     control.fleet.ok("run", staging.name, "--end-trial")
     assert not connect(staging).package("httpbin").is_installed
     assert not connect(staging).file("/etc/httpbin").exists

@@ -54,10 +54,10 @@ def stopped(lab: Lab, workspace: Workspace) -> Iterator[tuple[Box, Path]]:
     workspace.fleet.ok("lab", "up")
 
 
+@pytest.mark.drill
 @pytest.mark.deploys
-def test_a_box_that_does_not_boot_is_named_and_comes_back_with_its_services(
-    stopped: tuple[Box, Path], workspace: Workspace, lab: Lab
-) -> None:
+def test_box_that_does_not_boot(stopped: tuple[Box, Path], workspace: Workspace, lab: Lab) -> None:
+    """It is named, and comes back with its services."""
     box, config = stopped
     fleet, text = workspace.fleet, config.read_text(encoding="utf-8")
     shown = next(entry for entry in json.loads(fleet.ok("lab", "status", "--json")) if entry["box"] == box.name)

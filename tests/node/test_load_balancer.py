@@ -330,9 +330,9 @@ def test_no_request_is_lost_when_a_service_is_removed_from_a_machine(
     wait_for(lambda: service.servers() == before, "the machine is back")
 
 
-def test_a_machine_leaves_and_comes_without_an_edit_at_the_balancer(
-    shared: tuple[Balanced, list[Box]], fleet: Fleet
-) -> None:
+@pytest.mark.drill
+def test_deactivated_node(shared: tuple[Balanced, list[Box]], fleet: Fleet) -> None:
+    """A machine leaves and comes without an edit at the balancer."""
     service, (*_, machine) = shared
 
     def run(box: Box) -> None:

@@ -1,6 +1,7 @@
 """What operators do: change, promote, go back; and what they see when something is wrong."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +11,16 @@ import pytest
 import requests
 import yaml
 from deployed import connect
+from fleet_cli.lab import laboratory
 from fleet_cli.machine import paths
 from fleet_cli.repository.labfile import Box, Lab
-from fleet_cli.services import templates
+from releases import variant
 from testinfra.host import Host
 from workspace import Fleet, Workspace
 
 SERVICES = "flask_microservice::services"
 VERSIONS = "flask_microservice::versions"
+NEWER = "2.0.1"
 
 
 def changed_yaml(workspace: Workspace, path: str, change: Any) -> str:
@@ -58,12 +61,6 @@ def starts(node: Host, service: str) -> str:
     return str(node.check_output(f"systemctl show -P InvocationID {service}@{release(node, service)}.service"))
 
 
-def start_count(node: Host, service: str) -> int:
-    """Return how many instances were started on the port in this boot."""
-    command = f"journalctl --no-pager -q -b -o cat -u '{service}@*.service' _PID=1 | grep -c ^Started"
-    return int(node.run(command).stdout.strip() or 0)
-
-
 @pytest.fixture
 def trial_ended(fleet: Fleet, staging: Box) -> Iterator[None]:
     """Whatever a test tries on the staging node: afterwards it is given what the fleet is given."""
@@ -72,38 +69,18 @@ def trial_ended(fleet: Fleet, staging: Box) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def inventory_2(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Version 2.0.0 of inventory, built and published by the commands that a developer types."""
-    directory = tmp_path_factory.mktemp("inventory2")
-    source = templates.render("inventory", directory, version="2.0.0")
-    built = json.loads(fleet.ok("build", str(source), "--output", str(directory), "--json"))
-    fleet.ok("publish", built[0]["path"])
-    return Path(built[0]["path"])
+def inventory_2(fleet: Fleet, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of inventory at a newer version, published."""
+    package = laboratory.package(next(service for service in lab.services if service.name == "inventory"))
 
+    def renumber(code: Path) -> None:
+        (metadata,) = code.parent.glob("inventory-*.dist-info/METADATA")
+        text = metadata.read_text(encoding="utf-8")
+        metadata.write_text(re.sub("^Version: .*", f"Version: {NEWER}", text, count=1, flags=re.M), encoding="utf-8")
 
-@pytest.mark.deploys
-@pytest.mark.usefixtures("production_restored")
-def test_a_config_change_is_one_switch_and_no_more(workspace: Workspace, staging: Box) -> None:
-    node = connect(staging)
-    before, serving = start_count(node, "orders"), release(node, "orders")
-    other = starts(node, "inventory")
-    path = "hieradata/services/orders.yaml"
-
-    def debug(data: dict[str, Any]) -> None:
-        data[SERVICES]["orders"].setdefault("config", {}).setdefault("log", {})["level"] = "debug"
-
-    workspace.commit(path, changed_yaml(workspace, path, debug))
-    workspace.fleet.ok("deploy")
-    (first,) = workspace.fleet.agent(staging.name)
-    assert (first["outcome"], first["failed"]) == ("changed", [])
-    assert [switch.partition(":")[0] for switch in first["switched"]] == ["orders"]
-    assert release(node, "orders") != serving
-    assert "level = debug" in node.file("/etc/orders/default_config.ini").content_string
-    assert start_count(node, "orders") == before + 1
-    assert starts(node, "inventory") == other, "a service whose config did not change was restarted"
-    (second,) = workspace.fleet.agent(staging.name)
-    assert (second["outcome"], second["changed"]) == ("unchanged", [])
-    assert start_count(node, "orders") == before + 1
+    made = variant(package, f"{NEWER}-1", renumber, tmp_path_factory.mktemp("newer"))
+    fleet.ok("publish", str(made))
+    return made
 
 
 @pytest.mark.deploys
@@ -113,40 +90,47 @@ def test_a_version_is_promoted_and_taken_back(workspace: Workspace, lab: Lab, in
     port = ports(workspace)["inventory"]
     production = [box for box in lab.nodes if (box.role, box.tier) == ("app", "production")]
     names = [box.name for box in production]
-    pin(workspace, "production", "inventory", "2.0.0-1")
+    pin(workspace, "production", "inventory", f"{NEWER}-1")
     workspace.fleet.ok("deploy")
     workspace.fleet.ok("run", *names)
-    assert [items(box, port)["version"] for box in production] == ["2.0.0"] * len(production)
+    assert [items(box, port)["version"] for box in production] == [NEWER] * len(production)
     staging = next(box for box in lab.nodes if box.tier == "staging")
     assert items(staging, port)["version"] == "1.0.0", "another tier's pin moved this one"
 
-    pin(workspace, "production", "inventory", "1.0.0-1")
-    workspace.fleet.ok("deploy")
+    workspace.fleet.ok("deploy", "--back")
     workspace.fleet.ok("run", *names)
     assert [items(box, port)["version"] for box in production] == ["1.0.0"] * len(production)
 
 
 @pytest.mark.deploys
 @pytest.mark.usefixtures("trial_ended")
-def test_a_version_that_nobody_published_fails_the_run_and_the_old_one_serves(
+def test_a_failed_run_names_each_resource_with_its_place_and_a_version_that_nobody_published(
     workspace: Workspace, staging: Box
 ) -> None:
     before = starts(connect(staging), "inventory")
-    workspace.branch("unpublished")
+    workspace.branch("failing")
+    path = "site/role/manifests/app.pp"
+    text = workspace.read(path)
+    workspace.write(path, text.rstrip().removesuffix("}") + "  file { '/nowhere/at/all': ensure => file }\n}\n")
     pin(workspace, "staging", "inventory", "9.9.9-1")
-    workspace.fleet.ok("deploy", "unpublished")
-    result = workspace.fleet("run", staging.name, "--environment", "unpublished")
+    workspace.fleet.ok("deploy", "failing")
+    result = workspace.fleet("run", staging.name, "--environment", "failing")
     assert result.returncode == 1
+    assert staging.name in result.stdout
+    assert "File[/nowhere/at/all] failed" in result.stdout
+    assert "app.pp:" in result.stdout
     assert "inventory 9.9.9-1 is in no apt repository" in result.stdout
     assert "flask_microservice::versions" in result.stdout
     assert "Traceback" not in result.stderr
     assert starts(connect(staging), "inventory") == before
-    assert items(staging, ports(workspace)["inventory"])["version"] == "1.0.0"
+    assert items(staging, ports(workspace)["inventory"])["version"] == "1.0.0", "the old one does not serve"
 
 
+@pytest.mark.drill
 @pytest.mark.deploys
 @pytest.mark.usefixtures("trial_ended")
-def test_a_port_declared_twice_fails_the_catalog_and_touches_nothing(workspace: Workspace, staging: Box) -> None:
+def test_port_declared_twice(workspace: Workspace, staging: Box) -> None:
+    """The catalog fails, and nothing is touched."""
     workspace.branch("twice")
     port = ports(workspace)["orders"]
     path = "hieradata/services/inventory.yaml"
@@ -156,22 +140,6 @@ def test_a_port_declared_twice_fails_the_catalog_and_touches_nothing(workspace: 
     assert result.returncode == 1
     assert all(word in result.stdout for word in ("orders", "inventory", str(port))), result.stdout
     assert items(staging, ports(Workspace(workspace.directory))["orders"])
-
-
-@pytest.mark.deploys
-@pytest.mark.usefixtures("trial_ended")
-def test_a_failed_resource_is_shown_with_its_place(workspace: Workspace, staging: Box) -> None:
-    workspace.branch("failing")
-    path = "site/role/manifests/app.pp"
-    text = workspace.read(path)
-    broken = text.rstrip().removesuffix("}") + "  file { '/nowhere/at/all': ensure => file }\n}\n"
-    workspace.commit(path, broken)
-    workspace.fleet.ok("deploy", "failing")
-    result = workspace.fleet("run", staging.name, "--environment", "failing")
-    assert result.returncode == 1
-    assert "File[/nowhere/at/all] failed" in result.stdout
-    assert "app.pp:" in result.stdout
-    assert staging.name in result.stdout
 
 
 @pytest.fixture
@@ -245,7 +213,7 @@ def test_a_version_cannot_be_published_with_other_content(fleet: Fleet, inventor
                    capture_output=True)  # fmt: skip
     result = fleet("publish", str(other))
     assert result.returncode == 1
-    assert "2.0.0-1" in result.stderr
+    assert f"{NEWER}-1" in result.stderr
 
 
 def test_nodes_refuse_a_repository_that_the_key_did_not_sign(staging: Box) -> None:

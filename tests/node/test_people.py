@@ -64,9 +64,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Perso
     workspace = Workspace.clone(directory / "control")
     keys = {name: _key(directory / name) for name in RIGHTS}
     _hire(workspace, keys)
+    everywhere = [box.name for box in (LAB.server, *LAB.nodes)]
     workspace.fleet.ok("deploy")
-    workspace.fleet.ok("run")
-    workspace.fleet.ok("run", LAB.server.name)
+    workspace.fleet.ok("run", *everywhere)
     try:
         ssh.run(OPS, ["sh", "-c", _CLEAR])
         ssh.run(
@@ -79,11 +79,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Perso
         ssh.run(OPS, ["sh", "-c", _CLEAR])
         _hire(workspace, {})
         workspace.fleet.ok("deploy")
-        workspace.fleet.ok("run")
-        workspace.fleet.ok("run", LAB.server.name)
+        workspace.fleet.ok("run", *everywhere)
         before.fleet.ok("deploy")
-        before.fleet.ok("run")
-        before.fleet.ok("run", LAB.server.name)
+        before.fleet.ok("run", *everywhere)
 
 
 def _key(file: Path) -> str:

@@ -4,7 +4,7 @@ import json
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,76 +111,84 @@ def pin(control: Workspace, version: str) -> None:
     control.commit(PINS, yaml.safe_dump(data))
 
 
-@pytest.fixture(scope="module")
-def broken(fleet: Fleet, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Every broken version, published like any other."""
-    directory = tmp_path_factory.mktemp("broken")
-    package = laboratory.package(next(service for service in lab.services if service.name == SERVICE))
-    made = [variant(package, version, change, directory) for version, change, _ in BROKEN.values()]
-    fleet.ok("publish", *(str(path) for path in made))
+@pytest.fixture
+def publish(fleet: Fleet, lab: Lab, tmp_path: Path) -> Callable[[Iterable[str]], None]:
+    """Publishes broken versions like any other."""
+
+    def publish(names: Iterable[str]) -> None:
+        package = laboratory.package(next(service for service in lab.services if service.name == SERVICE))
+        made = [variant(package, *BROKEN[name][:2], tmp_path) for name in names]
+        fleet.ok("publish", *(str(path) for path in made))
+
+    return publish
 
 
 @pytest.fixture(scope="class")
 def good_at_last(control: Workspace, node: Node) -> Iterator[None]:
-    """Declare the good versions again, after the last of several tests."""
+    """After the last of several tests what was declared before them is so on the node."""
     before = node.release
-    good, declared = control.read(PINS), control.read(OTHER_HIERA)
     yield
-    control.commit(PINS, good)
-    control.commit(OTHER_HIERA, declared)
     run = apply(control, node)
     assert (run["outcome"], node.release) == ("changed", before)
     assert Node(node.box, OTHER).status()["state"] == "serving"
 
 
-class TestBroken:
-    """One broken version after the other is declared, and after the last of them the good one again."""
+@pytest.fixture
+def declared_again(control: Workspace) -> Iterator[None]:
+    """Whatever a test declares: the next deploy is of what was declared before."""
+    declared = {path: control.read(path) for path in (PINS, HIERA, OTHER_HIERA)}
+    yield
+    for path, text in declared.items():
+        control.write(path, text)
+    control.commit(PINS, declared[PINS])
 
-    @pytest.mark.usefixtures("broken", "good_at_last")
-    @pytest.mark.parametrize("what", BROKEN)
-    def test_a_broken_version_fails_the_run_and_the_old_one_loses_nothing(
-        self, what: str, control: Workspace, node: Node, url: str
-    ) -> None:
-        version, _, reason = BROKEN[what]
-        before = node.release
-        pin(control, version)
-        with Load(url, keep_alive=what != "is never ready") as load:
-            run = apply(control, node)
-            assert node.release == before
-        assert (run["outcome"], load.lost) == ("failed", []), load
-        assert set(load.releases) == {before}, "the broken release answered"
-        (failure,) = run["failed"]
-        assert failure["resource"] == f"Flask_microservice_release[{SERVICE}]"
-        assert reason in failure["message"]
-        assert f"{before} still serves" in failure["message"]
-        assert node.traces() == []
 
-    @pytest.mark.usefixtures("broken", "good_at_last")
-    def test_services_that_change_in_one_run_are_switched_at_once_and_apart(
-        self, control: Workspace, node: Node
+def configure(control: Workspace, path: str, service: str, log: dict[str, str]) -> None:
+    """Declare the section log of a service's config."""
+    data = yaml.safe_load(control.read(path))
+    data["flask_microservice::services"][service]["config"]["log"] = log
+    control.commit(path, yaml.safe_dump(data))
+
+
+def refused(control: Workspace, node: Node, url: str, what: str) -> dict[str, Any]:
+    """Declare a broken version and run the agent: the run fails, and the old one serves. Return the run."""
+    version, _, reason = BROKEN[what]
+    before = node.release
+    pin(control, version)
+    with Load(url, keep_alive=what != "is never ready") as load:
+        run = apply(control, node)
+        assert node.release == before
+    assert (run["outcome"], load.lost) == ("failed", []), load
+    assert set(load.releases) == {before}, "the broken release answered"
+    (failure,) = run["failed"]
+    assert failure["resource"] == f"Flask_microservice_release[{SERVICE}]"
+    assert reason in failure["message"]
+    assert f"{before} still serves" in failure["message"]
+    assert node.traces() == []
+    return run
+
+
+@pytest.mark.usefixtures("good_at_last", "declared_again")
+class TestRun:
+    """One thing after the other is declared, and after the last of them what was declared before."""
+
+    def test_a_broken_version_fails_the_run_and_loses_nothing_and_another_service_is_switched_in_that_run(
+        self, control: Workspace, node: Node, url: str, publish: Callable[[Iterable[str]], None]
     ) -> None:
         """A refused release keeps no other service from its new one; each resource tells its own outcome."""
+        what = "imports what is not there"
+        publish([what])
         other = Node(node.box, OTHER)
-        before, other_before = node.release, other.release
-        data = yaml.safe_load(control.read(OTHER_HIERA))
-        data["flask_microservice::services"][OTHER]["config"]["log"] = {"level": "debug"}
-        control.commit(OTHER_HIERA, yaml.safe_dump(data))
-        pin(control, BROKEN["imports what is not there"][0])
-        run = apply(control, node)
-        assert [failure["resource"] for failure in run["failed"]] == [f"Flask_microservice_release[{SERVICE}]"]
-        assert BROKEN["imports what is not there"][2] in run["failed"][0]["message"]
+        other_before = other.release
+        configure(control, OTHER_HIERA, OTHER, {"level": "debug"})
+        run = refused(control, node, url, what)
         assert f"Flask_microservice_release[{OTHER}]" in run["changed"]
-        assert node.release == before
         assert (other.status()["state"], other.status()["kept"][0]) == ("serving", other_before)
         assert other.traces() == []
 
-
-def test_a_config_that_the_service_refuses_never_serves(control: Workspace, node: Node, url: str) -> None:
-    before, declared = node.release, control.read(HIERA)
-    data = yaml.safe_load(declared)
-    data["flask_microservice::services"][SERVICE]["config"]["log"] = {"levle": "info"}
-    control.commit(HIERA, yaml.safe_dump(data))
-    try:
+    def test_a_config_that_the_service_refuses_never_serves(self, control: Workspace, node: Node, url: str) -> None:
+        before = node.release
+        configure(control, HIERA, SERVICE, {"levle": "info"})
         with Load(url) as load:
             run = apply(control, node)
         assert (run["outcome"], load.lost, set(load.releases)) == ("failed", [], {before}), load
@@ -188,16 +196,37 @@ def test_a_config_that_the_service_refuses_never_serves(control: Workspace, node
         assert f"/etc/{SERVICE}/default_config.ini:" in run["failed"][0]["message"], "file and line are not named"
         # The node's people see it too, and a further run still fails.
         assert node.status()["state"] == "outdated"
-    finally:
-        control.commit(HIERA, declared)
-        run = apply(control, node)
-    assert (run["outcome"], node.release) == ("changed", before)
+
+    def test_going_back_brings_the_config_back_and_puppet_does_not_undo_it(
+        self, control: Workspace, node: Node
+    ) -> None:
+        first = node.release
+        configure(control, HIERA, SERVICE, {"level": "debug"})
+        assert apply(control, node)["outcome"] == "changed"
+        node.call("rollback", SERVICE)
+        assert node.release == first
+        pid = node.shell(f"systemctl show -P MainPID '{SERVICE}@{first}.service'")
+        seen = node.shell(f"nsenter -t {pid} -m cat /etc/{SERVICE}/default_config.ini")
+        assert "level = info" in seen, "the old release runs with the new config"
+        (run,) = control.fleet.agent(node.box.name)
+        assert run["outcome"] == "failed"
+        assert "was rolled back on this node" in run["failed"][0]["message"]
+        assert node.release == first
 
 
-@pytest.mark.parametrize("keep_alive", [False, True], ids=["new connections", "keep-alive"])
-def test_changes_of_config_and_rollbacks_lose_no_request(node: Node, url: str, keep_alive: bool) -> None:
+@pytest.mark.drill
+@pytest.mark.usefixtures("good_at_last", "declared_again")
+def test_broken_versions(control: Workspace, node: Node, url: str, publish: Callable[[Iterable[str]], None]) -> None:
+    """Each way in which a version can be broken."""
+    publish(BROKEN)
+    for what in BROKEN:
+        refused(control, node, url, what)
+        print(f"a version that {what} was refused")
+
+
+def test_changes_of_config_and_rollbacks_lose_no_request(node: Node, url: str) -> None:
     first = node.release
-    with Load(url, keep_alive=keep_alive) as load:
+    with Load(url, keep_alive=None) as load:
         node.touch_config("second")
         node.call("switch", SERVICE)
         second = node.release
@@ -228,31 +257,6 @@ def test_plain_restart(node: Node, url: str) -> None:
         assert load.answered > 0
 
 
-def test_going_back_brings_the_config_back_and_puppet_does_not_undo_it(
-    control: Workspace, node: Node, staging: Box
-) -> None:
-    declared, first = control.read(HIERA), node.release
-    data = yaml.safe_load(declared)
-    data["flask_microservice::services"][SERVICE]["config"]["log"] = {"level": "debug"}
-    control.commit(HIERA, yaml.safe_dump(data))
-    try:
-        assert apply(control, node)["outcome"] == "changed"
-        node.call("rollback", SERVICE)
-        assert node.release == first
-        pid = node.shell(f"systemctl show -P MainPID '{SERVICE}@{first}.service'")
-        seen = node.shell(f"nsenter -t {pid} -m cat /etc/{SERVICE}/default_config.ini")
-        assert "level = info" in seen, "the old release runs with the new config"
-        run = apply(control, node)
-        assert run["outcome"] == "failed"
-        assert "was rolled back on this node" in run["failed"][0]["message"]
-        assert node.release == first
-    finally:
-        control.commit(HIERA, declared)
-        run = apply(control, node)
-    assert run["outcome"] == "changed"
-    assert connect(staging).run(f"flask-microservice status {SERVICE}").rc == 0
-
-
 KILLED_AT = """
 import os, signal, subprocess, sys
 name, step = sys.argv[1:]
@@ -265,8 +269,8 @@ sys.exit(0 if switch.wait() == -signal.SIGKILL else 1)
 """
 
 
-@pytest.mark.parametrize("step", ["preparing", "trying", "starting", "stopping"])
-def test_a_switch_that_is_killed_loses_nothing_and_the_next_one_goes_on(step: str, node: Node, url: str) -> None:
+def killed(step: str, node: Node, url: str) -> None:
+    """Kill a switch at a step; nothing is lost by it, and the next one goes on."""
     before = node.release
     with Load(url) as load:
         node.touch_config(f"killed while {step}")
@@ -278,6 +282,18 @@ def test_a_switch_that_is_killed_loses_nothing_and_the_next_one_goes_on(step: st
         assert node.traces() == []
         assert node.running() == [f"{SERVICE}@{node.release}.service"]
     assert load.lost == [], load
+
+
+def test_a_switch_that_is_killed_loses_nothing_and_the_next_one_goes_on(node: Node, url: str) -> None:
+    """As the new release gets the port."""
+    killed("starting", node, url)
+
+
+@pytest.mark.drill
+def test_killed_switch(node: Node, url: str) -> None:
+    """At each of its steps."""
+    for step in ("preparing", "trying", "starting", "stopping"):
+        killed(step, node, url)
 
 
 def test_of_two_switches_at_once_one_waits(node: Node, url: str) -> None:
@@ -319,7 +335,8 @@ def test_a_full_disk_while_preparing_leaves_the_old_release(node: Node, url: str
         node.shell(f"umount {releases} /run/full && rmdir /run/full")
 
 
-def test_a_busy_check_socket_leaves_the_old_release(node: Node, url: str) -> None:
+@pytest.mark.drill
+def test_busy_check_socket(node: Node, url: str) -> None:
     before = node.release
     node.touch_config("busy")
     digest = node.status()["declared"].rpartition(".")[2]
@@ -346,7 +363,8 @@ def test_a_declared_version_that_is_not_installed_is_refused(node: Node) -> None
         node.shell(f"mv /run/unit {unit}")
 
 
-def test_after_a_reboot_in_the_middle_of_a_switch_the_last_good_release_comes_up(node: Node, url: str) -> None:
+@pytest.mark.drill
+def test_reboot_in_a_switch(node: Node, url: str) -> None:
     before = node.release
     node.touch_config("reboot")
     switch = subprocess.Popen(

@@ -40,7 +40,8 @@ def control(tmp_path_factory: pytest.TempPathFactory, staging: Box, fleet: Fleet
     workspace = Workspace.clone(tmp_path_factory.mktemp("variants") / "control")
     workspace.branch(ENVIRONMENT)
     yield workspace
-    apply(workspace, staging, {"ensure": "absent", "purge": True, "package": PACKAGE})
+    if connect(staging).user(NAME).exists:
+        apply(workspace, staging, {"ensure": "absent", "purge": True, "package": PACKAGE})
     fleet.ok("run", staging.name, "--end-trial")
 
 

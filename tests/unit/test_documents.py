@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from fleet_cli.development import reference
+from fleet_cli.development import reference, suite
 from fleet_cli.validation import codes
 
 from .documents import (
@@ -162,6 +162,14 @@ def test_each_code_of_a_finding_is_declared_once_with_a_sentence() -> None:
     assert {code for code in codes.ALL if not re.search(rf"[\"']{code}[\"']", text)} == set(), "no finding has them"
     assert len(codes.ALL) == sum(len(meanings) for meanings in codes.CODES.values()), "a code is declared twice"
     assert [code for code, meaning in codes.ALL.items() if not re.fullmatch(r"[A-Z`].*\.", meaning)] == []
+
+
+def test_each_drill_is_documented() -> None:
+    rows = [
+        line for line in (REPO / "docs/testing.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")
+    ]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(suite.drills(REPO))
 
 
 def test_all_say_the_same_version() -> None:

@@ -157,14 +157,19 @@ class _Runs:
         return Outcome(word, time.monotonic() - start)
 
 
+def drills(repo: Path) -> list[str]:
+    """Return the names of all drills, file by file."""
+    files = sorted((repo / "tests/node").glob("test_*.py"))
+    return [name for file in files for name in _DRILL.findall(file.read_text(encoding="utf-8"))]
+
+
 def _options_of_drill(repo: Path, options: list[str]) -> list[str]:
     """Return pytest's options for the drill that the first option names.
 
     Raises:
         FleetError: there is none of that name.
     """
-    files = sorted((repo / "tests/node").glob("test_*.py"))
-    names = [name for file in files for name in _DRILL.findall(file.read_text(encoding="utf-8"))]
+    names = drills(repo)
     if not options or options[0] not in names:
         raise FleetError(f"name a drill, one of: {', '.join(names)}")
     return ["-m", DRILL, "-k", f"test_{options[0]}", "-s", *options[1:]]

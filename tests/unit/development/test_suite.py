@@ -169,7 +169,7 @@ def test_a_lab_that_does_not_come_up_beside_the_catalogs_fails_the_node_tests_al
     monkeypatch.setattr(forge, "ensure", lambda: None)
     lab, parts = labfile.load(REPO / "lab.yaml"), ["unit", "catalog", "node"]
     assert suite.run(lab, REPO, parts, [], deploy=True) == 0
-    assert (boxes.brought_up, ["FLEET_TEST_DEPLOYED" in env for env in boxes.tested]) == (1, [False, False, True])
+    assert (boxes.brought_up, sorted("FLEET_TEST_DEPLOYED" in env for env in boxes.tested)) == (1, [False, False, True])
 
     def broken(*_: object) -> None:
         raise FleetError("box app1 did not boot")
