@@ -109,8 +109,9 @@ def test_what_failed_beside_the_boxes_is_shown(tmp_path: Path, capfd: pytest.Cap
 
 @pytest.mark.parametrize(("chosen", "status"), [("no_such_test", 1), ("test_it", 0)])
 def test_a_selection_that_chooses_nothing_has_not_passed(
-    chosen: str, status: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    chosen: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "1")
     assert suite.run(LAB, checkout(tmp_path), ["unit"], ["-q", "-k", chosen]) == status
     assert f"unit tests:     {'none selected' if status else 'passed'}" in capfd.readouterr().out
 
