@@ -1,11 +1,11 @@
 # frozen_string_literal: true
 
-# Which environment nodes are told, by answers.rb as Puppet Server has it. Reads a case as JSON from standard input:
+# Which environment nodes are told, by answers.rb as Puppet Server has it. Each line of the standard input is a case, as JSON:
 #
 #   {"answers": TEXT|null, "questions": [["environment", CERTNAME, TIER, ASKED, RUN] | ["may_read", CERTNAME, TIER, ENVIRONMENT, PLUGINS]
 #     | ["answers", TEXT] | ["age", CERTNAME, SECONDS], …]}
 #
-# and prints the answer to each question that has one, or the error.
+# and the answer is a line of JSON: what each question is answered, or the error. Each case has a process of its own.
 require 'json'
 require 'tmpdir'
 require 'puppet'
@@ -27,8 +27,7 @@ def age(file, seconds)
   File.write(file, JSON.generate(JSON.parse(File.read(file)).map { |entry| entry.merge('at' => entry['at'] - seconds) }))
 end
 
-Dir.mktmpdir do |state|
-  test = JSON.parse($stdin.read)
+def told(state, test)
   Dir.mkdir(File.join(state, 'given'))
   File.write(File.join(state, 'answers.json'), test['answers']) if test['answers']
   answers = Deploys::Answers.new(state)
@@ -37,6 +36,9 @@ Dir.mktmpdir do |state|
   FileUtils.touch(File.join(plain, 'production', 'environment.conf'))
   Puppet.initialize_settings(['--confdir', state, '--vardir', state])
   loader = Puppet::Environments::Directories.new(plain, [])
-  told = Puppet.override(environments: loader) { test['questions'].map { |question| ask(answers, state, *question) } }
-  puts JSON.generate(told)
+  Puppet.override(environments: loader) { test['questions'].map { |question| ask(answers, state, *question) } }
+end
+
+$stdin.each_line do |line|
+  Process.wait(fork { Dir.mktmpdir { |state| puts JSON.generate(told(state, JSON.parse(line))) } })
 end

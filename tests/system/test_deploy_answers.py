@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from deploys import deploying, puppet_server
 from deploys.answers import Answer, Answers, changing
 from deploys.layout import Layout
-from fleet_cli.roots import rootfs
+
+from . import answering
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("deploy_answers.rb")
@@ -25,12 +27,24 @@ def answers(fleet: str, tiers: dict[str, Any] | None = None, nodes: dict[str, An
     return json.dumps({"fleet": answer(fleet), "tiers": tiers or {}, "nodes": nodes or {}})
 
 
+ASK: list[Callable[[Any], Any]] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ruby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Ruby that has loaded Puppet."""
+    with answering.ruby(
+        SCRIPT, {REPO / "site/profile/files/puppetserver/ruby": "/ruby"}, tmp_path_factory.mktemp("ruby")
+    ) as ask:
+        ASK.append(ask)
+        yield
+        ASK.clear()
+
+
 def told(text: str | None, *questions: list[Any]) -> list[Any]:
     """What answers.rb says to each question."""
-    binds = {REPO / "site/profile/files/puppetserver/ruby": "/ruby", SCRIPT: "/deploy_answers.rb"}
-    case = json.dumps({"answers": text, "questions": questions})
-    printed = rootfs.run("toolbox", ["ruby", "/deploy_answers.rb"], binds=binds, stdin=case).stdout
-    found: list[Any] = json.loads(printed.splitlines()[-1])
+    (ask,) = ASK
+    found: list[Any] = ask({"answers": text, "questions": questions})
     return found
 
 

@@ -1,11 +1,14 @@
 """The preloaded agent asks once for all services and packages: what it then does is what Puppet would have done."""
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fleet_cli.roots import rootfs
+
+from . import answering
 
 REPO = Path(__file__).resolve().parents[2]
 PROGRAMS = REPO / "site/profile/files/puppet_agent"
@@ -16,23 +19,26 @@ DECLARED = "service { ['a', 'b', 'c']: ensure => running, enable => true, provid
 ASKED_ONCE = ["is-active -- a b c", "is-enabled -- a b c"]
 
 
+ASK: list[Callable[[Any], Any]] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ruby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Ruby that has loaded Puppet."""
+    with answering.ruby(APPLY, {PROGRAMS: "/puppet_agent"}, tmp_path_factory.mktemp("ruby")) as ask:
+        ASK.append(ask)
+        yield
+        ASK.clear()
+
+
 def apply(
     manifest: str, units: dict[str, str], *options: str, scripts: tuple[str, ...] = ()
 ) -> tuple[int, list[str], str]:
     """Exit status, the calls of systemctl in their order (both questions of a pair sorted), and what was printed."""
-    files = "".join(f"echo '{words}' > /units/{name}; " for name, words in units.items())
-    files += "".join(f"touch /etc/init.d/{name}; " for name in scripts)
-    options_text = " ".join(("--detailed-exitcodes", "--color=false", *options))
-    script = (
-        f"mkdir /units; {files} cat > /manifest.pp <<'END'\n{manifest}\nEND\n"
-        f"ruby /fewer_forks.rb {options_text} /manifest.pp > /printed 2>&1; echo $?; cat /calls; echo --; cat /printed"
-    )
-    binds = {PROGRAMS: "/puppet_agent", APPLY: "/fewer_forks.rb"}
-    said = rootfs.run("toolbox", ["sh"], binds=binds, stdin=script).stdout
-    status, _, rest = said.partition("\n")
-    calls, _, printed = rest.partition("--\n")
-    lines = [line for line in calls.splitlines() if not line.startswith(("show", "unmask"))]
-    return int(status), sorted(lines[:2]) + lines[2:], printed
+    (ask,) = ASK
+    status, calls, printed = ask([manifest, units, options, scripts])
+    lines = [line for line in calls if not line.startswith(("show", "unmask"))]
+    return status, sorted(lines[:2]) + lines[2:], printed
 
 
 def test_services_that_are_as_they_should_be_are_asked_for_once() -> None:
@@ -120,8 +126,14 @@ def facts(*options: str) -> dict[str, Any]:
     return said
 
 
-def test_facts_are_the_same_without_the_commands_that_ruby_can_do_without() -> None:
-    plain, fewer = facts(), facts("--fewer")
+@pytest.fixture(scope="module")
+def plain() -> dict[str, Any]:
+    """What Facter finds out by itself."""
+    return facts()
+
+
+def test_facts_are_the_same_without_the_commands_that_ruby_can_do_without(plain: dict[str, Any]) -> None:
+    fewer = facts("--fewer")
     assert fewer["facts"] == plain["facts"]
     spared = [command for command in plain["started"] if command not in fewer["started"]]
     assert any(command.startswith("uname") for command in spared)
@@ -130,8 +142,8 @@ def test_facts_are_the_same_without_the_commands_that_ruby_can_do_without() -> N
     assert set(fewer["started"]) < set(plain["started"])
 
 
-def test_facts_are_the_same_from_commands_that_were_run_ahead() -> None:
-    plain, ahead = facts(), facts("--ahead")
+def test_facts_are_the_same_from_commands_that_were_run_ahead(plain: dict[str, Any]) -> None:
+    ahead = facts("--ahead")
     assert ahead["facts"] == plain["facts"]
     assert "lscpu | grep -e 'Thread(s)' -e 'Core(s)'" in ahead["kept"]
     assert ahead["started"] == []

@@ -1,45 +1,33 @@
 """The preloaded agent leaves out what it would do once more: what comes of a run is what comes of it otherwise."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_cli.roots import rootfs
+
+from . import answering
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("loaded_ahead.rb")
-
-
-RUBY: list[subprocess.Popen[str]] = []
+ASK: list[Callable[[Any], Any]] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
 def ruby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Ruby that has loaded Puppet."""
-    binds = {REPO / "site/profile/files/puppet_agent": "/puppet_agent", SCRIPT: "/loaded_ahead.rb"}
-    log = tmp_path_factory.mktemp("ruby") / "log"
-    with (
-        log.open("w") as stderr,
-        rootfs.started("toolbox", ["ruby", "/loaded_ahead.rb"], stderr=stderr, binds=binds) as child,
-    ):
-        RUBY.append(child)
+    with answering.ruby(
+        SCRIPT, {REPO / "site/profile/files/puppet_agent": "/puppet_agent"}, tmp_path_factory.mktemp("ruby")
+    ) as ask:
+        ASK.append(ask)
         yield
-        RUBY.clear()
-    sys.stderr.write(log.read_text(encoding="utf-8"))
+        ASK.clear()
 
 
 def said(*arguments: str) -> Any:
     """What loaded_ahead.rb makes of its arguments."""
-    (child,) = RUBY
-    assert child.stdin
-    assert child.stdout
-    child.stdin.write(json.dumps(arguments) + "\n")
-    child.stdin.flush()
-    return json.loads(child.stdout.readline())
+    (ask,) = ASK
+    return ask(arguments)
 
 
 @pytest.mark.parametrize(
