@@ -13,6 +13,7 @@ from fleet_cli.machine import host, paths
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import placement
 from fleet_cli.repository.labfile import Box, Lab
+from standalone import Standalone, standalone
 from testinfra.host import Host
 from workspace import Fleet, Workspace
 
@@ -101,6 +102,13 @@ def looked_up(lab: Lab) -> dict[str, dict[str, Any]]:
 def _lookup(lab: Lab, box: Box, key: str, *options: str) -> Any:
     command = ["puppet", "lookup", key, "--node", box.certname, "--environment", fleet_environment()]
     return json.loads(ssh.run(lab.server, [*command, "--render-as", "json", *options]).stdout)
+
+
+@pytest.fixture(scope="session")
+def bare(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    """The bare box with the module; afterwards it is bare again."""
+    with standalone(lab, tmp_path_factory.mktemp("standalone")) as machine:
+        yield machine
 
 
 @pytest.fixture

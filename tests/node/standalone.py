@@ -20,11 +20,14 @@ SOURCE = "/etc/apt/sources.list.d/standalone.list"
 SERVICE, PORT = "inventory", 7002
 """What the module's examples service.pp and absent.pp declare."""
 
+MORE = f"{HOME}/more"
+"""Modules that a test has besides."""
+
 REMAINS = (
     f"/etc/{SERVICE} /var/lib/{SERVICE} /var/log/{SERVICE} /etc/logrotate.d/{SERVICE} /opt/venvs/{SERVICE}"
-    f" /opt/releases /etc/systemd/system/{SERVICE}* /usr/local/sbin/flask-microservice {HOME} {SOURCE}"
-    " /var/lib/apt/lists/_srv_standalone_*"
+    f" /opt/releases /etc/systemd/system/{SERVICE}* /usr/local/sbin/flask-microservice {MORE}"
 )
+PREPARED = f"{HOME} {SOURCE} /var/lib/apt/lists/_srv_standalone_*"
 _CLEAR = f"""
 systemctl stop '{SERVICE}.socket' '{SERVICE}.service' '{SERVICE}@*.service' 2>/dev/null
 apt-get -q -y purge {SERVICE} >/dev/null 2>&1
@@ -52,9 +55,17 @@ class Standalone:
         ssh.run(self.box, ["tee", manifest], stdin=code)
         return self._apply(manifest)
 
+    def add(self, module: Path) -> None:
+        """Have one more module, until all is cleared."""
+        ssh.upload(self.box, module, f"{MORE}/{module.name}")
+
+    def clear(self) -> None:
+        """Take the service away with all that it has left, and the modules that were added."""
+        ssh.run(self.box, ["sh", "-c", _CLEAR])
+
     def _apply(self, manifest: str) -> bool:
         result = self.host.run(
-            f"puppet apply --detailed-exitcodes --color=false --modulepath {HOME}/modules {manifest}"
+            f"puppet apply --detailed-exitcodes --color=false --modulepath {HOME}/modules:{MORE} {manifest}"
         )
         assert result.rc in (0, 2), result.stdout + result.stderr
         return bool(result.rc == 2)
@@ -65,18 +76,18 @@ class Standalone:
 
 
 @contextmanager
-def standalone(lab: Lab, staging: Path, *modules: Path) -> Iterator[Standalone]:
+def standalone(lab: Lab, staging: Path) -> Iterator[Standalone]:
     """Prepare the bare box, and leave it as it was: what a killed run left is taken away too.
 
     Args:
         staging: an empty directory, for what is copied to the box.
-        modules: modules besides the one that all is about and those that its metadata names.
     """
     box = next(box for box in lab.boxes if box.role == "bare")
     machine = Standalone(box, connect(box))
-    ssh.run(box, ["sh", "-c", _CLEAR])
+    machine.clear()
+    ssh.run(box, ["sh", "-c", f"rm -rf {PREPARED}"])
     before = machine.packages()
-    _lay_out_modules(staging / "modules", modules)
+    _lay_out_modules(staging / "modules")
     _lay_out_repository(lab, staging / "apt")
     ssh.upload(box, staging, HOME)
     ssh.run(box, ["tee", SOURCE], stdin=f"deb [trusted=yes] file:{HOME}/apt ./\n")
@@ -86,16 +97,16 @@ def standalone(lab: Lab, staging: Path, *modules: Path) -> Iterator[Standalone]:
     try:
         yield machine
     finally:
-        ssh.run(box, ["sh", "-c", _CLEAR])
+        machine.clear()
+        ssh.run(box, ["sh", "-c", f"rm -rf {PREPARED}"])
         if added := machine.packages() - before:
             machine.host.check_output(f"apt-get -q -y purge {' '.join(sorted(added))}")
 
 
-def _lay_out_modules(target: Path, modules: tuple[Path, ...]) -> None:
-    """The module as it is checked out, those that its metadata names as the Forge has them, and more."""
+def _lay_out_modules(target: Path) -> None:
+    """The module as it is checked out, and those that its metadata names as the Forge has them."""
     target.mkdir(parents=True)
-    for module in (MODULE, *modules):
-        subprocess.run(["cp", "-r", module, target], check=True)
+    subprocess.run(["cp", "-r", MODULE, target], check=True)
     for dependency in json.loads((MODULE / "metadata.json").read_text(encoding="utf-8"))["dependencies"]:
         slug = dependency["name"].replace("/", "-")
         (archive,) = (forge.ensure() / "v3/files").glob(f"{slug}-*.tar.gz")

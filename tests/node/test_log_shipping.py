@@ -11,9 +11,8 @@ import pytest
 import requests
 from deployed import REPO
 from fleet_cli.lab import ssh
-from fleet_cli.repository.labfile import Lab
 from own_authority import Authority
-from standalone import PORT, SERVICE, Standalone, standalone
+from standalone import PORT, SERVICE, Standalone
 from waiting import wait_for
 
 SSL = "/var/lib/puppet/ssl"
@@ -88,29 +87,30 @@ class Shipping:
 
 
 @pytest.fixture(scope="module")
-def node(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    """The bare box with certificates of two authorities; afterwards it is bare again."""
-    with standalone(lab, tmp_path_factory.mktemp("shipping"), REPO / "site/profile") as machine:
-        box, name = machine.box, machine.box.certname
-        known, stranger = Authority("Puppet CA of the test"), Authority("Someone else")
-        certificate, key = known.issue(name)
-        other, other_key = stranger.issue(name)
-        files = {
-            f"{SSL}/certs/ca.pem": known.certificate,
-            f"{SSL}/crl.pem": known.revoked(),
-            f"{SSL}/certs/{name}.pem": certificate,
-            f"{SSL}/private_keys/{name}.pem": key,
-            f"{COLLECTOR}/ca.pem": known.certificate,
-            f"{COLLECTOR}/known.pem": certificate,
-            f"{COLLECTOR}/known.key": key,
-            f"{COLLECTOR}/stranger.pem": other,
-            f"{COLLECTOR}/stranger.key": other_key,
-        }
-        machine.host.check_output(f"mkdir -p {SSL}/certs {SSL}/private_keys {COLLECTOR}")
-        for path, text in files.items():
-            ssh.run(box, ["tee", path], stdin=text)
-        yield machine
-        machine.host.check_output(f"rm -rf {COLLECTOR} {' '.join(files)}")
+def node(bare: Standalone) -> Iterator[Standalone]:
+    """The bare box with certificates of two authorities; afterwards it is as before."""
+    name = bare.box.certname
+    known, stranger = Authority("Puppet CA of the test"), Authority("Someone else")
+    certificate, key = known.issue(name)
+    other, other_key = stranger.issue(name)
+    files = {
+        f"{SSL}/certs/ca.pem": known.certificate,
+        f"{SSL}/crl.pem": known.revoked(),
+        f"{SSL}/certs/{name}.pem": certificate,
+        f"{SSL}/private_keys/{name}.pem": key,
+        f"{COLLECTOR}/ca.pem": known.certificate,
+        f"{COLLECTOR}/known.pem": certificate,
+        f"{COLLECTOR}/known.key": key,
+        f"{COLLECTOR}/stranger.pem": other,
+        f"{COLLECTOR}/stranger.key": other_key,
+    }
+    bare.host.check_output(f"mkdir -p {SSL}/certs {SSL}/private_keys {COLLECTOR}")
+    for path, text in files.items():
+        ssh.run(bare.box, ["tee", path], stdin=text)
+    bare.add(REPO / "site/profile")
+    yield bare
+    bare.host.check_output(f"rm -rf {COLLECTOR} {' '.join(files)}")
+    bare.clear()
 
 
 @pytest.fixture(scope="module")

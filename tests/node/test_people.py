@@ -74,6 +74,10 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Perso
         )
         for name in RIGHTS:
             _move_in(name, directory / name)
+        Person("anna").ok("scripts/fleet --version")
+        # The second environment would be as the first, and make all wait once more.
+        ssh.run(OPS, ["cp", "-a", "/home/anna/control/.venv", "/home/rita/control/"])
+        ssh.run(OPS, ["chown", "-R", "rita:rita", "/home/rita/control/.venv"])
         yield {name: Person(name) for name in RIGHTS}
     finally:
         ssh.run(OPS, ["sh", "-c", _CLEAR])

@@ -1,17 +1,7 @@
 """The module on a machine that has nothing else of this repository: its examples, by `puppet apply`."""
 
-from collections.abc import Iterator
-
-import pytest
 import requests
-from fleet_cli.repository.labfile import Lab
-from standalone import PORT, SERVICE, Standalone, standalone
-
-
-@pytest.fixture
-def bare(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    with standalone(lab, tmp_path_factory.mktemp("standalone")) as machine:
-        yield machine
+from standalone import PORT, SERVICE, Standalone
 
 
 def test_the_module_alone_runs_a_service_and_takes_it_away_again(bare: Standalone) -> None:
