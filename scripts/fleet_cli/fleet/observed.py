@@ -111,7 +111,9 @@ class NodeStatus:
         }
 
 
-def services(known: Known | None, report: Report | None, declared: Mapping[str, str] | None) -> Sequence[ServiceStatus]:
+def services(
+    known: Known | None, report: Report | None, declared: Mapping[str, str | None] | None
+) -> Sequence[ServiceStatus]:
     """Put together what is known of each service of a node.
 
     Args:

@@ -12,6 +12,7 @@ from fleet_cli.repository import layers, yaml_reader
 from fleet_cli.repository.documents import Document, mapping
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.layers import Layers, Place
+from fleet_cli.repository.machine_data import Lookup
 from fleet_cli.repository.services import SERVICES, entries
 from fleet_cli.repository.trees import Tree
 
@@ -34,6 +35,16 @@ class FleetData:
     layers: Layers
     documents: Mapping[str, Document]
     machines: list[Machine]
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """What each machine gets; what hangs on facts is not in it."""
+        return Lookup(self.layers, self.documents)
+
+    @cached_property
+    def wide_lookup(self) -> Lookup:
+        """What each machine gets, if it reads all files that it may read: for who asks whether something is missing."""
+        return Lookup(self.layers, self.documents, widely=True)
 
     @cached_property
     def places(self) -> Mapping[str, Place]:
@@ -81,17 +92,6 @@ class FleetData:
         }
 
     @cached_property
-    def shared_with(self) -> Mapping[Group, Mapping[str, list[str]]]:
-        """Those of the shared files that have a key, by group and key, highest first."""
-        result: dict[Group, dict[str, list[str]]] = {}
-        for group, names in self.shared.items():
-            by_key = result.setdefault(group, {})
-            for name in names:
-                for key in self.documents[name].top:
-                    by_key.setdefault(key, []).append(name)
-        return result
-
-    @cached_property
     def own(self) -> Mapping[str, list[str]]:
         """The files that one machine alone reads, by certname."""
         result: dict[str, list[str]] = {}
@@ -99,15 +99,6 @@ class FleetData:
             if (certname := place.given("certname")) is not None:
                 result.setdefault(certname, []).append(name)
         return result
-
-    def files_of(self, machine: Machine, key: str) -> list[tuple[str, Document]]:
-        """The files with a key that a machine reads, highest first."""
-        own = [name for name in self.own.get(machine.certname, ()) if key in self.documents[name].top]
-        return self.in_order([*own, *self.shared_with[machine.group].get(key, ())])
-
-    def in_order(self, names: Iterable[str]) -> list[tuple[str, Document]]:
-        """Files with their documents, highest first."""
-        return [(name, self.documents[name]) for name in sorted(names, key=self.rank)]
 
     def rank(self, name: str) -> tuple[int, str]:
         """What files are ordered by: the highest has the least."""
@@ -168,6 +159,32 @@ def read(tree: Tree, machines: Iterable[Machine] = (), *, mentioning: str = "") 
     hiera = layers_of(tree)
     documents = {name: _document(tree, name, mentioning) for name in names(hiera, tree)}
     return FleetData(hiera, {name: one for name, one in documents.items() if one is not _SILENT}, list(machines))
+
+
+def lookup(tree: Tree) -> Lookup:
+    """Return what a state of the repository gives to machines. Files of machines that nobody asks for are not read."""
+    hiera = layers_of(tree)
+    return Lookup(hiera, _WhenAsked(tree, names(hiera, tree)))
+
+
+class _WhenAsked(Mapping[str, Document]):
+    """Files that are read when they are asked for."""
+
+    def __init__(self, tree: Tree, names: Iterable[str]) -> None:
+        self._tree = tree
+        self._read: dict[str, Document | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Document:
+        document = self._read[name]
+        if document is None:
+            document = self._read[name] = _document(self._tree, name, "")
+        return document
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
 
 
 _SILENT = Document({}, [])

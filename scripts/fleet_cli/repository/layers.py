@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from fleet_cli.repository import globs, yaml_reader
 from fleet_cli.repository.documents import Document, Node, Pair, items, mapping
@@ -17,6 +16,7 @@ NAME = "hiera.yaml"
 CERTNAME, ROLE, TIER = "trusted.certname", "trusted.extensions.pp_role", "trusted.extensions.pp_environment"
 _VARIABLE = re.compile(r"%\{\s*(?:::)?([^}]*?)\s*\}")
 _WORDS = {CERTNAME: "certname", "clientcert": "certname", ROLE: "role", TIER: "tier"}
+_OF_A_CERTNAME = {CERTNAME, "clientcert", "trusted.hostname", "trusted.domain"}
 UNKNOWN = "?"
 """In the place of a word: a part of a path that nothing here knows."""
 _OF_DIRECTORIES = "flask_microservice::eyaml_lookup_key"
@@ -52,15 +52,6 @@ class Place:
         return all(word == UNKNOWN or getattr(machine, word) == value for word, value in self.needs)
 
 
-class Reading(NamedTuple):
-    """That a machine reads a file: where, its order there, and whether that is certain or only possible."""
-
-    level: int
-    order: str
-    name: str
-    certain: bool
-
-
 def order_of(name: str) -> str:
     """What the files of one glob or directory are ordered by, as Ruby does: directory by directory."""
     return name.replace("/", "\0")
@@ -88,6 +79,11 @@ class Location:
     def words(self) -> tuple[str, ...]:
         """Of which certname, role and tier the path is made; `?` for anything else."""
         return tuple(_WORDS.get(variable, UNKNOWN) for variable in self.variables)
+
+    @property
+    def of_one_machine(self) -> bool:
+        """Whether the path hangs on the certname: machines of one role and tier may read other files."""
+        return not _OF_A_CERTNAME.isdisjoint(self.variables)
 
     @cached_property
     def _longest(self) -> re.Pattern[str]:
@@ -169,16 +165,6 @@ class Layers:
             needs = location.needs(name)
             if needs is not None:
                 yield Place(number, tuple(needs.items()))
-
-    def readings(self, names: Iterable[str], machine: Machine) -> list[Reading]:
-        """Which files a machine reads, or may read, in the order of Hiera; some of them more than once."""
-        patterns = [location.of_machine(machine) for location in self.locations]
-        return sorted(
-            Reading(number, order_of(name), name, certain)
-            for name in names
-            for number, (pattern, certain) in enumerate(patterns)
-            if pattern.fullmatch(name)
-        )
 
     def is_of_one_machine(self, name: str) -> bool:
         """Whether a file is read for one machine alone."""

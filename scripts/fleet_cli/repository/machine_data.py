@@ -1,79 +1,273 @@
-"""What a machine gets of all that the control repository says: its services, their versions, the values of secrets."""
+"""What a machine gets of all that the control repository says: its services, their versions, the values of secrets.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+All is merged as Hiera merges it for the class flask_microservice; a test compares it with Puppet's own lookups. What
+all machines of a role and tier get is put together once, so a thousand nodes take little longer than one.
+"""
 
-from fleet_cli.repository import merging, services
-from fleet_cli.repository.documents import Document, Pair
-from fleet_cli.repository.fleet_data import FleetData
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence, Set
+from functools import cached_property
+from typing import Any, TypeVar
+
+from fleet_cli.repository import merging, placed, services
+from fleet_cli.repository.documents import Document, Node, items, mapping
 from fleet_cli.repository.inventory import Machine
-from fleet_cli.repository.layers import Reading
-from fleet_cli.repository.merging import Merges
-from fleet_cli.repository.services import SECRETS, SERVICES, VERSIONS, Service, Spot
+from fleet_cli.repository.layers import Layers
+from fleet_cli.repository.merging import OPTIONS_KEY, Merges
+from fleet_cli.repository.placed import EXTERNAL, GATEWAYS, GROUPS, Gateway
+from fleet_cli.repository.readings import Reading, Readings
+from fleet_cli.repository.services import (
+    SECRET_ENVIRONMENT,
+    SECRETS,
+    SERVICES,
+    VERSIONS,
+    Entries,
+    Said,
+    Service,
+    Spot,
+)
 
-OF_THE_MODULE = {SERVICES: "deep", VERSIONS: "hash", SECRETS: "deep"}
+OF_THE_MODULE = {
+    SERVICES: "deep", GROUPS: "deep", GATEWAYS: "deep", EXTERNAL: "deep", VERSIONS: "hash", SECRETS: "deep",
+    SECRET_ENVIRONMENT: "deep",
+}  # fmt: skip
 """How flask_microservice says that its keys are merged, where a repository says nothing else."""
 
-Group = list[tuple[str, Document]]
-"""Files that Hiera takes for one: those of a directory, or a single one."""
+Part = TypeVar("Part")
 
 
-@dataclass(frozen=True)
 class MachineData:
-    """What a machine gets.
+    """What a machine gets, or what all machines of a role and tier get. Each part is put together when asked for.
 
     Attributes:
-        services: by name, those that are absent too.
-        pins: where a version is said, by service or package.
-        secrets: where a secret has its value, by service, section and key.
-        unknown: the files and layers that the machine may read besides, or that can't be read; what they say is not in
-            the others.
+        own: the files that a machine reads because of its certname.
+        unknown: the files and layers that it may read besides, or that can't be read; what they say does not count.
     """
 
-    services: Mapping[str, Service]
-    pins: Mapping[str, Spot]
-    secrets: Mapping[tuple[str, str, str], Spot]
-    unknown: tuple[str, ...]
+    def __init__(
+        self, own: Sequence[Reading], possible: Sequence[Reading], unknown: Iterable[str], group: "MachineData | None"
+    ) -> None:
+        """See Lookup.
+
+        Args:
+            own: the files that count, highest first; where there is a group, only those that it does not have.
+            possible: files that may be read besides.
+            unknown: see class.
+            group: what all machines of its role and tier get.
+        """
+        self.own = own
+        self.unknown: tuple[str, ...] = tuple(dict.fromkeys([*(group.unknown if group else ()), *unknown]))
+        self._possible: list[Reading] = [*possible, *(group._possible if group else ())]
+        self._others = group
+        # Options of its own may make all of it other than what the group gets.
+        self._group = None if _have(own, OPTIONS_KEY) else group
+        self._parts: dict[str, Any] = {}
+        self._entries: dict[str, dict[str, list[Said]]] = {}
+
+    @cached_property
+    def _readings(self) -> Sequence[Reading]:
+        """All files that count, highest first."""
+        return sorted([*self.own, *self._others._readings]) if self._others else self.own
+
+    @property
+    def services(self) -> MutableMapping[str, Service]:
+        """The services by name, those too that are absent or run on other machines."""
+        return self._part(SERVICES, services.merged)
+
+    @property
+    def pins(self) -> MutableMapping[str, Spot]:
+        """Where a version is said, by service or package."""
+        return self._part(VERSIONS, services.pin)
+
+    @property
+    def secrets(self) -> MutableMapping[str, dict[tuple[str, str], Spot]]:
+        """Where a secret has its value, by service, then by section and key."""
+        return self._part(SECRETS, services.secret_values)
+
+    @property
+    def variables(self) -> MutableMapping[str, dict[str, Spot]]:
+        """Where a secret environment variable has its value, by service, then by name."""
+        return self._part(SECRET_ENVIRONMENT, services.secret_variables)
+
+    @property
+    def groups(self) -> MutableMapping[str, list[str]]:
+        """The groups of nodes, each with its certnames and patterns."""
+        return self._part(GROUPS, placed.group)
+
+    @property
+    def gateways(self) -> MutableMapping[str, Gateway]:
+        """The balancers that services ask others through."""
+        return self._part(GATEWAYS, placed.gateway)
+
+    @property
+    def external(self) -> Set[str]:
+        """The names of services that are asked, and that Hiera does not run."""
+        return self.entries(EXTERNAL).keys()
+
+    @cached_property
+    def limited(self) -> dict[str, Service]:
+        """The services that name nodes: all others run on all machines."""
+        declared = self.services
+        names: Iterable[str] = declared
+        if group := self._below(SERVICES):
+            names = {*group.limited, *self.own_entries(SERVICES)}
+        return {name: declared[name] for name in names if declared[name].nodes}
+
+    @cached_property
+    def versions(self) -> dict[str, Spot | None]:
+        """Where the version of each service is said that is to run, wherever that is; None if it is said nowhere."""
+        if self._group and not self.has_own(SERVICES, VERSIONS):
+            return self._group.versions
+        pins = self.pins
+        return {
+            name: services.version_of(service, pins)
+            for name, service in self.services.items()
+            if service.present and service.listens
+        }
+
+    @cached_property
+    def merges(self) -> Merges:
+        """How keys are merged."""
+        if self._group:
+            return self._group.merges
+        said = merging.of_options(
+            {key: [one.pair.node for one in its] for key, its in self._changed(OPTIONS_KEY).items()}
+        )
+        return Merges({**OF_THE_MODULE, **said.exact}, said.patterns)
+
+    def running_on(self, certname: str) -> dict[str, Spot | None]:
+        """Those of `versions` that are placed on a machine."""
+        places = placed.place(self.limited, self.groups, [certname])
+        return {name: spot for name, spot in self.versions.items() if not places.nowhere(name)}
+
+    @cached_property
+    def doubtful(self) -> Set[str]:
+        """The names of services whose declaration, version or place hangs on a file that may be read besides."""
+        if self._group and len(self._possible) == len(self._group._possible):
+            return self._group.doubtful
+        found = {name for key in (SERVICES, VERSIONS) for name in _said(self._possible, key)}
+        found |= {name for name, service in self.services.items() if service.package in found}
+        if _have(self._possible, GROUPS):
+            found |= self.limited.keys()
+        return found | self.services.keys() if _have(self._possible, OPTIONS_KEY) else found
+
+    def has(self, key: str) -> bool:
+        """Whether any file that is read says something of a key."""
+        return self.has_own(key) or (self._others is not None and self._others.has(key))
+
+    def has_own(self, *keys: str) -> bool:
+        """Whether a file that is read because of the certname says something of one of these keys."""
+        return any(_have(self.own, key) for key in keys)
+
+    def replaces(self, key: str) -> bool:
+        """Whether what the group gets of a key does not count for this machine, or is merged in another way."""
+        return self._others is not None and self._below(key) is None
+
+    def listed(self, key: str) -> list[Node]:
+        """The elements of a key that is a list: of the highest file that has it, or of all, as they are merged."""
+        files = [one.document for one in self._readings if key in one.document.top]
+        every = self.merges.strategy(key) in ("unique", "deep")
+        return [item for document in files[: None if every else 1] for item in items(document.top[key].node)]
+
+    def own_entries(self, key: str) -> Mapping[str, list[Said]]:
+        """What files that are read because of the certname say of each entry of a key."""
+        return _said(self.own, key)
+
+    def entries(self, key: str) -> Entries:
+        """What counts of each entry of a key that is a hash."""
+        own, group = self._changed(key), self._below(key)
+        if group is None:
+            return own
+        return ChainMap(own, group.entries(key)) if own else group.entries(key)
+
+    def _part(self, key: str, make: Callable[[str, list[Said]], Part]) -> MutableMapping[str, Part]:
+        """What is made of each entry of a key; of thousands of machines none has a copy of what its group has."""
+        found: MutableMapping[str, Part] | None = self._parts.get(key)
+        if found is None:
+            found = {name: make(name, said) for name, said in self._changed(key).items()}
+            if group := self._below(key):
+                rest = group._part(key, make)
+                found = ChainMap(found, rest) if found else rest
+            self._parts[key] = found
+        return found
+
+    def _below(self, key: str) -> "MachineData | None":
+        """Whose entries count where the machine has none of its own; None if its own are all."""
+        alone = self._group is None or (self._levels(key) == 0 and self.has_own(key))
+        return None if alone else self._group
+
+    def _levels(self, key: str) -> int:
+        return 1 if key == OPTIONS_KEY else self.merges.levels(key)
+
+    def _changed(self, key: str) -> dict[str, list[Said]]:
+        """What counts of the entries that are not just as the group has them."""
+        if key not in self._entries:
+            self._entries[key] = self._merged(key)
+        return self._entries[key]
+
+    def _merged(self, key: str) -> dict[str, list[Said]]:
+        levels = self._levels(key)
+        if group := self._below(key):
+            rest = group.entries(key) if self.has_own(key) else {}
+            said = {name: sorted([*its, *rest.get(name, ())]) for name, its in self.own_entries(key).items()}
+        elif levels == 0:
+            said = _said(_of_first_source(self._readings, key), key)
+        else:
+            said = _said(self._readings, key)
+        if levels == 1:
+            said = {name: [one for one in its if one.source == its[0].source] for name, its in said.items()}
+        return said
 
 
-def of(data: FleetData, machine: Machine) -> MachineData:
-    """Return what a machine gets."""
-    readings = data.layers.readings(data.documents, machine)
-    certain = [one for one in readings if one.certain and not data.documents[one.name].broken]
-    files = [(one.name, data.documents[one.name]) for one in certain]
-    said = merging.collect(document for _, document in files)
-    merges = Merges({**OF_THE_MODULE, **said.exact}, said.patterns)
-    groups = _groups(data, certain)
-    return MachineData(
-        {name: services.merged(name, its) for name, its in _declarations(groups, merges).items()},
-        services.versions(file for group in _counting(groups, VERSIONS, merges) for file in group),
-        services.secret_values(file for group in _counting(groups, SECRETS, merges) for file in group),
-        tuple(dict.fromkeys([*data.layers.opaque, *(one.name for one in readings if one not in certain)])),
-    )
+class Lookup:
+    """What Hiera gives to each machine."""
+
+    def __init__(self, layers: Layers, documents: Mapping[str, Document], *, widely: bool = False) -> None:
+        """See class.
+
+        Args:
+            layers, documents: hiera.yaml, and the files by path.
+            widely: whether what a machine may read counts as if it did; else it does not count at all.
+        """
+        self._readings = Readings(layers, documents)
+        self._opaque = layers.opaque
+        self._widely = widely
+        self._groups: dict[tuple[str, str], MachineData] = {}
+
+    def of_group(self, role: str, tier: str) -> MachineData:
+        """Return what all machines of a role and tier get, without what one of them gets because of its certname."""
+        if (role, tier) not in self._groups:
+            self._groups[role, tier] = self._data(self._readings.shared(role, tier), None)
+        return self._groups[role, tier]
+
+    def of(self, machine: Machine) -> MachineData:
+        """Return what a machine gets."""
+        group = self.of_group(*machine.group)
+        own = self._readings.own(machine)
+        return self._data(own, group) if own else group
+
+    def _data(self, readings: Sequence[Reading], group: MachineData | None) -> MachineData:
+        certain = [one for one in readings if self._widely or one.certain]
+        possible = [one for one in readings if not (self._widely or one.certain)]
+        unreadable = [one for one in certain if one.document.broken]
+        return MachineData(certain, possible, [*self._opaque, *(one.name for one in [*possible, *unreadable])], group)
 
 
-def _groups(data: FleetData, readings: Iterable[Reading]) -> list[Group]:
-    result: list[Group] = []
-    level = -1
+def _have(readings: Iterable[Reading], key: str) -> bool:
+    return any(key in one.document.top for one in readings)
+
+
+def _of_first_source(readings: Sequence[Reading], key: str) -> list[Reading]:
+    """The files that are all there is of a key that is not merged."""
+    first = next((one.source for one in readings if key in one.document.top), None)
+    return [one for one in readings if one.source == first]
+
+
+def _said(readings: Iterable[Reading], key: str) -> dict[str, list[Said]]:
+    """What files say of each entry of a key, given the highest first."""
+    result: dict[str, list[Said]] = {}
     for one in readings:
-        if one.level != level or not data.layers.locations[one.level].files:
-            result.append([])
-        level = one.level
-        result[-1].append((one.name, data.documents[one.name]))
-    return result
-
-
-def _counting(groups: list[Group], key: str, merges: Merges) -> list[Group]:
-    """The files of which what they say of a key counts."""
-    having = [group for group in groups if any(key in document.top for _, document in group)]
-    return having if merges.levels(key) else having[:1]
-
-
-def _declarations(groups: list[Group], merges: Merges) -> Mapping[str, list[tuple[str, Pair]]]:
-    """What files say of each service, as far as it counts, the highest first."""
-    result: dict[str, list[tuple[str, Pair]]] = {}
-    for group in _counting(groups, SERVICES, merges):
-        for name, said in services.declarations(group).items():
-            if name not in result or merges.levels(SERVICES) > 1:
-                result.setdefault(name, []).extend(said)
+        if key in one.document.top:
+            for name, pair in mapping(one.document.top[key].node).items():
+                result.setdefault(name, []).append(Said(one.source, one.order, one.name, pair))
     return result

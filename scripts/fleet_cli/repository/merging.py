@@ -41,14 +41,19 @@ def strategy_of(options: Node) -> str | None:
 
 def collect(documents: Iterable[Document]) -> Merges:
     """Put together what files say of merging; of what several say of a key, the first counts."""
-    exact: dict[str, str] = {}
-    patterns: dict[str, str] = {}
+    options: dict[str, list[Node]] = {}
     for document in documents:
         if pair := document.top.get(OPTIONS_KEY):
-            for key, options in mapping(pair.node).items():
-                if strategy := strategy_of(options.node):
-                    (patterns if key.startswith("^") else exact).setdefault(key, strategy)
-    return Merges(exact, tuple((_compiled(key), strategy) for key, strategy in patterns.items()))
+            for key, said in mapping(pair.node).items():
+                options.setdefault(key, []).append(said.node)
+    return of_options(options)
+
+
+def of_options(options: Mapping[str, Iterable[Node]]) -> Merges:
+    """Return how keys are merged, by the options of each key; who names options without `merge` gets `first`."""
+    said = {key: next(filter(None, map(strategy_of, nodes)), "first") for key, nodes in options.items()}
+    patterns = tuple((_compiled(key), strategy) for key, strategy in said.items() if key.startswith("^"))
+    return Merges({key: strategy for key, strategy in said.items() if not key.startswith("^")}, patterns)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

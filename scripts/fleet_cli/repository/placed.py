@@ -4,14 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fleet_cli.repository import placement
-from fleet_cli.repository.documents import Document, items, mapping
-from fleet_cli.repository.services import Service, entries
+from fleet_cli.repository.documents import items, mapping
+from fleet_cli.repository.services import Said, Service
 
 GROUPS = "flask_microservice::groups"
 GATEWAYS = "flask_microservice::gateways"
 EXTERNAL = "flask_microservice::external"
-
-Files = Iterable[tuple[str, Document]]
 
 
 @dataclass(frozen=True)
@@ -72,29 +70,15 @@ def place(services: Mapping[str, Service], groups: Mapping[str, list[str]], cert
     return Placed(machines, where)
 
 
-def groups(files: Files) -> dict[str, list[str]]:
-    """The groups of nodes, merged deeply over files."""
-    result: dict[str, list[str]] = {}
-    for _, document in files:
-        for name, pair in entries(document, GROUPS):
-            result.setdefault(name, []).extend(str(item.value) for item in items(pair.node))
-    return result
+def group(_name: str, said: Iterable[Said]) -> list[str]:
+    """The certnames and patterns of a group of nodes."""
+    return [str(item.value) for one in said for item in items(one.pair.node)]
 
 
-def gateways(files: Files) -> list[Gateway]:
-    """The balancers, each with what the files say of it together."""
-    said: dict[str, dict[str, set[str]]] = {}
-    for _, document in files:
-        for name, pair in entries(document, GATEWAYS):
-            parts = said.setdefault(name, {})
-            for part, value in mapping(pair.node).items():
-                parts.setdefault(part, set()).update(str(item.value) for item in items(value.node))
-    return [
-        Gateway(name, frozenset(parts["only"]) if "only" in parts else None, frozenset(parts.get("except", ())))
-        for name, parts in said.items()
-    ]
-
-
-def external(files: Files) -> set[str]:
-    """The names of services that are asked, and that Hiera does not run."""
-    return {name for _, document in files for name, _ in entries(document, EXTERNAL)}
+def gateway(name: str, said: Iterable[Said]) -> Gateway:
+    """A balancer, with what the files say of it together."""
+    parts: dict[str, set[str]] = {}
+    for one in said:
+        for part, value in mapping(one.pair.node).items():
+            parts.setdefault(part, set()).update(str(item.value) for item in items(value.node))
+    return Gateway(name, frozenset(parts["only"]) if "only" in parts else None, frozenset(parts.get("except", ())))

@@ -1,6 +1,6 @@
 """The services, as Hiera merges their declarations for a machine, with the place of each part."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,6 +54,11 @@ class Service:
         return self.text("ensure") != "absent"
 
     @property
+    def listens(self) -> bool:
+        """Whether it is declared where to reach it; if not, files only add to a declaration that is nowhere."""
+        return bool({"port", "socket"} & self.fields.keys())
+
+    @property
     def package(self) -> str:
         """The Debian package that it runs from."""
         return self.text("package") or self.name
@@ -87,36 +92,32 @@ class Service:
         return str(spot.node.value) if spot and spot.node.value is not None else ""
 
 
-Declarations = Mapping[str, list[tuple[str, Pair]]]
-"""By service the files that say something of it, highest first, each with what it says."""
+class Said(NamedTuple):
+    """What a file says of an entry of a key of Hiera, such as a service. The highest sort first.
+
+    Attributes:
+        source: the layer and the file in it; one for all files that Hiera takes for one.
+        order: the place of the file among those of its source.
+        file: its path.
+        pair: the entry.
+    """
+
+    source: tuple[int, str]
+    order: str
+    file: str
+    pair: Pair
 
 
-def declarations(files: Iterable[tuple[str, Document]]) -> Declarations:
-    """Collect what files say of services, given the highest first."""
-    result: dict[str, list[tuple[str, Pair]]] = {}
-    for file, document in files:
-        for name, pair in entries(document, SERVICES):
-            result.setdefault(name, []).append((file, pair))
-    return result
+Entries = MutableMapping[str, list[Said]]
+"""By the name of an entry what counts of it, highest first."""
 
 
-def merged(name: str, said: Iterable[tuple[str, Pair]]) -> Service:
+def merged(name: str, said: Iterable[Said]) -> Service:
     """Merge what files say of a service, given the highest first."""
     service = Service(name)
-    for file, pair in said:
-        _add(service, file, pair)
+    for one in said:
+        _add(service, one.file, one.pair)
     return service
-
-
-def over(higher: Service, lower: Service) -> Service:
-    """Merge a service with what lower layers say of it."""
-    return Service(
-        higher.name, {**lower.fields, **higher.fields}, [*higher.upstreams, *lower.upstreams],
-        [*higher.nodes, *lower.nodes],
-        {**lower.config, **higher.config}, {**lower.secrets, **higher.secrets},
-        {**lower.environment, **higher.environment}, {**lower.secret_environment, **higher.secret_environment},
-        [*lower.declared, *higher.declared],
-    )  # fmt: skip
 
 
 def entries(document: Document, key: str) -> Iterator[tuple[str, Pair]]:
@@ -160,13 +161,9 @@ def _listed(file: str, pair: Pair) -> list[Spot]:
     return [Spot(file, item.line, item.column, item) for item in items(pair.node)]
 
 
-def versions(files: Iterable[tuple[str, Document]]) -> dict[str, Spot]:
-    """The pins of a machine by service or package, each from the highest layer that has it."""
-    result: dict[str, Spot] = {}
-    for file, document in files:
-        for name, pair in entries(document, VERSIONS):
-            result.setdefault(name, Spot(file, pair.line, pair.column, pair.node))
-    return result
+def pin(_name: str, said: Sequence[Said]) -> Spot:
+    """A pin of a service or package, as the highest file has it."""
+    return Spot(said[0].file, said[0].pair.line, said[0].pair.column, said[0].pair.node)
 
 
 def version_of(service: Service, pins: Mapping[str, Spot]) -> Spot | None:
@@ -174,24 +171,22 @@ def version_of(service: Service, pins: Mapping[str, Spot]) -> Spot | None:
     return pins.get(service.name) or pins.get(service.package) or service.fields.get("version")
 
 
-def secret_values(files: Iterable[tuple[str, Document]]) -> dict[tuple[str, str, str], Spot]:
-    """The secrets that have a value, by service, section and key."""
-    result: dict[tuple[str, str, str], Spot] = {}
-    for file, document in files:
-        for name, sections in entries(document, SECRETS):
-            for section, keys in mapping(sections.node).items():
-                for key, value in mapping(keys.node).items():
-                    if value.node.value not in (None, ""):
-                        result.setdefault((name, section, key), Spot(file, value.line, value.column, value.node))
+def secret_values(_name: str, said: Iterable[Said]) -> dict[tuple[str, str], Spot]:
+    """The secrets of a service that have a value, by section and key."""
+    result: dict[tuple[str, str], Spot] = {}
+    for one in said:
+        for section, keys in mapping(one.pair.node).items():
+            for key, spot in _named(one.file, keys).items():
+                if spot.node.value not in (None, ""):
+                    result.setdefault((section, key), spot)
     return result
 
 
-def secret_variables(files: Iterable[tuple[str, Document]]) -> set[tuple[str, str]]:
-    """The secret environment variables that have a value, by service and name."""
-    return {
-        (service, name)
-        for _, document in files
-        for service, variables in entries(document, SECRET_ENVIRONMENT)
-        for name, value in mapping(variables.node).items()
-        if value.node.value
-    }
+def secret_variables(_name: str, said: Iterable[Said]) -> dict[str, Spot]:
+    """The secret environment variables of a service that have a value, by name."""
+    result: dict[str, Spot] = {}
+    for one in said:
+        for name, spot in _named(one.file, one.pair).items():
+            if spot.node.value:
+                result.setdefault(name, spot)
+    return result

@@ -9,6 +9,7 @@ from fleet_cli.repository.documents import Pair, mapping
 from fleet_cli.repository.fleet_data import FleetData, Group
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.layers import TIER
+from fleet_cli.repository.machine_data import MachineData
 from fleet_cli.repository.services import Service
 from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.running import Running, together
@@ -31,10 +32,10 @@ def running(data: FleetData, code: PuppetCode, certnames: set[str] | None) -> It
             shared = _of_group(data, code, group, everywhere)
             yield shared
             for machine in machines:
-                if certnames is not None and machine.certname not in certnames:
-                    continue
-                if any(key in data.documents[name].top for name in data.own.get(machine.certname, ()) for key in _OWN):
-                    yield _of_machine(data, machine, shared)
+                if certnames is None or machine.certname in certnames:
+                    gets = data.wide_lookup.of(machine)
+                    if gets.has_own(*_OWN):
+                        yield _of_machine(machine, gets, shared)
 
 
 def affected_machines(data: FleetData, paths: Iterable[str]) -> set[str] | None:
@@ -79,12 +80,9 @@ def runs_services(code: PuppetCode, group: Group) -> bool:
 
 
 def _of_group(data: FleetData, code: PuppetCode, group: Group, everywhere: set[str]) -> Running:
-    keys = (*_OWN, services.SECRETS, services.SECRET_ENVIRONMENT, placed.GROUPS, placed.GATEWAYS, placed.EXTERNAL)
-    files = {key: data.in_order(data.shared_with[group].get(key, ())) for key in keys}
-    said = services.declarations(files[services.SERVICES])
-    merged = {name: services.merged(name, its) for name, its in said.items()}
-    groups = placed.groups(files[placed.GROUPS])
-    places = placed.place(merged, groups, _of_tier(data, code, group[1]))
+    gets = data.wide_lookup.of_group(*group)
+    merged = gets.services
+    places = placed.place(merged, gets.groups, _of_tier(data, code, group[1]))
     here = {machine.certname for machine in data.groups[group]}
     present = {
         name: service
@@ -92,15 +90,12 @@ def _of_group(data: FleetData, code: PuppetCode, group: Group, everywhere: set[s
         if service.present and (name not in places.where or not here.isdisjoint(places.where[name]))
     }
     return Running(
-        services=merged, running=present, together=together(present.values()), declarations=said,
-        touched=set(merged), rewired=set(merged),
-        pins=services.versions(files[services.VERSIONS]), secrets=services.secret_values(files[services.SECRETS]),
-        variables=services.secret_variables(files[services.SECRET_ENVIRONMENT]),
-        has_secrets=bool(files[services.SECRETS] or files[services.SECRET_ENVIRONMENT]),
-        has_database=services.DATABASE in data.shared_with[group], everywhere=everywhere, where=f"tier {group[1]}",
+        services=merged, running=present, together=together(present.values()),
+        touched=set(merged), rewired=set(merged), pins=gets.pins, secrets=gets.secrets, variables=gets.variables,
+        has_secrets=gets.has(services.SECRETS) or gets.has(services.SECRET_ENVIRONMENT),
+        has_database=gets.has(services.DATABASE), everywhere=everywhere, where=f"tier {group[1]}",
         pin_file=data.layers.file_for("tier", group[1]) or f"the layer of {TIER}",
-        placed=places, of_tier=places, groups=groups, gateways=placed.gateways(files[placed.GATEWAYS]),
-        external=placed.external(files[placed.EXTERNAL]),
+        placed=places, of_tier=places, groups=gets.groups, gateways=gets.gateways.values(), external=gets.external,
     )  # fmt: skip
 
 
@@ -114,48 +109,28 @@ def _of_tier(data: FleetData, code: PuppetCode, tier: str) -> list[str]:
     ]
 
 
-def _of_machine(data: FleetData, machine: Machine, shared: Running) -> Running:
+def _of_machine(machine: Machine, gets: MachineData, shared: Running) -> Running:
     """The services of which a machine has something of its own."""
-    own = data.in_order(data.own[machine.certname])
-    said = services.declarations(own)
-    pinned = {name for _, document in own for name, _ in services.entries(document, services.VERSIONS)}
-    touched = said.keys() | (pinned & shared.services.keys())
-    merged = {name: _merged(data, name, said.get(name, []), shared) for name in touched}
+    said = gets.own_entries(services.SERVICES)
+    names = gets.services if gets.replaces(services.SERVICES) else {*said, *gets.own_entries(services.VERSIONS)}
+    touched = {name: gets.services[name] for name in names if name in gets.services}
     # Ten thousand machines: none has a copy of what all have.
-    present: MutableMapping[str, Service] = ChainMap(merged, shared.running)
-    keys = {key for _, document in own for key in document.top}
-    groups = placed.groups(data.files_of(machine, placed.GROUPS)) if placed.GROUPS in keys else shared.groups
-    limited = {name: shared.services[name] for name in shared.placed.where if name not in merged}
-    places = placed.place({**limited, **merged}, groups, [machine.certname])
-    if places.where or not all(service.present for service in merged.values()):
+    present: MutableMapping[str, Service] = ChainMap(touched, shared.running)
+    places = placed.place(gets.limited, gets.groups, [machine.certname])
+    if places.where or gets.replaces(services.SERVICES) or not all(service.present for service in touched.values()):
         present = {
             name: service
-            for name, service in ChainMap(merged, shared.services).items()
+            for name, service in gets.services.items()
             if service.present and not places.nowhere(name)
-        }
+        }  # fmt: skip
     return replace(
-        shared, services=ChainMap(merged, shared.services), running=present, touched=touched,
-        rewired={name for name, its in said.items() if any(_rewires(pair) for _, pair in its)},
-        pins=services.versions(data.files_of(machine, services.VERSIONS)) if pinned else shared.pins,
-        secrets=services.secret_values(data.files_of(machine, services.SECRETS))
-        if services.SECRETS in keys else shared.secrets,
-        variables=services.secret_variables(data.files_of(machine, services.SECRET_ENVIRONMENT))
-        if services.SECRET_ENVIRONMENT in keys else shared.variables,
-        has_secrets=shared.has_secrets or bool({services.SECRETS, services.SECRET_ENVIRONMENT} & keys),
-        has_database=shared.has_database or services.DATABASE in keys, specific=frozenset(name for name, _ in own),
-        placed=places, groups=groups,
+        shared, services=gets.services, running=present, touched=set(touched),
+        rewired={name for name, its in said.items() if any(_rewires(one.pair) for one in its)},
+        pins=gets.pins, secrets=gets.secrets, variables=gets.variables,
+        has_secrets=gets.has(services.SECRETS) or gets.has(services.SECRET_ENVIRONMENT),
+        has_database=gets.has(services.DATABASE), specific=frozenset(one.name for one in gets.own),
+        placed=places, groups=gets.groups,
     )  # fmt: skip
-
-
-def _merged(data: FleetData, name: str, own: list[tuple[str, Pair]], shared: Running) -> Service:
-    """Merge what a machine's own files say of a service with what all of its group read."""
-    lower = shared.services.get(name)
-    if lower is None or not own:
-        return lower or services.merged(name, own)
-    rest = shared.declarations[name]
-    if data.rank(own[-1][0]) < data.rank(rest[0][0]):
-        return services.over(services.merged(name, own), lower)
-    return services.merged(name, sorted([*own, *rest], key=lambda each: data.rank(each[0])))
 
 
 def _rewires(declaration: Pair) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.placed import Gateway, Placed
-from fleet_cli.repository.services import Declarations, Service, Spot
+from fleet_cli.repository.services import Service, Spot
 
 Together = Mapping[tuple[str, str], set[str]]
 """The services that have a value of a part of their declaration in common, by the part and the value."""
@@ -38,12 +38,11 @@ class Running:
         services: all of them, those that are absent too.
         running: those that are to run, on one of the machines at least.
         together: of all services of their group, which share something.
-        declarations: what files that all machines of their group read say of services.
         touched: the names to look at; the others are the same as in a group that was looked at.
         rewired: those of them that may have other upstreams than there.
         pins: the versions.
-        secrets: the values of secrets.
-        variables: the secret environment variables that have a value.
+        secrets: the values of secrets, by service.
+        variables: the secret environment variables that have a value, by service.
         has_secrets: whether these two are in the repository, rather than elsewhere.
         has_database: whether flask_microservice::database says where one is.
         everywhere: the names of all services of the fleet.
@@ -60,12 +59,11 @@ class Running:
     services: MutableMapping[str, Service]
     running: MutableMapping[str, Service]
     together: Together
-    declarations: Declarations
     touched: set[str]
     rewired: set[str]
     pins: Mapping[str, Spot]
-    secrets: Mapping[tuple[str, str, str], Spot]
-    variables: Set[tuple[str, str]]
+    secrets: Mapping[str, Mapping[tuple[str, str], Spot]]
+    variables: Mapping[str, Mapping[str, Spot]]
     has_secrets: bool
     has_database: bool
     everywhere: set[str]

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from fleet_cli.repository import placed, services
-from fleet_cli.repository.documents import items, mapping
+from fleet_cli.repository import services
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.inventory import Machine
@@ -37,8 +36,7 @@ def findings(data: FleetData, code: PuppetCode, running: Iterable[Running]) -> I
         if CLASS not in code.reach(role).classes:
             continue
         meeting = [each.placed for each in shared if each.where == f"tier {tier}"]
-        said = services.declarations(data.in_order(data.shared_with[role, tier].get(services.SERVICES, ())))
-        merged = {name: services.merged(name, its) for name, its in said.items()}
+        merged = data.wide_lookup.of_group(role, tier).services
         told = set()
         for machine in machines:
             for first, second in _twice(_ports(data, machine, merged), meeting):
@@ -69,19 +67,13 @@ def _twice(ports: Iterable[Port], meeting: list[Placed]) -> Iterator[tuple[Port,
 
 def _ports(data: FleetData, machine: Machine, merged: Mapping[str, Service]) -> Iterator[Port]:
     """The ports of a balancer: of all services that some machine of the tier may run and that it is in front of."""
-    groups = placed.groups(data.files_of(machine, placed.GROUPS))
-    gateways = placed.gateways(data.files_of(machine, placed.GATEWAYS))
-    gateway = next((one for one in gateways if one.name == machine.certname), None)
-    excepted = {
-        str(item.value)
-        for _, document in data.files_of(machine, EXCEPT)[:1]
-        for item in items(document.top[EXCEPT].node)
-    }
+    gets = data.wide_lookup.of(machine)
+    gateway = gets.gateways.get(machine.certname)
+    excepted = {str(item.value) for item in gets.listed(EXCEPT)}
     for name, service in merged.items():
-        nowhere = bool(service.nodes) and all(groups.get(str(spot.node.value)) == [] for spot in service.nodes)
+        nowhere = bool(service.nodes) and all(gets.groups.get(str(spot.node.value)) == [] for spot in service.nodes)
         balanced = name not in excepted and (gateway is None or gateway.balances(name))
         if service.present and service.reached_from_elsewhere and balanced and not nowhere:
             yield Port(name, False, service.fields["port"])
-    for file, document in data.files_of(machine, PLAIN_PORTS)[:1]:
-        for name, pair in mapping(document.top[PLAIN_PORTS].node).items():
-            yield Port(name, True, Spot(file, pair.line, pair.column, pair.node))
+    for name, said in gets.entries(PLAIN_PORTS).items():
+        yield Port(name, True, services.pin(name, said))

@@ -55,10 +55,8 @@ def _secrets(here: Running, service: Service) -> Iterator[Finding]:
             yield at(service.config[section, key], "plain-secret", message,
                       f"drop it here; it belongs, encrypted, into flask_microservice::secrets ({service.name})",
                       related=[spot])  # fmt: skip
-        if here.has_secrets and (service.name, section, key) not in here.secrets:
-            near = did_you_mean(
-                key, [name for where, part, name in here.secrets if (where, part) == (service.name, section)]
-            )
+        if here.has_secrets and (section, key) not in here.secrets.get(service.name, {}):
+            near = did_you_mean(key, [name for part, name in here.secrets.get(service.name, {}) if part == section])
             message = f"the secret '{section}' → '{key}' of '{service.name}' has no value in the {here.where}"
             yield at(spot, "no-secret", message, near or "add it, encrypted, to flask_microservice::secrets")
 
@@ -76,8 +74,8 @@ def _environment(here: Running, service: Service) -> Iterator[Finding]:
             place = f"flask_microservice::secret_environment ({service.name})"
             yield at(service.environment[name], "plain-secret", message,
                       f"drop it here; it belongs, encrypted, into {place}", related=[spot])  # fmt: skip
-        if here.has_secrets and (service.name, name) not in here.variables:
-            near = did_you_mean(name, [other for where, other in here.variables if where == service.name])
+        if here.has_secrets and name not in here.variables.get(service.name, {}):
+            near = did_you_mean(name, here.variables.get(service.name, {}))
             message = f"the secret variable '{name}' of '{service.name}' has no value in the {here.where}"
             mend = near or "add it, encrypted, to flask_microservice::secret_environment"
             yield at(spot, "no-secret", message, mend)
@@ -91,7 +89,7 @@ def _environment(here: Running, service: Service) -> Iterator[Finding]:
 def _database_password(here: Running, service: Service) -> Iterator[Finding]:
     if not service.text("database"):
         return
-    if here.has_secrets and (service.name, "database", "password") not in here.secrets:
+    if here.has_secrets and ("database", "password") not in here.secrets.get(service.name, {}):
         message = f"the database of '{service.name}' has no password in the {here.where}"
         mend = "add it, encrypted, to flask_microservice::secrets (database: password)"
         yield at(service.fields["database"], "no-secret", message, mend)

@@ -13,7 +13,7 @@ from fleet_cli.validation.running import Running, at
 def findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[Finding]:
     """Names in any file of Hiera that no service has."""
     known = data.declared
-    external = placed.external((name, data.documents[name]) for name in data.places)
+    external = {one for name in data.places for one, _ in services.entries(data.documents[name], placed.EXTERNAL)}
     packages = {
         str(pair.node.value["package"].node.value)
         for name in data.places
@@ -43,7 +43,7 @@ def findings_of_declarations(here: Running) -> Iterator[Finding]:
 
 def misspelt(here: Running, service: Service) -> str:
     """Which service a declaration without a port or socket is meant for, as a suggestion; empty if it is its own."""
-    if {"port", "socket"} & service.fields.keys():
+    if service.listens:
         return ""
-    known = {name for name, each in here.services.items() if {"port", "socket"} & each.fields.keys()}
+    known = {name for name, each in here.services.items() if each.listens}
     return did_you_mean(service.name, known)

@@ -15,7 +15,7 @@ def findings(here: Running) -> Iterator[Finding]:
 
 
 def _version(here: Running, service: Service) -> Iterator[Finding]:
-    if not version_of(service, here.pins) and {"port", "socket"} & service.fields.keys():
+    if service.listens and not version_of(service, here.pins):
         message = f"service '{service.name}' has no version in the {here.where}"
         pin = f"pin it in {here.pin_file}: {service.name}: 'VERSION'"
         near = nearest(service.name, here.pins.keys() - here.services.keys())
