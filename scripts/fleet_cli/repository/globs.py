@@ -45,19 +45,23 @@ def _choices(inside: str) -> Iterator[str]:
     yield inside[start:]
 
 
-def expression(pattern: str) -> str:
+def expression(pattern: str, *, lazy: bool = False) -> str:
     """Return the regular expression of the paths that a glob without braces matches.
 
     A file or directory whose name begins with a dot is matched by a dot that stands there, and by nothing else.
+
+    Args:
+        lazy: whether each `*` takes as little as it can, else as much. It matches the same paths: only what groups
+            in the pattern take may differ.
     """
     parts = pattern.split("/")
     written = []
     for number, part in enumerate(parts):
         if part == "**" and number < len(parts) - 1:
-            written.append(r"(?:[^/.][^/]*/)*")
+            written.append(r"(?:[^/.][^/]*/)*" + "?" * lazy)
         else:
             hidden = _NOT_HIDDEN if _MAGIC.match(part) else ""
-            written.append(hidden + _component(part) + ("/" if number < len(parts) - 1 else ""))
+            written.append(hidden + _component(part, lazy=lazy) + ("/" if number < len(parts) - 1 else ""))
     return "".join(written)
 
 
@@ -66,14 +70,14 @@ def whole(pattern: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{expression(one)})" for one in alternatives(pattern)) or _NEVER)
 
 
-def _component(part: str) -> str:
+def _component(part: str, *, lazy: bool) -> str:
     written = []
     place = 0
     while place < len(part):
         character = part[place]
         place += 1
         if character == "*":
-            written.append("[^/]*")
+            written.append("[^/]*" + "?" * lazy)
         elif character == "?":
             written.append("[^/]")
         elif character == "[":

@@ -87,11 +87,11 @@ class Location:
 
     @cached_property
     def _longest(self) -> re.Pattern[str]:
-        return re.compile(self._expression("([^/]+)", "(.*)"))
+        return re.compile(self._expression("([^/]+)", "(.*)", lazy=True))
 
     @cached_property
     def _shortest(self) -> re.Pattern[str]:
-        return re.compile(self._expression("([^/]+?)", "(.*?)"))
+        return re.compile(self._expression("([^/]+?)", "(.*?)", lazy=False))
 
     def needs(self, name: str) -> dict[str, str] | None:
         """What a machine must be to read a file here; None if none does."""
@@ -102,8 +102,8 @@ class Location:
         if not values:
             return {}
         needs: dict[str, str] = {}
-        # What could be divided among the words in several ways is not known.
-        divided = self._shortest.fullmatch(name) if len(values) > 1 else found
+        # What could be divided among words and wildcards in several ways is not known.
+        divided = self._shortest.fullmatch(name) if self.glob or len(values) > 1 else found
         others = divided.groups() if divided else values
         for word, value, other in zip(self.words, values, others, strict=True):
             if word == UNKNOWN or value != other:
@@ -118,12 +118,12 @@ class Location:
         parts = ["(.*)" if value is None else re.escape(value) for value in values]
         return re.compile(self._joined(parts)), None not in values
 
-    def _expression(self, word: str, unknown: str) -> str:
-        return self._joined([unknown if each == UNKNOWN else word for each in self.words])
+    def _expression(self, word: str, unknown: str, *, lazy: bool) -> str:
+        return self._joined([unknown if each == UNKNOWN else word for each in self.words], lazy=lazy)
 
-    def _joined(self, parts: Iterable[str]) -> str:
+    def _joined(self, parts: Iterable[str], *, lazy: bool = False) -> str:
         if self.glob:
-            written = globs.expression(self.part)
+            written = globs.expression(self.part, lazy=lazy)
         else:
             written = re.escape(self.part)
             written += r"(?:/(?!\.)[^/]*\.yaml)?" if self.files else ""

@@ -132,6 +132,12 @@ MISTAKES = {
         {BALANCER: ("", "profile::load_balancer::plain_ports: {inventory: 7001}\n")},
         (BALANCER, "inventory: 7001"), "shared-port", ("has port 7001 twice", "'inventory' and 'orders'"),
     ),
+    "a plain port that a service has, in a file below another one, where Hiera merges them": Mistake(
+        {BALANCER: ("", "profile::load_balancer::plain_ports: {orders: 9001}\n"),
+         COMMON: ("lookup_options:\n", "profile::load_balancer::plain_ports: {inventory: 7001}\nlookup_options:\n"
+                                       "  profile::load_balancer::plain_ports: {merge: hash}\n")},
+        (COMMON, "inventory: 7001"), "shared-port", ("has port 7001 twice", "'inventory' and 'orders'"),
+    ),
     "an upstream on another machine that listens on loopback alone": Mistake(
         {INVENTORY: ("    port: 7002", "    port: 7002\n    address: 127.0.0.1\n"
                                        "    nodes: [app1.fleet.test, 'staging*']")},
