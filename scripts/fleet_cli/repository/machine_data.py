@@ -59,8 +59,9 @@ class MachineData:
         self.unknown: tuple[str, ...] = tuple(dict.fromkeys([*(group.unknown if group else ()), *unknown]))
         self._possible: list[Reading] = [*possible, *(group._possible if group else ())]
         self._others = group
+        self._own_keys = {key for one in own for key in one.document.top}
         # Options of its own may make all of it other than what the group gets.
-        self._group = None if _have(own, OPTIONS_KEY) else group
+        self._group = None if OPTIONS_KEY in self._own_keys else group
         self._parts: dict[str, Any] = {}
         self._entries: dict[str, dict[str, list[Said]]] = {}
 
@@ -157,7 +158,7 @@ class MachineData:
 
     def has_own(self, *keys: str) -> bool:
         """Whether a file that is read because of the certname says something of one of these keys."""
-        return any(_have(self.own, key) for key in keys)
+        return not self._own_keys.isdisjoint(keys)
 
     def replaces(self, key: str) -> bool:
         """Whether what the group gets of a key does not count for this machine, or is merged in another way."""
