@@ -4,7 +4,7 @@ This is the model of what a control repository says: `fleet validate` makes it o
 all others read it with `read`. What is declared in it is in declared.py, what one machine gets in machine_data.py.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,18 +39,22 @@ class FleetData:
     @cached_property
     def lookup(self) -> Lookup:
         """What each machine gets; what hangs on facts is not in it."""
-        return Lookup(self.layers, self.documents)
+        return Lookup(self.layers, self.documents, self._all_places)
 
     @cached_property
     def wide_lookup(self) -> Lookup:
         """What each machine gets, if it reads all files that it may read: for who asks whether something is missing."""
-        return Lookup(self.layers, self.documents, widely=True)
+        return Lookup(self.layers, self.documents, self._all_places, widely=True)
 
     @cached_property
     def places(self) -> Mapping[str, Place]:
         """The place of each file that a layer reads."""
-        found = {name: self.layers.place(name) for name in self.documents}
+        found = {name: layers.highest(name, places) for name, places in self._all_places.items()}
         return {name: place for name, place in found.items() if place is not None}
+
+    @cached_property
+    def _all_places(self) -> Mapping[str, Sequence[Place]]:
+        return {name: list(self.layers.places(name)) for name in self.documents}
 
     @cached_property
     def tiers(self) -> list[str]:
@@ -164,7 +168,7 @@ def read(tree: Tree, machines: Iterable[Machine] = (), *, mentioning: str = "") 
 def lookup(tree: Tree) -> Lookup:
     """Return what a state of the repository gives to machines. Files of machines that nobody asks for are not read."""
     hiera = layers_of(tree)
-    return Lookup(hiera, _WhenAsked(tree, names(hiera, tree)))
+    return FleetData(hiera, _WhenAsked(tree, names(hiera, tree)), []).lookup
 
 
 class _WhenAsked(Mapping[str, Document]):

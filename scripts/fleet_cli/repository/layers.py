@@ -57,6 +57,17 @@ def order_of(name: str) -> str:
     return name.replace("/", "\0")
 
 
+def highest(name: str, places: Iterable[Place]) -> Place | None:
+    """Return the highest of the places of a file, given that first; None if no layer reads it.
+
+    Of a file that another layer reads for other machines it is not known which read it.
+    """
+    found = next(others := iter(places), None)
+    if found and found.needs and any(other.certain and other.needs != found.needs for other in others):
+        return Place(found.level, ((UNKNOWN, name),))
+    return found
+
+
 @dataclass(frozen=True)
 class Location:
     """A path of a layer, or one of the alternatives of a glob.
@@ -80,7 +91,7 @@ class Location:
         """Of which certname, role and tier the path is made; `?` for anything else."""
         return tuple(_WORDS.get(variable, UNKNOWN) for variable in self.variables)
 
-    @property
+    @cached_property
     def of_one_machine(self) -> bool:
         """Whether the path hangs on the certname: machines of one role and tier may read other files."""
         return not _OF_A_CERTNAME.isdisjoint(self.variables)
@@ -150,14 +161,8 @@ class Layers:
         self.opaque = tuple(opaque)
 
     def place(self, name: str) -> Place | None:
-        """Return the highest place of a file, a path below the repository; None if no layer reads it.
-
-        Of one that another layer reads for other machines it is not known which read it.
-        """
-        found = next(places := self.places(name), None)
-        if found and found.needs and any(other.certain and other.needs != found.needs for other in places):
-            return Place(found.level, ((UNKNOWN, name),))
-        return found
+        """Return the highest place of a file, a path below the repository; None if no layer reads it."""
+        return highest(name, self.places(name))
 
     def places(self, name: str) -> Iterator[Place]:
         """Every place of a file, the highest first."""

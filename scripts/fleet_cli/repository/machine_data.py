@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fleet_cli.repository import merging, placed, services
 from fleet_cli.repository.documents import Document, Node, items, mapping
 from fleet_cli.repository.inventory import Machine
-from fleet_cli.repository.layers import Layers
+from fleet_cli.repository.layers import Layers, Place
 from fleet_cli.repository.merging import OPTIONS_KEY, Merges
 from fleet_cli.repository.placed import EXTERNAL, GATEWAYS, GROUPS, Gateway
 from fleet_cli.repository.readings import Reading, Readings
@@ -41,29 +41,40 @@ class MachineData:
 
     Attributes:
         own: the files that a machine reads because of its certname.
-        unknown: the files and layers that it may read besides, or that can't be read; what they say does not count.
     """
 
     def __init__(
-        self, own: Sequence[Reading], possible: Sequence[Reading], unknown: Iterable[str], group: "MachineData | None"
+        self,
+        own: Sequence[Reading],
+        possible: Sequence[Reading],
+        group: "MachineData | None" = None,
+        opaque: Iterable[str] = (),
     ) -> None:
         """See Lookup.
 
         Args:
             own: the files that count, highest first; where there is a group, only those that it does not have.
             possible: files that may be read besides.
-            unknown: see class.
             group: what all machines of its role and tier get.
+            opaque: where there is no group, the layers that can't be read.
         """
         self.own = own
-        self.unknown: tuple[str, ...] = tuple(dict.fromkeys([*(group.unknown if group else ()), *unknown]))
+        self._opaque = opaque
         self._possible: list[Reading] = [*possible, *(group._possible if group else ())]
         self._others = group
         self._own_keys = {key for one in own for key in one.document.top}
         # Options of its own may make all of it other than what the group gets.
         self._group = None if OPTIONS_KEY in self._own_keys else group
         self._parts: dict[str, Any] = {}
+        self._own_entries: dict[str, dict[str, list[Said]]] = {}
         self._entries: dict[str, dict[str, list[Said]]] = {}
+
+    @property
+    def unknown(self) -> Sequence[str]:
+        """The layers and files that it may read besides, or that can't be read; what they say does not count."""
+        lower = self._others.unknown if self._others else self._opaque
+        files = [*self._possible, *(one for one in self.own if one.document.broken)]
+        return list(dict.fromkeys([*lower, *(one.name for one in files)]))
 
     @cached_property
     def _readings(self) -> Sequence[Reading]:
@@ -73,7 +84,7 @@ class MachineData:
     @property
     def services(self) -> MutableMapping[str, Service]:
         """The services by name, those too that are absent or run on other machines."""
-        return self._part(SERVICES, services.merged)
+        return self._part(SERVICES, self._service)
 
     @property
     def pins(self) -> MutableMapping[str, Spot]:
@@ -111,7 +122,7 @@ class MachineData:
         declared = self.services
         names: Iterable[str] = declared
         if group := self._below(SERVICES):
-            names = {*group.limited, *self.own_entries(SERVICES)}
+            names = {*group.limited, *self._changed(SERVICES)}
         return {name: declared[name] for name in names if declared[name].nodes}
 
     @cached_property
@@ -172,29 +183,41 @@ class MachineData:
 
     def own_entries(self, key: str) -> Mapping[str, list[Said]]:
         """What files that are read because of the certname say of each entry of a key."""
-        return _said(self.own, key)
+        if key not in self._own_keys:
+            return {}
+        if key not in self._own_entries:
+            self._own_entries[key] = _said(self.own, key)
+        return self._own_entries[key]
 
     def entries(self, key: str) -> Entries:
         """What counts of each entry of a key that is a hash."""
+        if self._group and key not in self._own_keys:
+            return self._group.entries(key)
         own, group = self._changed(key), self._below(key)
-        if group is None:
-            return own
-        return ChainMap(own, group.entries(key)) if own else group.entries(key)
+        return ChainMap(own, group.entries(key)) if group else own
 
     def _part(self, key: str, make: Callable[[str, list[Said]], Part]) -> MutableMapping[str, Part]:
         """What is made of each entry of a key; of thousands of machines none has a copy of what its group has."""
+        if self._group and key not in self._own_keys:
+            return self._group._part(key, make)
         found: MutableMapping[str, Part] | None = self._parts.get(key)
         if found is None:
             found = {name: make(name, said) for name, said in self._changed(key).items()}
             if group := self._below(key):
-                rest = group._part(key, make)
-                found = ChainMap(found, rest) if found else rest
+                found = ChainMap(found, group._part(key, make))
             self._parts[key] = found
         return found
 
+    def _service(self, name: str, said: list[Said]) -> Service:
+        """Merge what files say of a service; what all machines of the group read of it is merged once."""
+        rest = self._group.entries(SERVICES).get(name) if self._group else None
+        if self._group is None or not rest or said[-len(rest) :] != rest:
+            return services.merged(name, said)
+        return services.over(services.merged(name, said[: -len(rest)]), self._group.services[name])
+
     def _below(self, key: str) -> "MachineData | None":
         """Whose entries count where the machine has none of its own; None if its own are all."""
-        alone = self._group is None or (self._levels(key) == 0 and self.has_own(key))
+        alone = self._group is None or (key in self._own_keys and self._levels(key) == 0)
         return None if alone else self._group
 
     def _levels(self, key: str) -> int:
@@ -223,14 +246,22 @@ class MachineData:
 class Lookup:
     """What Hiera gives to each machine."""
 
-    def __init__(self, layers: Layers, documents: Mapping[str, Document], *, widely: bool = False) -> None:
+    def __init__(
+        self,
+        layers: Layers,
+        documents: Mapping[str, Document],
+        places: Mapping[str, Sequence[Place]],
+        *,
+        widely: bool = False,
+    ) -> None:
         """See class.
 
         Args:
             layers, documents: hiera.yaml, and the files by path.
+            places: all places of each file.
             widely: whether what a machine may read counts as if it did; else it does not count at all.
         """
-        self._readings = Readings(layers, documents)
+        self._readings = Readings(layers, documents, places)
         self._opaque = layers.opaque
         self._widely = widely
         self._groups: dict[tuple[str, str], MachineData] = {}
@@ -238,20 +269,21 @@ class Lookup:
     def of_group(self, role: str, tier: str) -> MachineData:
         """Return what all machines of a role and tier get, without what one of them gets because of its certname."""
         if (role, tier) not in self._groups:
-            self._groups[role, tier] = self._data(self._readings.shared(role, tier), None)
+            certain, possible = self._divided(self._readings.shared(role, tier))
+            self._groups[role, tier] = MachineData(certain, possible, opaque=self._opaque)
         return self._groups[role, tier]
 
     def of(self, machine: Machine) -> MachineData:
         """Return what a machine gets."""
         group = self.of_group(*machine.group)
         own = self._readings.own(machine)
-        return self._data(own, group) if own else group
+        return MachineData(*self._divided(own), group) if own else group
 
-    def _data(self, readings: Sequence[Reading], group: MachineData | None) -> MachineData:
-        certain = [one for one in readings if self._widely or one.certain]
-        possible = [one for one in readings if not (self._widely or one.certain)]
-        unreadable = [one for one in certain if one.document.broken]
-        return MachineData(certain, possible, [*self._opaque, *(one.name for one in [*possible, *unreadable])], group)
+    def _divided(self, readings: Sequence[Reading]) -> tuple[Sequence[Reading], Sequence[Reading]]:
+        """What counts, and what only may be read."""
+        if self._widely:
+            return readings, ()
+        return [one for one in readings if one.certain], [one for one in readings if not one.certain]
 
 
 def _have(readings: Iterable[Reading], key: str) -> bool:

@@ -9,6 +9,7 @@ from fleet_cli.repository.documents import Document, Node, mapping
 OPTIONS_KEY = "lookup_options"
 STRATEGIES = ("first", "unique", "hash", "deep")
 ALL_LEVELS = 99
+_LEVELS = {"hash": 1, "deep": ALL_LEVELS}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Merges:
 
     def levels(self, key: str) -> int:
         """How many levels of a key's hash are merged: what one file lacks there, another one may have."""
-        return {"hash": 1, "deep": ALL_LEVELS}.get(self.strategy(key), 0)
+        return _LEVELS.get(self.strategy(key), 0)
 
 
 def strategy_of(options: Node) -> str | None:

@@ -1,14 +1,15 @@
 """Which files of Hiera each machine reads: those that all of a role and tier share, and those of one machine."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from fleet_cli.repository.documents import Document
 from fleet_cli.repository.inventory import Machine
-from fleet_cli.repository.layers import UNKNOWN, Layers, order_of
+from fleet_cli.repository.layers import UNKNOWN, Layers, Place, order_of
 
-Found = tuple[str, Mapping[str, str]]
-"""A file that some machine reads at a location, and what that must be."""
+Found = tuple[str, Place]
+"""A file, and one of its places."""
 
 
 class Reading(NamedTuple):
@@ -32,47 +33,48 @@ class Reading(NamedTuple):
 class Readings:
     """What the machines of a fleet read; some files more than once, since several layers may have them."""
 
-    def __init__(self, layers: Layers, documents: Mapping[str, Document]) -> None:
-        self._layers = layers
+    def __init__(
+        self, layers: Layers, documents: Mapping[str, Document], places: Mapping[str, Iterable[Place]]
+    ) -> None:
+        """See class.
+
+        Args:
+            layers, documents: hiera.yaml, and the files by path.
+            places: all places of each file.
+        """
+        self._locations = layers.locations
         self._documents = documents
-        self._of_groups: list[tuple[int, list[Found]]] = []
-        self._of_machines: list[tuple[int, dict[str, list[Found]]]] = []
-        for number, location in enumerate(layers.locations):
-            found: list[Found] = [(name, needs) for name in documents if (needs := location.needs(name)) is not None]
-            if not location.of_one_machine:
-                self._of_groups.append((number, found))
-                continue
-            by_certname: dict[str, list[Found]] = {}
-            for one in found:
-                by_certname.setdefault(one[1].get("certname", UNKNOWN), []).append(one)
-            self._of_machines.append((number, by_certname))
+        self._of_groups: list[Found] = []
+        self._of_machines: dict[str, list[Found]] = {}
+        for name, found in places.items():
+            for place in found:
+                if self._locations[place.level].of_one_machine:
+                    self._of_machines.setdefault(place.given("certname") or UNKNOWN, []).append((name, place))
+                else:
+                    self._of_groups.append((name, place))
 
     def shared(self, role: str, tier: str) -> list[Reading]:
         """What all machines of a role and tier read, whatever their certnames are."""
-        machine = Machine("", role, tier)
-        return sorted(one for number, found in self._of_groups for one in self._at(number, found, machine))
+        return sorted(self._of(Machine("", role, tier), self._of_groups))
 
     def own(self, machine: Machine) -> list[Reading]:
         """What a machine reads because of its certname."""
-        return sorted(
-            reading
-            for number, found in self._of_machines
-            for whose in (machine.certname, UNKNOWN)
-            if whose in found
-            for reading in self._at(number, found[whose], machine)
-        )
+        found = self._of_machines
+        return sorted(self._of(machine, [*found.get(machine.certname, ()), *found.get(UNKNOWN, ())]))
 
-    def _at(self, number: int, found: Iterable[Found], machine: Machine) -> Iterator[Reading]:
-        location = self._layers.locations[number]
-        exact = None
-        for name, needs in found:
-            certain = True
-            if UNKNOWN in needs:
-                pattern, certain = exact = exact or location.of_machine(machine)
-                reads = pattern.fullmatch(name) is not None
+    def _of(self, machine: Machine, found: Iterable[Found]) -> Iterator[Reading]:
+        """Those of the files that a machine reads."""
+        exact: dict[int, tuple[re.Pattern[str], bool]] = {}
+        for name, place in found:
+            location = self._locations[place.level]
+            if place.certain:
+                reads, certain = place.read_for(machine), True
             else:
-                reads = all(getattr(machine, word) == value for word, value in needs.items())
+                if place.level not in exact:
+                    exact[place.level] = location.of_machine(machine)
+                pattern, certain = exact[place.level]
+                reads = pattern.fullmatch(name) is not None
             if reads:
                 order = order_of(name)
-                source = number, "" if location.files else order
+                source = place.level, "" if location.files else order
                 yield Reading(source, order, name, certain, self._documents[name])

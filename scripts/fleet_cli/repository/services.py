@@ -120,6 +120,17 @@ def merged(name: str, said: Iterable[Said]) -> Service:
     return service
 
 
+def over(higher: Service, lower: Service) -> Service:
+    """Merge a service with what lower layers say of it."""
+    return Service(
+        higher.name, {**lower.fields, **higher.fields}, [*higher.upstreams, *lower.upstreams],
+        [*higher.nodes, *lower.nodes],
+        {**lower.config, **higher.config}, {**lower.secrets, **higher.secrets},
+        {**lower.environment, **higher.environment}, {**lower.secret_environment, **higher.secret_environment},
+        [*lower.declared, *higher.declared],
+    )  # fmt: skip
+
+
 def entries(document: Document, key: str) -> Iterator[tuple[str, Pair]]:
     """The entries of a key of Hiera that is a hash."""
     if pair := document.top.get(key):

@@ -111,20 +111,17 @@ def _of_tier(data: FleetData, code: PuppetCode, tier: str) -> list[str]:
 
 def _of_machine(machine: Machine, gets: MachineData, shared: Running) -> Running:
     """The services of which a machine has something of its own."""
-    said = gets.own_entries(services.SERVICES)
-    names = gets.services if gets.replaces(services.SERVICES) else {*said, *gets.own_entries(services.VERSIONS)}
-    touched = {name: gets.services[name] for name in names if name in gets.services}
+    declared, said = gets.services, gets.own_entries(services.SERVICES)
+    alone = gets.replaces(services.SERVICES)
+    pinned = (name for name in gets.own_entries(services.VERSIONS) if name in declared)
+    touched = dict(declared) if alone else {name: declared[name] for name in (*said, *pinned)}
     # Ten thousand machines: none has a copy of what all have.
     present: MutableMapping[str, Service] = ChainMap(touched, shared.running)
     places = placed.place(gets.limited, gets.groups, [machine.certname])
-    if places.where or gets.replaces(services.SERVICES) or not all(service.present for service in touched.values()):
-        present = {
-            name: service
-            for name, service in gets.services.items()
-            if service.present and not places.nowhere(name)
-        }  # fmt: skip
+    if places.where or alone or not all(service.present for service in touched.values()):
+        present = {name: service for name, service in declared.items() if service.present and not places.nowhere(name)}
     return replace(
-        shared, services=gets.services, running=present, touched=set(touched),
+        shared, services=declared, running=present, touched=set(touched),
         rewired={name for name, its in said.items() if any(_rewires(one.pair) for one in its)},
         pins=gets.pins, secrets=gets.secrets, variables=gets.variables,
         has_secrets=gets.has(services.SECRETS) or gets.has(services.SECRET_ENVIRONMENT),
