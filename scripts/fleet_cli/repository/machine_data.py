@@ -116,14 +116,19 @@ class MachineData:
         """The names of services that are asked, and that Hiera does not run."""
         return self.entries(EXTERNAL).keys()
 
+    @property
+    def own_services(self) -> dict[str, Service]:
+        """Those of `services` that are not just as all machines of the role and tier have them."""
+        return self._own_part(SERVICES, self._service)
+
     @cached_property
     def limited(self) -> dict[str, Service]:
         """The services that name nodes: all others run on all machines."""
-        declared = self.services
-        names: Iterable[str] = declared
-        if group := self._below(SERVICES):
-            names = {*group.limited, *self._changed(SERVICES)}
-        return {name: declared[name] for name in names if declared[name].nodes}
+        own, group = self.own_services, self._below(SERVICES)
+        found = {name: service for name, service in own.items() if service.nodes}
+        if group and (others := group.limited):
+            found |= {name: service for name, service in others.items() if name not in own}
+        return found
 
     @cached_property
     def versions(self) -> dict[str, Spot | None]:
@@ -165,11 +170,11 @@ class MachineData:
 
     def has(self, key: str) -> bool:
         """Whether any file that is read says something of a key."""
-        return self.has_own(key) or (self._others is not None and self._others.has(key))
+        return key in self._own_keys or (self._others is not None and self._others.has(key))
 
     def has_own(self, *keys: str) -> bool:
         """Whether a file that is read because of the certname says something of one of these keys."""
-        return not self._own_keys.isdisjoint(keys)
+        return self._others is not None and not self._own_keys.isdisjoint(keys)
 
     def replaces(self, key: str) -> bool:
         """Whether what the group gets of a key does not count for this machine, or is merged in another way."""
@@ -200,12 +205,14 @@ class MachineData:
         """What is made of each entry of a key; of thousands of machines none has a copy of what its group has."""
         if self._group and key not in self._own_keys:
             return self._group._part(key, make)
-        found: MutableMapping[str, Part] | None = self._parts.get(key)
+        own, group = self._own_part(key, make), self._below(key)
+        return ChainMap(own, group._part(key, make)) if group else own
+
+    def _own_part(self, key: str, make: Callable[[str, list[Said]], Part]) -> dict[str, Part]:
+        """What is made of the entries that are not just as the group has them."""
+        found: dict[str, Part] | None = self._parts.get(key)
         if found is None:
-            found = {name: make(name, said) for name, said in self._changed(key).items()}
-            if group := self._below(key):
-                found = ChainMap(found, group._part(key, make))
-            self._parts[key] = found
+            found = self._parts[key] = {name: make(name, said) for name, said in self._changed(key).items()}
         return found
 
     def _service(self, name: str, said: list[Said]) -> Service:

@@ -111,10 +111,10 @@ def _of_tier(data: FleetData, code: PuppetCode, tier: str) -> list[str]:
 
 def _of_machine(machine: Machine, gets: MachineData, shared: Running) -> Running:
     """The services of which a machine has something of its own."""
-    declared, said = gets.services, gets.own_entries(services.SERVICES)
+    declared, own, said = gets.services, gets.own_services, gets.own_entries(services.SERVICES)
     alone = gets.replaces(services.SERVICES)
-    pinned = (name for name in gets.own_entries(services.VERSIONS) if name in declared)
-    touched = dict(declared) if alone else {name: declared[name] for name in (*said, *pinned)}
+    pinned = [name for name in gets.own_entries(services.VERSIONS) if name in declared]
+    touched = {**own, **{name: declared[name] for name in pinned}} if pinned else own
     # Ten thousand machines: none has a copy of what all have.
     present: MutableMapping[str, Service] = ChainMap(touched, shared.running)
     places = placed.place(gets.limited, gets.groups, [machine.certname])

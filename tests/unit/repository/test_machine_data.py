@@ -8,6 +8,7 @@ from fleet_cli.fleet import pins
 from fleet_cli.fleet.nodes import Node
 from fleet_cli.repository import fleet_data
 from fleet_cli.repository.inventory import Machine
+from fleet_cli.repository.services import SERVICES, VERSIONS
 from fleet_cli.repository.trees import Directory
 
 ORDERS = "flask_microservice::services: {orders: {port: 7001, version: '1.0-1'}}\n"
@@ -96,3 +97,13 @@ def test_files_of_other_nodes_are_not_read(tmp_path: Path, repository: Repositor
     gets = fleet_data.lookup(Noted(tmp_path)).of(Machine("a.example.org", "app", "staging"))
     assert [str(spot.node.value) for spot in gets.pins.values()] == ["2.0-1"]
     assert sorted(read) == ["data/common.yaml", "data/nodes/a.example.org.yaml", "hiera.yaml"]
+
+
+def test_only_a_node_with_a_file_of_its_own_is_looked_at_besides_all_of_its_role_and_tier(
+    tmp_path: Path, repository: Repository
+) -> None:
+    repository.write([NODE, ALL], {"nodes/a.example.org.yaml": PIN, "common.yaml": ORDERS})
+    lookup = fleet_data.lookup(Directory(tmp_path))
+    a, b = (lookup.of(Machine(node.certname, node.role, node.tier)) for node in (A, B))
+    assert [a.has_own(VERSIONS), a.has_own(SERVICES), b.has_own(SERVICES)] == [True, False, False]
+    assert a.has(SERVICES) and b.has(SERVICES) and not b.has(VERSIONS)
