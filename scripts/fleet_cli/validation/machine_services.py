@@ -16,6 +16,8 @@ from fleet_cli.validation.running import Running, together
 
 _LINKS = {"ensure", "nodes", "package", "port", "socket", "through", "upstreams"}
 """What of one service's declaration others may be at odds with."""
+_WIRES = {"ensure", "nodes", "through", "upstreams"}
+"""What of a declaration changes who waits for whom."""
 _OWN = (services.SERVICES, services.VERSIONS)
 
 
@@ -124,12 +126,12 @@ def _of_machine(machine: Machine, gets: MachineData, shared: Running) -> Running
         shared, services=declared, running=present, touched=set(touched),
         rewired={name for name, its in said.items() if any(_rewires(one.pair) for one in its)},
         pins=gets.pins, secrets=gets.secrets, variables=gets.variables,
-        has_secrets=gets.has(services.SECRETS) or gets.has(services.SECRET_ENVIRONMENT),
-        has_database=gets.has(services.DATABASE), specific=frozenset(one.name for one in gets.own),
-        placed=places, groups=gets.groups,
+        has_secrets=shared.has_secrets or gets.has_own(services.SECRETS, services.SECRET_ENVIRONMENT),
+        has_database=shared.has_database or gets.has_own(services.DATABASE),
+        specific=frozenset(one.name for one in gets.own), placed=places, groups=gets.groups,
     )  # fmt: skip
 
 
 def _rewires(declaration: Pair) -> bool:
     """Whether a declaration changes who waits for whom."""
-    return bool({"upstreams", "ensure", "nodes", "through"} & mapping(declaration.node).keys())
+    return not _WIRES.isdisjoint(mapping(declaration.node))
