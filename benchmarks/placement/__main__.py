@@ -84,8 +84,8 @@ def _catalogs(control: Control) -> tuple[float, float]:
     facts = json.loads(control.read(FACTS))
     seconds = []
     with environment.of_commit(control.directory, "main", None) as base:
-        binds = {environment.ENVIRONMENTS: program.ENVIRONMENTS, modules.FETCHED: modules.INSIDE}
-        with program.started(binds, placeholders=True) as compiler:
+        live = {environment.ENVIRONMENTS: program.ENVIRONMENTS, modules.FETCHED: modules.INSIDE}
+        with program.started(live, {}, placeholders=True) as compiler:
             for machine in base.machines[: CATALOGS + 1]:
                 extensions = {"pp_role": machine.role, "pp_environment": machine.tier}
                 start = time.monotonic()

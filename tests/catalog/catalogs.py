@@ -107,8 +107,8 @@ def compile_nodes(nodes: Sequence[Node], repo: Path, keys: Path) -> list[Catalog
     catalogs = []
     exported: list[dict[str, Any]] = []
     with temporary.directory() as directory:
-        binds = {directory: program.ENVIRONMENTS, repo: "/repo", keys: EYAML_KEYS}
-        with program.started(binds, placeholders=False) as compiler:
+        live, reads = {directory: program.ENVIRONMENTS}, {repo: "/repo", keys: EYAML_KEYS}
+        with program.started(live, reads, placeholders=False) as compiler:
             for number, node in enumerate(nodes):
                 environment = f"node{number}" if node.hiera else "common"
                 if not (directory / environment).exists():

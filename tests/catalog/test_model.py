@@ -187,8 +187,8 @@ class Puppet:
 @pytest.fixture(scope="module")
 def puppet() -> Iterator[Puppet]:
     with temporary.directory() as directory:
-        binds = {directory: program.ENVIRONMENTS, paths.control_repo() / "modules": "/modules"}
-        with program.started(binds, placeholders=True) as compiler:
+        live, reads = {directory: program.ENVIRONMENTS}, {paths.control_repo() / "modules": "/modules"}
+        with program.started(live, reads, placeholders=True) as compiler:
             yield Puppet(compiler, directory)
 
 

@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fleet_cli.commands.context import Context
 from fleet_cli.fleet.description import Fleet
-from fleet_cli.machine import host
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import (
     catalogs,
@@ -89,7 +88,6 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     """
     if as_json and as_markdown:
         raise FleetError("--json and --markdown exclude each other")
-    host.require_debian_root()
     choice = Choice(nodes, roles, tiers)
     if server:
         found = _of_server(context.fleet, context.repo, base, head, choice)

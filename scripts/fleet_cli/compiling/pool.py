@@ -34,8 +34,8 @@ class _Job:
 class Pool:
     """Compilers that are started when there is work for them, and stay until the pool is closed."""
 
-    def __init__(self, binds: Mapping[Path, str], *, placeholders: bool, seconds: float = program.SECONDS) -> None:
-        self._start: Callable[[], Any] = lambda: program.started(binds, placeholders=placeholders, seconds=seconds)
+    def __init__(self, live: Mapping[Path, str], *, placeholders: bool, seconds: float = program.SECONDS) -> None:
+        self._start: Callable[[], Any] = lambda: program.started(live, {}, placeholders=placeholders, seconds=seconds)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[int, Answer | BaseException]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -91,9 +91,9 @@ class Pool:
 
 
 @contextmanager
-def opened(binds: Mapping[Path, str], *, placeholders: bool, seconds: float = program.SECONDS) -> Iterator[Pool]:
+def opened(live: Mapping[Path, str], *, placeholders: bool, seconds: float = program.SECONDS) -> Iterator[Pool]:
     """A pool that is closed when the block is left; see program.started for the arguments."""
-    pool = Pool(binds, placeholders=placeholders, seconds=seconds)
+    pool = Pool(live, placeholders=placeholders, seconds=seconds)
     try:
         yield pool
     finally:

@@ -11,15 +11,16 @@ from subprocess import Popen
 from typing import Any
 
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
+from fleet_cli.sandbox.limits import Limits
 
 SOURCE = Path(__file__).parent
 ENVIRONMENTS = "/environments"
 """Where the compiler has its environments."""
 SECONDS = 120.0
 """What one catalog may take; one of 50 services takes two."""
-MEMORY_KIB = 3 * 2**20
-"""Address space of a compiler: what loads more than that is no data of a fleet."""
+LIMITS = Limits(memory=3 * 2**30, processes=64, seconds=0.0, scratch=2**28)
+"""Of a compiler: what loads more than that is no data of a fleet. Its time is that of each catalog."""
 
 Answer = dict[str, Any]
 """A catalog as compiler.rb describes it."""
@@ -119,22 +120,27 @@ class Compiler:
         complaint = next((line for line in words if "Error" in line or "failed" in line), "\n".join(words[-3:]))
         return CompilerDiedError(
             f"{what}: the compiler ended: {complaint or 'without a word'}; it may have needed more than its"
-            f" {MEMORY_KIB // 2**20} GiB of memory"
+            f" {LIMITS.memory // 2**30} GiB of memory"
         )
 
 
 @contextmanager
-def started(binds: Mapping[Path, str], *, placeholders: bool, seconds: float = SECONDS) -> Iterator[Compiler]:
+def started(
+    live: Mapping[Path, str], reads: Mapping[Path, str], *, placeholders: bool, seconds: float = SECONDS
+) -> Iterator[Compiler]:
     """A compiler, ended when the block is left.
 
     Args:
-        binds: directories of this machine and where they are inside: above all what is in ENVIRONMENTS.
+        live: directories of this machine that may still change, and where they are inside: what is in ENVIRONMENTS.
+        reads: what else is to be there.
         placeholders: whether encrypted values stand as names made from their ciphertext, so that no key is needed.
         seconds: what one catalog may take.
     """
     options = ["--placeholders"] if placeholders else []
-    limited = ["sh", "-c", f'ulimit -v {MEMORY_KIB}; exec "$@"', "sh"]
     with tempfile.NamedTemporaryFile("w+", encoding="utf-8") as errors:
-        argv = [*limited, "ruby", "/compiling/compiler.rb", *options]
-        with rootfs.started("toolbox", argv, stderr=errors, binds={SOURCE: "/compiling", **binds}) as child:
+        argv = ["ruby", "/compiling/compiler.rb", *options]
+        for directory in live:
+            directory.chmod(0o755)
+        given = {SOURCE: "/compiling", **reads}
+        with running.started("toolbox", argv, stderr=errors, reads=given, live=live, limited=LIMITS) as child:
             yield Compiler(child, Path(errors.name), seconds)

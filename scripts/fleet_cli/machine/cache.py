@@ -106,8 +106,24 @@ class Directories:
                     return
             with _locked(path, fcntl.LOCK_EX):
                 if recipe_of(path) != recipe:
-                    _make(path, recipe, fill)
+                    self.remove(path)
+                    self.make(path, fill)
+                    _write(_stamp(path), json.dumps({"made_from": recipe}).encode())
                     new = True
+
+    def make(self, path: Path, fill: Callable[[Path], None]) -> None:
+        """Fill a directory elsewhere, and put it in place at once; its recipe comes last."""
+        with temporary.directory() as work:
+            new = work / "new"
+            new.mkdir()
+            fill(new)
+            new.rename(path)
+
+    def remove(self, path: Path) -> None:
+        """Remove a directory, and first of all what says that it is whole."""
+        _stamp(path).unlink(missing_ok=True)
+        if path.exists():
+            shutil.rmtree(path)
 
     def _remove_oldest(self) -> None:
         if self.limit is None:
@@ -115,7 +131,7 @@ class Directories:
         entries = [path for path in self.directory.iterdir() if path.is_dir()]
         for path in sorted(entries, key=_last_use, reverse=True)[self.limit :]:
             with contextlib.suppress(BlockingIOError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                _remove(path)
+                self.remove(path)
                 _lock_file(path).unlink(missing_ok=True)
 
 
@@ -130,24 +146,6 @@ def recipe_of(path: Path) -> str:
 def digest(*parts: str) -> str:
     """Return the short form of a recipe: two lists of parts have the same one only if they are the same."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _make(path: Path, recipe: str, fill: Callable[[Path], None]) -> None:
-    """Fill a directory elsewhere, and put it in place at once; its recipe comes last."""
-    _remove(path)
-    with temporary.directory() as work:
-        new = work / "new"
-        new.mkdir()
-        fill(new)
-        new.rename(path)
-    _write(_stamp(path), json.dumps({"made_from": recipe}).encode())
-
-
-def _remove(path: Path) -> None:
-    """Remove a directory, and first of all what says that it is whole."""
-    _stamp(path).unlink(missing_ok=True)
-    if path.exists():
-        shutil.rmtree(path)
 
 
 def _write(path: Path, content: bytes) -> None:

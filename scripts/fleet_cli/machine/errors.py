@@ -23,3 +23,7 @@ class CommandFailedError(FleetError):
         if len(command) > 200:
             command = command[:200] + "…"
         super().__init__(f"`{command}` ended with status {status}" + (f":\n{tail}" if tail else ""))
+
+
+class LimitError(FleetError):
+    """A program needed more time, or printed more, than it may, and was ended."""

@@ -15,6 +15,7 @@ from fleet_cli.planning import gittrees, modules, refused_files, secret_placehol
 from fleet_cli.planning.gittrees import GitTree
 from fleet_cli.repository import globs, inventory, layers, yaml_reader
 from fleet_cli.repository.inventory import Machine
+from fleet_cli.sandbox import running
 
 ENVIRONMENTS = paths.CACHE / "plan/environments"
 CODE = (
@@ -173,7 +174,11 @@ def _with_modules(
         refused_files.replace(new)
         if fetched:
             modules.link(fetched, new)
+        running.open_to_all(new)
 
+    # Everybody may read what is in there (see fill), so nobody else comes to it.
+    ENVIRONMENTS.parent.mkdir(parents=True, exist_ok=True)
+    ENVIRONMENTS.parent.chmod(0o700)
     with Directories(ENVIRONMENTS, LIMIT).made(name, name, fill) as directory:
         stand_ins = secret_placeholders.written(directory, sorted({machine.tier for machine in machines}))
         yield Environment(

@@ -7,16 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli.machine import cache, paths, steps
+from fleet_cli.machine import cache, steps, temporary
 from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import CommandFailedError, FleetError
-from fleet_cli.roots import forge, rootfs
+from fleet_cli.planning import module_sources
+from fleet_cli.roots import forge
+from fleet_cli.sandbox import archives, running
 
 FETCHED = paths.CACHE / "plan/modules"
 LIMIT = 20
 INSIDE = "/fetched-modules"
 """Where the compiler has FETCHED."""
 _INDEX = "files.json"
+_PROGRAM = Path(__file__).with_name("install_modules.py")
+_FORGE_SERVER = Path(forge.__file__).with_name("forge_server.py")
 
 
 @dataclass(frozen=True)
@@ -55,29 +59,31 @@ def fetched(puppetfile: bytes, forge_url: str | None = None) -> Iterator[Modules
 
 
 def _install(directory: Path, puppetfile: bytes, forge_url: str | None) -> None:
-    (directory / "Puppetfile").write_bytes(puppetfile)
-    try:
+    where = forge_url or "the mirror of Debian's module packages (--forge URL names another Forge)"
+    with temporary.directory() as scratch:
+        file = scratch / "Puppetfile"
+        file.write_bytes(puppetfile)
+        named = module_sources.named(file)
+        fetched = scratch / "forge" if forge_url else forge.ensure()
         if forge_url:
-            _r10k(directory, forge_url)
-        else:
-            with forge.serving() as mirror:
-                _r10k(directory, mirror)
-    except CommandFailedError as error:
-        where = forge_url or "the mirror of Debian's module packages (--forge URL names another Forge)"
-        raise FleetError(
-            f"Puppetfile: r10k could not fetch its modules from {where}:\n{error.output.strip()}"
-        ) from None
-    (directory / "Puppetfile").unlink()
-    (directory / "r10k.yaml").unlink()
+            module_sources.from_forge(named, forge_url, fetched)
+        mirrors = module_sources.from_git(named, scratch / "git")
+        archive = scratch / "modules.tar"
+        inside = {url: f"/git/{path.name}" for url, path in mirrors.items()}
+        reads = {file: "/Puppetfile", fetched: "/forge", scratch / "git": "/git", _PROGRAM: "/fleet/install_modules.py",
+                 _FORGE_SERVER: "/fleet/forge_server.py"}  # fmt: skip
+        command = ["python3", "/fleet/install_modules.py", *(word for pair in inside.items() for word in pair)]
+        try:
+            running.run("toolbox", command, reads=reads, archive=archive)
+        except CommandFailedError as error:
+            raise FleetError(
+                f"Puppetfile: r10k could not fetch its modules from {where}:\n{error.output.strip()}"
+            ) from None
+        archives.unpack(archive, directory)
+        running.open_to_all(directory)
     found = sorted(path for path in directory.rglob("*") if path.is_file())
     index = {str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
     (directory / _INDEX).write_text(json.dumps(index), encoding="utf-8")
-
-
-def _r10k(directory: Path, forge_url: str) -> None:
-    (directory / "r10k.yaml").write_text(f"forge:\n  baseurl: {forge_url}\n", encoding="utf-8")
-    command = "cd /repo && r10k puppetfile install --config r10k.yaml --verbose"
-    rootfs.run("toolbox", ["sh", "-c", command], binds={directory: "/repo"})
 
 
 def link(found: Modules, environment: Path) -> None:

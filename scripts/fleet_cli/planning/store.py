@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.compiling.program import SOURCE
-from fleet_cli.machine import cache, paths
+from fleet_cli.machine import cache
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.sandbox import images
 
 FILE = paths.CACHE / "plan/catalogs.sqlite"
 KEEP_SECONDS = 14 * 24 * 3600
@@ -155,7 +156,7 @@ def opened(file: Path = FILE) -> Iterator[Store]:
 def compiler_version() -> str:
     """What the compiler is: its code, and the root file system with Puppet in it."""
     code = [file.read_text(encoding="utf-8") for file in sorted(SOURCE.glob("*.rb"))]
-    return cache.digest(cache.recipe_of(paths.LAYERS / "toolbox"), *code)
+    return cache.digest(images.made_from("toolbox"), *code)
 
 
 def _pack(data: Mapping[str, Any]) -> bytes:

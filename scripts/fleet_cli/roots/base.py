@@ -4,11 +4,10 @@ import shutil
 import threading
 from pathlib import Path
 
-from fleet_cli.machine import cache, host, paths, process, steps
+from fleet_cli.machine import apt, cache, host, paths, process, steps
 from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 
-RELEASE = "trixie"
 PACKAGES = (
     "ca-certificates", "cron", "curl", "dbus", "gnupg", "iproute2", "iputils-ping", "libpam-systemd", "logrotate",
     "netbase", "nftables", "openssh-server", "procps", "puppet-agent", "python3", "sudo", "systemd", "systemd-sysv",
@@ -44,7 +43,7 @@ def ensure() -> Path:
     """
     host.require_debian_root()
     with _making:
-        recipe = cache.digest(RELEASE, *PACKAGES, *MASKED_UNITS, HOST_KEYS_UNIT, _apt_sources(), _apt_settings())
+        recipe = cache.digest(apt.RELEASE, *PACKAGES, *MASKED_UNITS, HOST_KEYS_UNIT, apt.sources(), apt.settings())
         if cache.recipe_of(paths.BASE) == recipe:
             return paths.BASE
         host.require_disk()
@@ -59,17 +58,17 @@ def ensure() -> Path:
 
 
 def _bootstrap(root: Path) -> None:
-    sources = _apt_sources()
+    sources = apt.sources()
     root.rmdir()
     try:
         process.run(
             ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", "--quiet",
              f"--include={','.join(PACKAGES)}",
              "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
-             *(f"--aptopt={line}" for line in _apt_settings().splitlines()),
+             *(f"--aptopt={line}" for line in apt.settings().splitlines()),
              "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=force-unsafe-io",
              "--skip=cleanup/apt/lists",  # a bare `package` resource fails on a box that has no lists
-             RELEASE, root, "-"],
+             apt.RELEASE, root, "-"],
             stdin=sources, merge=True,
         )  # fmt: skip
     except CommandFailedError as error:
@@ -107,42 +106,3 @@ def _prepare_for_containers(root: Path) -> None:
     sudoers = root / "etc/sudoers.d/vagrant"
     sudoers.write_text("vagrant ALL=(ALL) NOPASSWD:ALL\n", encoding="utf-8")
     sudoers.chmod(0o440)
-
-
-def _apt_sources() -> str:
-    """This machine's Debian repositories, as one-line sources for the release of the nodes.
-
-    Raises:
-        FleetError: apt on this machine has no Debian repository with downloaded lists.
-    """
-    own = host.codename()
-    lines: dict[str, None] = {}
-    for attempt in (1, 2):
-        listing = process.run(
-            ["apt-get", "indextargets", "--format", "$(CREATED_BY)|$(ORIGIN)|$(REPO_URI)|$(RELEASE)"],
-            check=False,
-        ).stdout
-        for line in listing.splitlines():
-            kind, origin, uri, suite = line.split("|")
-            if kind == "Packages" and origin == "Debian" and suite.startswith(own):
-                lines[f"deb {uri} {suite.replace(own, RELEASE, 1)} main"] = None
-        if lines or attempt == 2:
-            break
-        process.run(["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600", "update"], check=False)
-    if not lines:
-        raise FleetError(
-            "apt on this machine knows no Debian repository, or can't reach one: see /etc/apt, and try `apt-get update`"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _apt_settings() -> str:
-    """What this machine's apt was told about dates and proxies, which its guests need as well."""
-    names = (
-        "Acquire::Check-Valid-Until",
-        "Acquire::Check-Date",
-        "Acquire::http::Proxy",
-        "Acquire::https::Proxy",
-    )
-    lines = process.run(["apt-config", "dump"]).stdout.splitlines()
-    return "\n".join(line for line in lines if line.split(" ", 1)[0] in names)

@@ -20,7 +20,8 @@ from pathlib import Path
 from fleet_cli.machine import paths, steps, temporary
 from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.roots import base, forge_server, rootfs
+from fleet_cli.roots import forge_server
+from fleet_cli.sandbox import archives, running
 
 PACKAGES = (
     "puppet-module-puppetlabs-stdlib",
@@ -31,11 +32,11 @@ CACHE = Directories(paths.CACHE / "roots")
 NAME = "forge"
 _FETCH = """
 set -eu
-cd /mirror
-rm -rf debs tree; mkdir debs tree; cd debs
-chown _apt .
-apt-get -q download "$@" >&2
+cd /tmp
+mkdir debs tree; cd debs
+apt-get -q -o APT::Sandbox::User=root download "$@" >&2
 for deb in *.deb; do dpkg-deb -x "$deb" ../tree; done
+cd ..; exec tar --create tree
 """
 
 
@@ -50,10 +51,11 @@ def ensure() -> Path:
 
 
 def _fill(new: Path) -> None:
-    base.ensure()
     with steps.step("Forge mirror from Debian's module packages"), temporary.directory() as scratch:
         # Unpacked, never installed: an installed module would be found although the Puppetfile lacks it.
-        rootfs.run("", ["sh", "-c", _FETCH, "fetch", *PACKAGES], binds={scratch: "/mirror"})
+        fetched = scratch / "fetched.tar"
+        running.run("", ["sh", "-c", _FETCH, "fetch", *PACKAGES], archive=fetched, root=True, network=True)
+        archives.unpack(fetched, scratch)
         modules = sorted((scratch / "tree/usr/share/puppet/modules.available").glob("*/metadata.json")) or sorted(
             (scratch / "tree/usr/share/puppet/modules").glob("*/metadata.json")
         )

@@ -5,15 +5,17 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fleet_cli.machine import host, process, steps, temporary
-from fleet_cli.machine.errors import CommandFailedError, FleetError
-from fleet_cli.roots import rootfs
+from fleet_cli.machine.errors import CommandFailedError, FleetError, LimitError
+from fleet_cli.sandbox import archives, entering, images, running
+from fleet_cli.sandbox.limits import Limits
+from fleet_cli.services import libraries
 
 NOT_SOURCE = (
     ".git",
@@ -30,13 +32,34 @@ UNREACHABLE = re.compile(r"^E: Failed to fetch |NewConnectionError|NameResolutio
 """What apt and pip say when they do not reach their servers."""
 UNREACHABLE_HINT = "\nsomething could not be fetched: check the network, the apt sources and the pip configuration"
 
+_LACKS_PACKAGES = 90
 _BUILD = """
 set -eu
+exec 3>&1 1>&2
+mkdir /build
+cp -a --no-preserve=ownership /given/source "/build/$1"
 cd "/build/$1"
-apt-get -q -y --no-install-recommends -o APT::Sandbox::User=root build-dep . >/dev/null
-chown -R root: .
-exec dpkg-buildpackage --build=binary --no-sign
+if [ -d /given/packages ]; then
+  apt-get -q -y --no-download -o APT::Sandbox::User=root install /given/packages/*.deb >/dev/null
+elif ! dpkg-checkbuilddeps; then
+  exit 90
+fi
+chown -R builder: /build
+shift
+"$@" dpkg-buildpackage --build=binary --no-sign
+cd /build
+exec "$@" tar --create ./*.deb >&3
 """
+"""Root inside installs what debian/control names, and then the user `builder` builds: $2 and on turn into that one."""
+_FETCH_PACKAGES = """
+set -eu
+mkdir /tmp/source
+cp -R /given/debian /tmp/source/debian
+cd /tmp/source
+apt-get -q -y --no-install-recommends -o APT::Sandbox::User=root --download-only build-dep . >&2
+exec tar --create --directory=/var/cache/apt/archives --exclude=partial --exclude=lock .
+"""
+_LIMITS = Limits(memory=8 * 2**30, processes=2048, seconds=3600.0)
 
 
 @dataclass(frozen=True)
@@ -74,29 +97,57 @@ def build(source: Path, output: Path) -> list[Package]:
     source = source.resolve()
     name = _source_name(source)
     _require_writable(output)
-    rootfs.ensure_layer("build")
+    images.ensure("build")
     host.require_disk(output, gib=1)
     log: list[str] = []
-    with steps.step(f"building {name}"), temporary.directory() as scratch:
-        shutil.copytree(source, scratch / name, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
+    with steps.step(f"building {name}"), temporary.directory() as scratch, ExitStack() as held:
+        copy = scratch / "source"
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
+        reads = {copy: "/given/source"}
+        if (copy / "requirements.txt").is_file():
+            reads[held.enter_context(libraries.fetched(copy / "requirements.txt"))] = "/given/libraries"
+        built = scratch / "built"
+        built.mkdir()
         try:
-            rootfs.run(
-                "build",
-                ["sh", "-c", _BUILD, "build", name],
-                binds={scratch: "/build"},
-                env={**host.pip_environment(), "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt"},
-                on_line=log.append,
-            )
+            _run(name, reads, scratch, log.append)
+            archives.unpack(scratch / "built.tar", built)
         except CommandFailedError as error:
             raise FleetError(f"{source}: the build ended with status {error.status}:\n{_why(log)}") from None
-        built = sorted(scratch.glob("*.deb"))
-        if not built:
+        except LimitError as error:
+            raise FleetError(f"{source}: the build: {error}:\n{_why(log)}") from None
+        packages = sorted(built.glob("*.deb"))
+        if not packages:
             raise FleetError(f"{source}: the build made no .deb file; does debian/control have a Package?")
         try:
             output.mkdir(parents=True, exist_ok=True)
-            return [describe(_deliver(deb, output)) for deb in built]
+            return [describe(_deliver(deb, output)) for deb in packages]
         except OSError as error:
             raise _unwritable(output, error) from None
+
+
+def _run(name: str, reads: dict[Path, str], scratch: Path, log: Callable[[str], None]) -> None:
+    """Build in a sandbox without a network; the archive of what was built is built.tar."""
+    argv = ["sh", "-c", _BUILD, "build", name, *entering.AS_BUILDER]
+    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/given/libraries"}
+
+    def attempt() -> None:
+        running.run(
+            "build", argv, reads=reads, env=env, on_line=log, archive=scratch / "built.tar", root=True, limited=_LIMITS
+        )
+
+    try:
+        attempt()
+    except CommandFailedError as error:
+        if error.status != _LACKS_PACKAGES:
+            raise
+        debs = scratch / "packages"
+        debs.mkdir()
+        control = {scratch / "source/debian": "/given/debian"}
+        fetch, archive = ["sh", "-c", _FETCH_PACKAGES], scratch / "packages.tar"
+        running.run("build", fetch, reads=control, on_line=log, archive=archive, root=True, network=True)
+        archives.unpack(archive, debs)
+        reads[debs] = "/given/packages"
+        attempt()
 
 
 def _require_writable(output: Path) -> None:

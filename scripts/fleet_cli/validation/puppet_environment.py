@@ -14,7 +14,7 @@ from typing import Any
 from fleet_cli.machine import paths
 from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import CommandFailedError, FleetError
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
 from fleet_cli.validation import puppet_code
 from fleet_cli.validation.puppet_code import PuppetCode
 
@@ -73,10 +73,13 @@ class Environment:
             "check": {kind: [f"{_INSIDE}/{name}" for name in names] for kind, names in check.items()},
         }
         command = ["ruby", f"{_PROGRAMS}/{PROGRAM.name}"]
-        binds = {self.repo: _INSIDE, PROGRAM.parent: _PROGRAMS}
-        binds.update({directory: f"{_VENDOR}/{name}" for name, directory in self.vendored.items()})
+        # Of the clone no more than that: there may be keys in it, or what is not committed.
+        tops = {name.split("/", 1)[0] for names in ((*self.modulepath, "manifests"), *check.values()) for name in names}
+        reads = {self.repo / top: f"{_INSIDE}/{top}" for top in sorted(tops) if (self.repo / top).exists()}
+        reads.update({directory: f"{_VENDOR}/{name}" for name, directory in self.vendored.items()})
+        reads[PROGRAM.parent] = _PROGRAMS
         try:
-            said = rootfs.run("toolbox", command, binds=binds, stdin=json.dumps(request)).stdout
+            said = running.run("toolbox", command, reads=reads, stdin=json.dumps(request)).stdout
             answer: dict[str, Any] = json.loads(said)
         except CommandFailedError as error:
             raise FleetError(f"Puppet can't read the code of {self.repo}: {error}") from None

@@ -1,0 +1,20 @@
+"""What the layers of the root file systems are made of: names of Debian packages."""
+
+LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
+    # what dpkg-buildpackage needs for any service of the template
+    "build": ("build-essential", "debhelper", "dh-virtualenv", "lintian", "python3-dev", "python3-pip",
+              "python3-setuptools", "python3-venv", "python3-wheel"),
+    # what checks Puppet code as the server would, and the server's own Ruby code
+    "toolbox": ("git", "hiera-eyaml", "puppet-lint", "puppet-terminus-puppetdb", "r10k"),
+    # what octocatalog-diff needs, which a test and a benchmark compare `fleet plan` with; only Debian 12 has itself
+    "octocatalog-diff": ("git", "hiera-eyaml", "ruby-diffy", "ruby-hashdiff", "ruby-httparty", "ruby-parallel",
+                         "ruby-rugged"),
+    # what documents and checks a Puppet module as it goes to others
+    "module": ("metadata-json-lint", "puppet-strings"),
+    # what packages are published with, and fetched from
+    "apt_repository": ("aptly", "nginx-light"),
+    # what checks the balancer's configuration
+    "load_balancer": ("haproxy",),
+    # what checks the Jenkins jobs and pipelines: Debian's Groovy is of the release line that Jenkins itself runs
+    "jenkins": ("groovy", "jenkins-job-builder"),
+}  # fmt: skip
