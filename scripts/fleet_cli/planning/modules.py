@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli.machine import cache, steps, temporary
+from fleet_cli.machine import cache, paths, steps, temporary
 from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.planning import module_sources

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.compiling.program import SOURCE
-from fleet_cli.machine import cache
+from fleet_cli.machine import cache, paths
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.sandbox import images
 
