@@ -133,7 +133,7 @@ def _bootstrap(new: Path) -> None:
 
 def _install(new: Path, packages: tuple[str, ...]) -> None:
     options = ("-q", "-y", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "APT::Sandbox::User=root")
-    argv = ["sh", "-ec", 'apt-get "$@"; rm -rf /var/cache/apt/*', "sh", *options, "--no-install-recommends", "install",
+    argv = ["sh", "-ec", 'apt-get "$@"; rm -f /var/cache/apt/*.bin /var/cache/apt/archives/*.deb', "sh", *options, "--no-install-recommends", "install",
             *packages]  # fmt: skip
     what = entering.inside(argv, {}, {}, root=True, network=True)
     try:

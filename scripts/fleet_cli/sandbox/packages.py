@@ -2,7 +2,7 @@
 
 LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
     # what dpkg-buildpackage needs for any service of the template
-    "build": ("build-essential", "debhelper", "dh-virtualenv", "lintian", "python3-dev", "python3-pip",
+    "build": ("build-essential", "debhelper", "dh-virtualenv", "lintian", "python3-dev", "python3-pip", "python3-pytest",
               "python3-setuptools", "python3-venv", "python3-wheel"),
     # what checks Puppet code as the server would, and the server's own Ruby code
     "toolbox": ("git", "hiera-eyaml", "puppet-lint", "puppet-terminus-puppetdb", "r10k"),
