@@ -16,8 +16,8 @@ from fleet_cli.sandbox.limits import Limits
 ENTER = Path(__file__).with_name("enter.py")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp",  # noqa: S108 - inside
                "DEBIAN_FRONTEND": "noninteractive"}  # fmt: skip
-_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP", "SETGID", "SETUID")
-"""What root inside keeps: what dpkg needs to install packages."""
+_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP", "SETGID", "SETPCAP", "SETUID")
+"""What root inside keeps: what dpkg needs to install packages, and what it takes to drop the rest."""
 AS_BUILDER = ("setpriv", "--reuid", str(BUILDER), "--regid", str(BUILDER), "--clear-groups", "--bounding-set", "-all",
               "--inh-caps", "-all", "--no-new-privs")  # fmt: skip
 """The command that turns root inside into the user that foreign code is."""
@@ -51,7 +51,7 @@ def inside(
         "--bind", "/mnt/root", "/", "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm",  # noqa: S108
         *mounts, "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox",
         *([] if network else ["--unshare-net"]), "--die-with-parent", "--new-session",
-        "--cap-drop", "ALL", "--cap-add", "CAP_SETPCAP", *capabilities, "--clearenv", *variables, "--chdir", "/",
+        "--cap-drop", "ALL", *capabilities, "--clearenv", *variables, "--chdir", "/",
     ]  # fmt: skip
     return {
         "in": [str(path) for path in given],

@@ -40,7 +40,7 @@ mkdir /build
 cp -a --no-preserve=ownership /given/source "/build/$1"
 cd "/build/$1"
 if [ -d /given/packages ]; then
-  apt-get -q -y --no-download -o APT::Sandbox::User=root install /given/packages/*.deb >/dev/null
+  dpkg --install /given/packages/*.deb >/dev/null
 elif ! dpkg-checkbuilddeps; then
   exit 90
 fi
@@ -56,7 +56,8 @@ set -eu
 mkdir /tmp/source
 cp -R /given/debian /tmp/source/debian
 cd /tmp/source
-apt-get -q -y --no-install-recommends -o APT::Sandbox::User=root --download-only build-dep . >&2
+packages=$(apt-get -q -s --no-install-recommends build-dep . | sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p')
+apt-get -q -y --no-install-recommends -o APT::Sandbox::User=root --download-only install $packages >&2
 exec tar --create --directory=/var/cache/apt/archives --exclude=partial --exclude=lock .
 """
 _LIMITS = Limits(memory=8 * 2**30, processes=2048, seconds=3600.0)
