@@ -133,8 +133,8 @@ def _bootstrap(new: Path) -> None:
 
 def _install(new: Path, packages: tuple[str, ...]) -> None:
     options = ("-q", "-y", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "APT::Sandbox::User=root")
-    argv = ["sh", "-ec", 'apt-get "$@"; rm -f /var/cache/apt/*.bin /var/cache/apt/archives/*.deb', "sh", *options, "--no-install-recommends", "install",
-            *packages]  # fmt: skip
+    script = 'apt-get "$@"; rm -f /var/cache/apt/*.bin /var/cache/apt/archives/*.deb'
+    argv = ["sh", "-ec", script, "sh", *options, "--no-install-recommends", "install", *packages]
     what = entering.inside(argv, {}, {}, root=True, network=True)
     try:
         entering.run(what, _LIMITS, lower=[_base()], changes=new)

@@ -2,8 +2,8 @@
 
 LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
     # what dpkg-buildpackage needs for any service of the template
-    "build": ("build-essential", "debhelper", "dh-virtualenv", "lintian", "python3-dev", "python3-pip", "python3-pytest",
-              "python3-setuptools", "python3-venv", "python3-wheel"),
+    "build": ("build-essential", "debhelper", "dh-virtualenv", "lintian", "python3-dev", "python3-pip",
+              "python3-pytest", "python3-setuptools", "python3-venv", "python3-wheel"),
     # what checks Puppet code as the server would, and the server's own Ruby code
     "toolbox": ("git", "hiera-eyaml", "puppet-lint", "puppet-terminus-puppetdb", "r10k"),
     # what octocatalog-diff needs, which a test and a benchmark compare `fleet plan` with; only Debian 12 has itself
