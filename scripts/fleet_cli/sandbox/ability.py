@@ -16,7 +16,6 @@ USERS_PROGRAMS = {"newuidmap": "uidmap", "newgidmap": "uidmap"}
 """What is needed besides where fleet does not run as root."""
 NEEDED_IDS = 65_536
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph", "lustre")
-OTHERWISE = "\n`--puppet host` takes this machine's own Puppet for validate and plan, and needs none of this"
 
 
 class Ids(NamedTuple):
@@ -37,7 +36,7 @@ def require_programs() -> None:
     if missing:
         raise FleetError(
             f"not installed: {', '.join(missing)}. As root: `apt-get install {' '.join(missing)}`"
-            f" (docs/hosts.md has other systems' names){OTHERWISE}"
+            f" (docs/hosts.md has other systems' names)"
         )
 
 
@@ -67,7 +66,7 @@ def subordinate(kind: str) -> Ids:
         had = f"{user} has {most.number} subordinate ids in {file}" if most else f"{file} has no line for {user}"
         raise FleetError(
             f"{had}; {NEEDED_IDS} are needed. As root, with a range that is nobody's in /etc/subuid and /etc/subgid:"
-            f" `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}`{OTHERWISE}"
+            f" `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}`"
         )
     return most
 
@@ -115,16 +114,16 @@ def why(said: str) -> str:
     if step in ("newuidmap", "newgidmap"):
         return (
             f"{step} refused: {words}. It must be setuid root or have file capabilities, and /etc/subuid and"
-            f" /etc/subgid must have the range: as root, `apt-get install --reinstall uidmap`{OTHERWISE}"
+            f" /etc/subgid must have the range: as root, `apt-get install --reinstall uidmap`"
         )
     if step == "overlay":
         return (
             f"this kernel mounts no overlay in a user namespace ({number}): Linux 5.11 or newer does, if the overlay"
-            f" module is loaded: as root, `modprobe overlay`{OTHERWISE}"
+            f" module is loaded: as root, `modprobe overlay`"
         )
     if step in ("mount", "tmpfs", "map") or step.startswith("bind"):
         forbids = "this machine, or the container that it is, forbids mounts"
-        return f"{step} failed ({number or words}): {forbids}{OTHERWISE}"
+        return f"{step} failed ({number or words}): {forbids}"
     return f"{step} failed: {number} {words}".strip()
 
 
@@ -144,9 +143,9 @@ def _why_no_namespaces(number: str) -> str:
         if value == forbids:
             return (
                 f"user namespaces are forbidden to ordinary users here ({file} is {value}). As root: `{mends}`, and a"
-                f" file in /etc/sysctl.d that says the same at the next start{OTHERWISE}"
+                f" file in /etc/sysctl.d that says the same at the next start"
             )
     return (
         f"no user namespace can be made here ({number}): this machine, or the container that it is, forbids them; in"
-        f" Docker, a seccomp profile and `--security-opt` decide{OTHERWISE}"
+        f" Docker, a seccomp profile and `--security-opt` decide"
     )
