@@ -53,7 +53,7 @@ def test_the_test_above_can_fail() -> None:
     assert any(name.startswith(LAB) for name in reached("fleet_cli.commands.lab"))
 
 
-@pytest.mark.parametrize("room", ["machine", "repository", "fleet", "services", "roots"])
+@pytest.mark.parametrize("room", ["machine", "repository", "fleet", "services", "roots", "sandbox"])
 def test_what_others_stand_on_knows_nothing_of_them(room: str) -> None:
     above = {
         "machine": ("commands", "compiling", "development", "fleet", "lab", "planning", "repository", "roots",
@@ -61,11 +61,19 @@ def test_what_others_stand_on_knows_nothing_of_them(room: str) -> None:
         "repository": ("commands", "compiling", "development", "fleet", "lab", "planning", "roots", "services"),
         "fleet": ("commands", "compiling", "development", "lab", "planning", "roots"),
         "roots": ("commands", "compiling", "development", "fleet", "lab", "planning", "services", "validation"),
+        "sandbox": ("commands", "compiling", "development", "fleet", "lab", "planning", "repository", "roots",
+                    "services", "validation"),
         "services": ("commands", "compiling", "development", "fleet", "lab", "planning", "validation"),
     }[room]  # fmt: skip
     for file in (PACKAGE / room).glob("*.py"):
         named = {name for name in _imports(file) if name.split(".")[1:2] and name.split(".")[1] in above}
         assert not named, file.name
+
+
+@pytest.mark.parametrize("command", ["build", "plan", "validate"])
+def test_a_command_that_runs_foreign_code_does_so_in_a_sandbox(command: str) -> None:
+    """A chroot of root's, as the lab and the tests use it, keeps nobody in."""
+    assert "fleet_cli.roots.rootfs" not in reached(f"fleet_cli.commands.{command}")
 
 
 RUNS_CHECKS = {"all_checks", "hiera_check", "file_check", "puppet_check", "yaml_style_check", "report", "parallel"}
