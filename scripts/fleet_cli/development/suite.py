@@ -22,6 +22,7 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import clones
 from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge, rootfs
+from fleet_cli.sandbox import images
 
 PARTS = ("unit", "system", "catalog", "node")
 """In the order in which they run. The first needs nothing but the virtual environment."""
@@ -186,6 +187,7 @@ def _prepare(part: str, lab: Lab, repo: Path, *, require_lab: bool, deploy: bool
             ) from None
         with host.lock(), steps.heartbeat():
             rootfs.ensure_layer("toolbox")
+            images.ensure("toolbox")
             forge.ensure()
     if part in ("node", DRILL):
         reason = host.why_no_containers()
