@@ -30,6 +30,8 @@ puts Time.now.to_f
 """
 """Ruby: an agent run that takes as many seconds as its last argument says, and prints when it ended."""
 PROGRAM = "/usr/local/lib/puppet-run/preloaded-agent.rb"
+PATCHES = "/usr/local/lib/puppet-run/patches.rb"
+JOURNAL = "journalctl --no-pager -q -u puppet-run.service --since=-120s"
 WAITING = "systemctl show --property=MainPID --value puppet-run.service"
 
 
@@ -93,7 +95,34 @@ def test_a_run_takes_place_where_no_agent_waits(node: Host) -> None:
 @pytest.mark.usefixtures("changed_program")
 def test_an_upgrade_of_puppet_counts_from_the_next_run_on(node: Host) -> None:
     assert node.run("puppet-run --noop --waitforlock 1").rc == 0
-    assert "loaded anew" in node.check_output("journalctl --no-pager -q -u puppet-run.service --since=-120s")
+    assert "loaded anew" in node.check_output(JOURNAL)
+
+
+def test_no_patch_of_puppet_is_left_out_on_the_boxes(node: Host, server: Host) -> None:
+    """Runs would be slower than they are said to be; on another Debian than the one that was tested that is meant."""
+    node.check_output("systemctl stop puppet-run.service")
+    node.run_expect([0, 2], "puppet-run --noop --waitforlock 1")
+    assert "left out" not in node.check_output(JOURNAL)
+    log = "/var/log/puppetserver/puppetserver.log"
+    assert "is left out" not in server.check_output(f"tac {log} | sed '/Puppet Server has successfully started/q'")
+
+
+@pytest.fixture
+def unpatched(node: Host) -> Iterator[None]:
+    """All patches are off, as by profile::puppet_agent::patched; afterwards it is what it was, as Puppet wants it."""
+    node.check_output(f"truncate -s 0 {PATCHES}")
+    yield
+    node.run_expect([0, 2], "puppet agent --test --tags profile::puppet_agent::preloaded")
+    node.check_output("systemctl stop puppet-run.service")
+    assert node.file(PATCHES).size > 0
+
+
+@pytest.mark.usefixtures("unpatched")
+def test_without_patches_a_run_is_that_of_a_plain_agent(node: Host) -> None:
+    run = node.run("puppet-run --noop --waitforlock 1 --color=false")
+    assert run.rc == 0, run.stderr
+    assert "Applied catalog in" in run.stdout
+    assert "each run starts from nothing" in node.check_output(JOURNAL)
 
 
 def test_a_run_asks_for_all_services_at_once_and_starts_one_that_was_stopped(staging: Box) -> None:

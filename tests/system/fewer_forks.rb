@@ -29,9 +29,10 @@ require 'puppet'
 require 'puppet/application/apply'
 require 'puppet/configurer'
 require 'puppet/util/command_line'
-require '/puppet_agent/fewer-forks'
+require 'puppet_patches/loader'
+%w[apt_packages resource_harness systemd_services].each { |name| require "/patches/#{name}" }
 
-FewerForks.use
+abort unless PuppetPatches.apply.empty?
 # As on a node, where systemd is process 1.
 Puppet::Type.type(:service).provider(:systemd).define_singleton_method(:suitable?) { |*| true }
 %i[exec package].each { |type| Puppet::Type.type(type) }

@@ -7,11 +7,11 @@ require 'json'
 require 'puppet'
 require 'puppet/application/agent'
 require 'puppet/configurer'
-require '/puppet_agent/fewer-forks'
-require '/puppet_agent/loaded-ahead'
+require 'puppet_patches/loader'
+Dir['/patches/*.rb'].sort.each { |file| require file }
 
 Puppet.initialize_settings
-LoadedAhead.use
+abort unless PuppetPatches.apply.empty?
 
 # The settings for which a parser of options is made.
 def options(*arguments)
@@ -81,26 +81,26 @@ def ahead(kept)
   resources.map! { |type, title| { type: type, title: title } }
   File.write(file, JSON.generate(resources: resources)) if kept == 'kept'
   File.write(file, '{') if kept == 'broken'
-  FewerForks::Services.define_singleton_method(:ask) { |units| [units.to_h { |unit| [unit, 'active'] }, {}] }
+  PuppetPatches::SystemdServices.define_singleton_method(:ask) { |units| [units.to_h { |unit| [unit, 'active'] }, {}] }
   own = Class.new(Puppet::Type.type(:package).provider(:apt)) { define_singleton_method(:observe) { |names| "asked for #{names}" } }
-  own.singleton_class.prepend(FewerForks::OwnPackages)
-  AskedAhead::Catalog.ask
+  own.singleton_class.prepend(PuppetPatches::OwnPackages)
+  PuppetPatches::CatalogAhead.ask
   {
-    known: AskedAhead::Catalog.services(%w[b a])&.first,
-    more: AskedAhead::Catalog.services(%w[a b c])&.first,
-    packages: AskedAhead::Catalog.packages(%w[dpkg])&.lines&.grep(/dpkg/)&.length,
-    other: AskedAhead::Catalog.packages(%w[dpkg tar]),
+    known: PuppetPatches::CatalogAhead.services(%w[b a])&.first,
+    more: PuppetPatches::CatalogAhead.services(%w[a b c])&.first,
+    packages: PuppetPatches::CatalogAhead.packages(%w[dpkg])&.lines&.grep(/dpkg/)&.length,
+    other: PuppetPatches::CatalogAhead.packages(%w[dpkg tar]),
     own: own.observe(%w[dpkg]).then { |known| known.is_a?(Hash) ? known.keys : known },
     more_own: own.observe(%w[dpkg tar]),
-    own_after: (FewerForks::Harness.changing = true) && own.observe(%w[dpkg]),
-    types: AskedAhead::Catalog.types,
+    own_after: (PuppetPatches::ResourceHarness.changing = true) && own.observe(%w[dpkg]),
+    types: PuppetPatches::CatalogAhead.types,
   }
 end
 
 # Files that are fetched from a source, after a command has changed something: which ones were written, what is there then, what
 # went wrong, and how many catalogs Puppet made for it.
 def plugins(how, permissions, change)
-  LoadedAhead::PluginsInPlace.remove_method(:evaluate) if how == 'plain'
+  PuppetPatches::PluginsInPlace.remove_method(:evaluate) if how == 'plain'
   FileUtils.mkdir_p(['/source/puppet/type', '/source/empty'])
   File.write('/source/puppet/type/one.rb', 'one', perm: 0o644)
   File.write('/source/two.rb', 'two', perm: 0o755)
@@ -142,7 +142,7 @@ def file_server(asked, able)
       told = { 'relative_path' => question[:environment].to_s, 'type' => 'file', 'checksum' => { 'type' => 'md5', 'value' => '{md5}f' } }
       Puppet::FileServing::Metadata.from_data_hash({ 'path' => '/', **told })
     end
-    prepend LoadedAhead::AskedOnce
+    prepend PuppetPatches::PluginListing, PuppetPatches::FilesOfCommit::Asked
   end
 end
 
@@ -150,7 +150,7 @@ end
 # all that is in it in another, or the same; the server may be unable to list all.
 def questions(first, second, host, able)
   service = file_server(asked = [], able)
-  all = LoadedAhead::PluginsInPlace.question(Puppet[:pluginsignore], :ignore)
+  all = PuppetPatches::PluginsInPlace.question(Puppet[:pluginsignore], :ignore)
   service.new('primary').get_file_metadatas(path: '/plugins', environment: first, recurse: :false)
   _, answer = service.new(host).get_file_metadatas(path: '/plugins', environment: second, **all)
   { asked: asked, answer: answer.first.relative_path }
@@ -161,18 +161,18 @@ end
 # What two runs ask for, one after the other, of files below a mount: in environments of which the server has given the second.
 # Between them something is done to what is kept.
 def runs(mount, first, second, given, between)
-  file = LoadedAhead::FilesOfCommit::FILE
+  file = PuppetPatches::FilesOfCommit::FILE
   FileUtils.mkdir_p(File.dirname(file))
   [first, second].map do |environment|
     service = file_server(asked = [], 'able').new('primary')
-    LoadedAhead::FilesOfCommit.instance_variables.each { |name| LoadedAhead::FilesOfCommit.remove_instance_variable(name) }
-    LoadedAhead::FilesOfCommit.given = environment if given == 'given'
-    all = LoadedAhead::PluginsInPlace.question(Puppet[:pluginsignore], :ignore)
+    PuppetPatches::FilesOfCommit.instance_variables.each { |name| PuppetPatches::FilesOfCommit.remove_instance_variable(name) }
+    PuppetPatches::FilesOfCommit.given = environment if given == 'given'
+    all = PuppetPatches::PluginsInPlace.question(Puppet[:pluginsignore], :ignore)
     answers = [
       service.get_file_metadatas(path: "/#{mount}", environment: environment, **all).last.first,
       service.get_file_metadata(path: "/#{mount}/one", environment: environment.to_sym).last,
     ]
-    LoadedAhead::FilesOfCommit.write
+    PuppetPatches::FilesOfCommit.write
     mode = File.stat(file).mode.to_s(8) if File.exist?(file)
     File.write(file, between) if mode && !between.empty?
     { asked: asked.length, answers: answers.map { |told| [told.relative_path, told.checksum] }.uniq, mode: mode }
@@ -241,18 +241,18 @@ def types(*names)
   File.write(File.join(directory, 'unused.rb'), 'Puppet::Type.newtype(:unused) { newparam(:name) }')
   File.write(File.join(directory, 'broken.rb'), 'raise "no such luck"')
   $LOAD_PATH.unshift(Puppet[:plugindest])
-  AskedAhead::Catalog.define_singleton_method(:types) { names }
+  PuppetPatches::CatalogAhead.define_singleton_method(:types) { names }
   File.write(File.join(directory, 'half.rb'), 'Puppet::Type.newtype(:half) { newparam(:name) }')
   FileUtils.mkdir_p(File.join(Puppet[:plugindest], 'puppet', 'provider', 'half'))
   File.write(File.join(Puppet[:plugindest], 'puppet', 'provider', 'half', 'ruby.rb'), 'def')
-  AskedAhead::Types.ask
-  AskedAhead::Types.wait
+  PuppetPatches::TypesAhead.ask
+  PuppetPatches::TypesAhead.wait
   loaded = []
   Puppet::Type.eachtype { |type| loaded << type.name }
   catalog = Puppet::Resource::Catalog.new('node.test', Puppet.lookup(:root_environment))
   errors = %w[known half].map do |type|
     catalog.add_resource(Puppet::Resource.new(type, 'title'))
-    AskedAhead::Types.miss(catalog)
+    PuppetPatches::TypesAhead.miss(catalog)
   rescue Puppet::Error => e
     e.message[/autoload \S+/]
   end
@@ -261,7 +261,7 @@ end
 
 # What comes of Facter's commands where one of them does not end: the answer to another, what is kept, and what goes on.
 def hanging
-  commands = AskedAhead::Commands
+  commands = PuppetPatches::FacterAhead
   FileUtils.mkdir_p(File.dirname(commands::FILE))
   File.write(commands::FILE, JSON.generate(['echo told', 'sleep 97']))
   commands.ask

@@ -4,6 +4,7 @@
 # input run: holds its socket, and starts it whenever a caller waits. /started has a line for each start.
 require 'socket'
 
+File.write('/proc/self/comm', 'systemd') # by which Puppet knows it
 listener = UNIXServer.new('/run/puppet-run.socket')
 File.write('/started', '')
 

@@ -40,6 +40,8 @@ end
 Client = Puppet::Server::HttpClient
 Puppet.initialize_settings([], true, true, http: Client.new)
 File.write(Puppet[:confdir] + '/puppetdb.conf', "[main]\nserver_urls = https://puppetdb.test:8081\nsoft_write_failure = true\n")
+LOGGED = []
+Puppet::Util::Log.newdestination(Puppet::Test::LogCollector.new(LOGGED))
 require 'puppet/indirector/facts/puppetdb_in_background'
 
 def submit(*names)
@@ -77,13 +79,14 @@ when 'breaks'
   open_gate(2)
   puts JSON.generate(after: ended)
 when 'hangs'
-  PuppetdbInBackground.send(:remove_const, :PATIENCE)
-  PuppetdbInBackground::PATIENCE = 0.1
+  PuppetPatches::PuppetdbCommands.send(:remove_const, :PATIENCE)
+  PuppetPatches::PuppetdbCommands::PATIENCE = 0.1
   submit('facts', 'catalog')
-  thread = PuppetdbInBackground.instance_variable_get(:@thread)
-  logged = []
-  Puppet::Util::Log.newdestination(Puppet::Test::LogCollector.new(logged))
-  puts JSON.generate(after: ended, logged: logged.map(&:message), alive: thread.join(5).nil?)
+  thread = PuppetPatches::PuppetdbCommands.instance_variable_get(:@thread)
+  puts JSON.generate(after: ended, logged: LOGGED.map(&:message), alive: thread.join(5).nil?)
+when 'untested'
+  submit('report')
+  puts JSON.generate(before: Client.posted, logged: LOGGED.map(&:message).grep(/patch/))
 when 'stopping'
   Client.terminate
   submit('report')

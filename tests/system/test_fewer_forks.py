@@ -11,7 +11,10 @@ from fleet_cli.roots import rootfs
 from . import answering
 
 REPO = Path(__file__).resolve().parents[2]
-PROGRAMS = REPO / "site/profile/files/puppet_agent"
+PATCHES = {
+    REPO / "site/profile/files/puppet_patches": "/usr/local/lib/site_ruby/puppet_patches",
+    REPO / "site/profile/files/puppet_agent/patches": "/patches",
+}
 APPLY = Path(__file__).with_name("fewer_forks.rb")
 FACTS = Path(__file__).with_name("facter_forks.rb")
 RUNNING = {"a": "active enabled", "b": "active enabled", "c": "active enabled"}
@@ -25,7 +28,7 @@ ASK: list[Callable[[Any], Any]] = []
 @pytest.fixture(scope="module", autouse=True)
 def ruby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Ruby that has loaded Puppet."""
-    with answering.ruby(APPLY, {PROGRAMS: "/puppet_agent"}, tmp_path_factory.mktemp("ruby")) as ask:
+    with answering.ruby(APPLY, PATCHES, tmp_path_factory.mktemp("ruby")) as ask:
         ASK.append(ask)
         yield
         ASK.clear()
@@ -119,7 +122,7 @@ def test_packages_are_asked_for_by_name_and_marks_where_they_count() -> None:
 
 def facts(*options: str) -> dict[str, Any]:
     """What Facter finds out, and the commands that it starts for that."""
-    binds = {PROGRAMS: "/puppet_agent", FACTS: "/facts.rb"}
+    binds = {**PATCHES, FACTS: "/facts.rb"}
     said: dict[str, Any] = json.loads(
         rootfs.run("toolbox", ["ruby", "/facts.rb", *options], binds=binds).stdout.splitlines()[-1]
     )

@@ -10,15 +10,17 @@ from . import answering
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("loaded_ahead.rb")
+PATCHES = {
+    REPO / "site/profile/files/puppet_patches": "/usr/local/lib/site_ruby/puppet_patches",
+    REPO / "site/profile/files/puppet_agent/patches": "/patches",
+}
 ASK: list[Callable[[Any], Any]] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
 def ruby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Ruby that has loaded Puppet."""
-    with answering.ruby(
-        SCRIPT, {REPO / "site/profile/files/puppet_agent": "/puppet_agent"}, tmp_path_factory.mktemp("ruby")
-    ) as ask:
+    with answering.ruby(SCRIPT, PATCHES, tmp_path_factory.mktemp("ruby")) as ask:
         ASK.append(ask)
         yield
         ASK.clear()

@@ -1,22 +1,23 @@
 """The agent that is loaded ahead, without a node: who asks it for a run gets what `puppet agent` would have done."""
 
+import tempfile
 from pathlib import Path
 
+import preloaded
 import pytest
 from fleet_cli.roots import rootfs
 
-REPO = Path(__file__).resolve().parents[2]
-PROGRAMS = REPO / "site/profile/files/puppet_agent"
 SYSTEMD = Path(__file__).with_name("preloaded_agent.rb")
 LOADED = "/usr/lib/ruby/vendor_ruby/puppet/version.rb"
 
 
 def run(script: str) -> list[str]:
     """What shell commands print where the preloaded agent waits; a line `started N` says how often it was started."""
-    binds = {PROGRAMS: "/puppet_agent", SYSTEMD: "/preloaded_agent.rb"}
     setting = f'puppet_run() {{ timeout 120 ruby --disable=gems /puppet_agent/puppet-run "$@"; }}\n{script}'
     stdin = f"{setting}\necho started $(wc -l < /started)\n"
-    return rootfs.run("toolbox", ["ruby", "/preloaded_agent.rb"], binds=binds, stdin=stdin).stdout.splitlines()
+    with tempfile.TemporaryDirectory() as directory:
+        binds = {preloaded.install(Path(directory)): "/puppet_agent", SYSTEMD: "/preloaded_agent.rb"}
+        return rootfs.run("toolbox", ["ruby", "/preloaded_agent.rb"], binds=binds, stdin=stdin).stdout.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,34 @@
 """PuppetDB's commands are handed over in the background: no run waits for it, and it misses nothing by that."""
 
+import hashlib
 import json
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import preloaded
 from fleet_cli.roots import rootfs
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("puppetdb_in_background.rb")
+CLIENT = "# Stands for the file of Puppet Server, which is not installed here; the script has the class.\n"
 
 
-def handed_over(case: str) -> Any:
-    """What puppetdb_in_background.rb says of one case."""
-    binds = {REPO / "site/profile/files/puppetserver/ruby": "/ruby", SCRIPT: "/puppetdb_in_background.rb"}
-    printed = rootfs.run("toolbox", ["ruby", "/puppetdb_in_background.rb", case], binds=binds).stdout
+def handed_over(case: str, *, tested: bool = True) -> Any:
+    """What puppetdb_in_background.rb says of one case; `tested`: whether the patch was tested with this server."""
+    with tempfile.TemporaryDirectory() as directory:
+        ruby = Path(directory) / "ruby"
+        shutil.copytree(REPO / "site/profile/files/puppetserver/ruby", ruby)
+        shutil.copytree(REPO / "site/profile/files/puppet_patches", ruby / "puppet_patches")
+        client = ruby / "puppet/server/http_client.rb"
+        client.parent.mkdir()
+        client.write_text(CLIENT)
+        if tested:
+            digest = hashlib.sha256(CLIENT.encode()).hexdigest()
+            preloaded.tested_with(ruby / "puppet_patches", {"puppet/server/http_client.rb": digest})
+        binds = {ruby: "/ruby", SCRIPT: "/puppetdb_in_background.rb"}
+        printed = rootfs.run("toolbox", ["ruby", "/puppetdb_in_background.rb", case], binds=binds).stdout
     return json.loads(printed.splitlines()[-1])
 
 
@@ -52,3 +67,11 @@ def test_a_server_that_stops_says_what_a_hanging_puppetdb_has_not_taken() -> Non
 
 def test_what_comes_when_the_server_stops_is_handed_over_at_once() -> None:
     assert handed_over("stopping")["after"] == ["first by the caller", "terminated", "report by the caller"]
+
+
+def test_another_puppet_server_hands_over_its_commands_as_it_always_did() -> None:
+    """A patch of what it was not made for loses commands, or the server."""
+    answer = handed_over("untested", tested=False)
+    assert answer["before"] == ["first by the caller", "report by the caller"]
+    (message,) = answer["logged"]
+    assert "the patch puppetdb_commands of Puppet is left out: /ruby/puppet/server/http_client.rb is not" in message

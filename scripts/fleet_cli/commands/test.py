@@ -36,8 +36,8 @@ def test(context: Context, require_lab: bool, deploy: bool, words: tuple[str, ..
     The unit tests need no root, the others do. The node tests work on what is deployed; where there is no lab, they
     bring one up. Options other than those below go to pytest: fleet test node -k rotated
 
-    `fleet test drill NAME` runs a drill: a long trial on the boxes that no other part has. It deploys, and leaves HEAD
-    deployed. Without NAME it says which there are.
+    `fleet test drill NAME` runs a drill: a long trial that no other part has. On the boxes it deploys, and leaves HEAD
+    deployed; `patches` needs no boxes. Without NAME it says which there are.
     """
     part, *pytest_options = words
     parts = list(suite.PARTS) if part == "all" else [part]

@@ -12,10 +12,12 @@
 #    "puppetdb": rows that queries find, {ENTITY: [...]}, or why PuppetDB does not answer; without it, there is none}
 #       {"version": ..., "resources": [...], "edges": [[container, contained], ...], "exported": [...], "inputs": {...}}
 #       or {"error": MESSAGE, "inputs": {...}}; the latter also for a catalog that compiles, and that no agent could apply
+#       the first answer has {"left_out": [MESSAGE, ...]} besides, where patches of Puppet don't suit the one that is here
 #
 # --placeholders: no private key is needed, since a value that eyaml has encrypted stands as a name made from its ciphertext.
 require 'json'
 require 'puppet'
+require 'puppet/pops'
 require 'tmpdir'
 require_relative 'applicable'
 require_relative 'checked_values'
@@ -98,6 +100,7 @@ def collect_garbage
   GC.disable
 end
 
+left_out = PuppetPatches.apply
 answers = $stdout.dup
 # Whatever else prints, the answers stay readable.
 $stdout.reopen($stderr)
@@ -108,7 +111,10 @@ Dir.mktmpdir do |directory|
     if request.key?('resources')
       Puppet::Resource::Exported.define(request['exports'], request['resources'])
     else
-      answers.puts(JSON.generate(Compilation.new(**request.transform_keys(&:to_sym)).answer))
+      answer = Compilation.new(**request.transform_keys(&:to_sym)).answer
+      answer['left_out'] = left_out unless left_out.empty?
+      left_out = []
+      answers.puts(JSON.generate(answer))
       answers.flush
       collect_garbage
     end

@@ -10,11 +10,14 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+from fleet_cli.machine import paths, steps
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.sandbox import running
 from fleet_cli.sandbox.limits import Limits
 
 SOURCE = Path(__file__).parent
+PATCHES = paths.control_repo() / "site/profile/files/puppet_patches"
+"""What applies patches of Puppet where they suit it, for the nodes, the server and compilers alike."""
 ENVIRONMENTS = "/environments"
 """Where the compiler has its environments."""
 SECONDS = 120.0
@@ -95,6 +98,7 @@ class Compiler:
         if not line:
             raise self._died(request.certname)
         answer: Answer = json.loads(line)
+        _say_once(answer.pop("left_out", []))
         if "error" in answer:
             # The same mistake has the same words on every node.
             plain = answer["error"].replace(f"{ENVIRONMENTS}/{request.environment}/", "")
@@ -124,6 +128,17 @@ class Compiler:
         )
 
 
+def _say_once(messages: Sequence[str]) -> None:
+    """Say what all compilers of one call have to say of the Puppet that they have."""
+    for message in messages:
+        if message not in _said:
+            _said.add(message)
+            steps.say(f"note: {message}")
+
+
+_said: set[str] = set()
+
+
 @contextmanager
 def started(
     live: Mapping[Path, str], reads: Mapping[Path, str], *, placeholders: bool, seconds: float = SECONDS
@@ -141,6 +156,6 @@ def started(
         argv = ["ruby", "/compiling/compiler.rb", *options]
         for directory in live:
             directory.chmod(0o755)
-        given = {SOURCE: "/compiling", **reads}
+        given = {SOURCE: "/compiling", PATCHES: "/usr/local/lib/site_ruby/puppet_patches", **reads}
         with running.started("toolbox", argv, stderr=errors, reads=given, live=live, limited=LIMITS) as child:
             yield Compiler(child, Path(errors.name), seconds)

@@ -31,7 +31,7 @@ IN_ROOT_FILE_SYSTEMS = ("system", "catalog")
 """The parts that need root, for root file systems of Debian 13; they run beside the node tests, if both are wanted."""
 
 DRILL = "drill"
-"""Long trials on the boxes, among the node tests: run by their names only."""
+"""Long trials, among the node tests or the system tests: run by their names only."""
 
 _DRILL = re.compile(r"^@pytest\.mark\.drill\n(?:@.*\n)*def test_(\w+)\(", re.MULTILINE)
 OUTCOMES = {0: "passed", 5: "none selected"}
@@ -67,8 +67,8 @@ def run(
         FleetError: there is no such drill.
     """
     if parts == [DRILL]:
-        options = _options_of_drill(repo, options)
-        deploy = True
+        part, options = _drill(repo, options)
+        parts, deploy = [part], part == DRILL
     reason = host.why_no_containers() if {"node", DRILL}.intersection(parts) else None
 
     def prepare(part: str) -> dict[str, str]:
@@ -158,22 +158,25 @@ class _Runs:
         return Outcome(word, time.monotonic() - start)
 
 
-def drills(repo: Path) -> list[str]:
-    """Return the names of all drills, file by file."""
-    files = sorted((repo / "tests/node").glob("test_*.py"))
-    return [name for file in files for name in _DRILL.findall(file.read_text(encoding="utf-8"))]
+def drills(repo: Path) -> dict[str, str]:
+    """Return the names of all drills, file by file, and the part that each is run as."""
+    found: dict[str, str] = {}
+    for part, folder in ((DRILL, "node"), ("system", "system")):
+        for file in sorted((repo / "tests" / folder).glob("test_*.py")):
+            found |= dict.fromkeys(_DRILL.findall(file.read_text(encoding="utf-8")), part)
+    return found
 
 
-def _options_of_drill(repo: Path, options: list[str]) -> list[str]:
-    """Return pytest's options for the drill that the first option names.
+def _drill(repo: Path, options: list[str]) -> tuple[str, list[str]]:
+    """Return the part that the drill which the first option names is run as, and pytest's options for it.
 
     Raises:
         FleetError: there is none of that name.
     """
-    names = drills(repo)
-    if not options or options[0] not in names:
-        raise FleetError(f"name a drill, one of: {', '.join(names)}")
-    return ["-m", DRILL, "-k", f"test_{options[0]}", "-s", *options[1:]]
+    parts = drills(repo)
+    if not options or options[0] not in parts:
+        raise FleetError(f"name a drill, one of: {', '.join(parts)}")
+    return parts[options[0]], ["-m", DRILL, "-k", f"test_{options[0]}", "-s", *options[1:]]
 
 
 def _prepare(part: str, lab: Lab, repo: Path, *, require_lab: bool, deploy: bool) -> dict[str, str]:

@@ -10,6 +10,10 @@
 # @param preloaded
 #   Whether a process that has loaded Puppet waits on the machine, so that `puppet-run`, and with it `fleet run`, starts at
 #   once. It keeps about 70 MB of memory.
+# @param patched
+#   Whether Puppet and Facter are patched in that process. If not, each run starts from nothing.
+# @param patches
+#   Patches to leave out, as `{NAME: false}`; docs/patches.md has the names.
 #
 # @example
 #   include profile::puppet_agent
@@ -17,6 +21,8 @@ class profile::puppet_agent (
   Boolean $periodic = false,
   Array[String[1]] $blocked_facts = [],
   Boolean $preloaded = false,
+  Boolean $patched = true,
+  Hash[Profile::Agent_patch, Boolean] $patches = {},
 ) {
   $facter = stdlib::to_json_pretty({ 'facts' => { 'blocklist' => $blocked_facts } })
 
@@ -43,7 +49,9 @@ class profile::puppet_agent (
   }
 
   class { 'profile::puppet_agent::preloaded':
-    ensure => stdlib::ensure($preloaded),
+    ensure  => stdlib::ensure($preloaded),
+    patched => $patched,
+    patches => $patches,
   }
 
   class { 'profile::puppet_agent::timer':

@@ -135,6 +135,16 @@ def test_a_part_that_there_is_not_is_named(boxes: Boxes) -> None:
     assert "'nodes' is none of all, unit, system, catalog, node, drill" in result.output
 
 
+def test_a_drill_without_boxes_brings_up_none_and_runs_alone(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rootfs, "ensure_layer", lambda _name: None)
+    monkeypatch.setattr(forge, "ensure", lambda: None)
+    boxes.deployed = ""
+    assert boxes.told("drill", "patches") == 0
+    ((command, brought_up),) = [(command, boxes.brought_up) for command in boxes.commands]
+    assert brought_up == 0
+    assert command[command.index("tests/system") :] == ["tests/system", "-m", "drill", "-k", "test_patches", "-s"]
+
+
 def test_where_there_is_no_lab_one_is_brought_up(boxes: Boxes) -> None:
     boxes.deployed = ""
     assert boxes.told("node") == 0

@@ -3,16 +3,18 @@
 # Waits on the socket that systemd gives it, with Puppet loaded; each run of the agent is a fork of it. Nothing but code
 # of the Debian packages is loaded ahead: settings, certificates, plugins and facts are read by each run, as ever.
 # When something that it has loaded changes on disk it ends, and systemd starts it anew for the caller who waits.
+# Puppet is patched as far as it is the one that the patches were made for (loader.rb); the journal says where it is not, once.
+# Where it can't be loaded ahead for that, each run starts from nothing.
 require 'socket'
 
 BEGAN = Time.now
 LISTENER = 3 # the first socket that systemd passes
 
-require 'puppet'
-require 'puppet/util/command_line'
-require 'puppet/application/agent'
-require_relative 'fewer-forks'
-require_relative 'loaded-ahead'
+require_relative 'loader'
+require_relative 'patches' # those that are switched on
+
+# The patch that a run needs which is a fork.
+FORKED = 'plugin_providers'
 
 # What each run loads once it is needed: how it talks to the server, and how Facter is asked.
 LATE = %w[
@@ -25,18 +27,33 @@ LATE = %w[
 
 # The resource types that Puppet brings, with their providers: what a run spends most of its start on.
 def load_code
+  %w[puppet puppet/util/command_line puppet/application/agent].each { |file| require file }
   LATE.each { |file| require file }
   directory = File.dirname(Object.const_source_location('Puppet::Type').first)
   Dir.glob(File.join(directory, 'type', '*.rb')).each { |file| require "puppet/type/#{File.basename(file, '.rb')}" }
-  LoadedAhead.use
-  FewerForks.use
-  AskedAhead.use
 end
 
-# The Ruby code and the libraries (OpenSSL, the C library) that this process holds.
+# Load what runs begin with, and patch it; return whether runs can be forks of this process.
+def prepare
+  if (reason = PuppetPatches.reason(FORKED))
+    say("each run starts from nothing, as none can be a fork without the patch #{FORKED} of Puppet: #{reason}")
+    return false
+  end
+
+  load_code
+  PuppetPatches.apply.each { |message| say(message) }
+  true
+end
+
+# In the journal, as a warning.
+def say(message)
+  $stderr.puts("<4>#{message}")
+end
+
+# The Ruby code and the libraries (OpenSSL, the C library) that this process holds, and what its patches depend on.
 def loaded_files
   mapped = File.readlines('/proc/self/maps', chomp: true).filter_map { |line| line[%r{ (/\S+)}, 1] }
-  [__FILE__, *$LOADED_FEATURES, *mapped].uniq
+  [__FILE__, *$LOADED_FEATURES, *mapped, *PuppetPatches.files].uniq
 end
 
 # When they changed last; not their mtime, which dpkg takes from the package.
@@ -59,29 +76,8 @@ def collect_garbage_later
   end
 end
 
-# Before a process ends, Ruby goes through all that it holds for what is left to do. Here that would be the files of Tempfile
-# only: where there were none, it can end at once.
-def end_at_once
-  Tempfile.prepend(Module.new do
-    def initialize(...)
-      $made_files = true
-      super
-    end
-  end)
-  at_exit { end_with($!.status) if $!.is_a?(SystemExit) && !$made_files }
-end
-
-def end_with(status)
-  Puppet::Util::Log.close_all
-  [$stdout, $stderr].each(&:flush)
-rescue SystemCallError, IOError, SignalException
-  nil # whoever was to read it has gone
-ensure
-  exit!(status)
-end
-
 # The agent as a caller asked for it: on the caller's own streams.
-def run_agent(connection, stale)
+def run_agent(connection, from_nothing)
   begin
     streams = Array.new(3) { connection.recv_io }
     arguments = ['agent', *connection.read.split("\0")]
@@ -91,12 +87,12 @@ def run_agent(connection, stale)
   connection.close
   [$stdin, $stdout, $stderr].zip(streams) { |stream, callers| stream.reopen(callers) }
   streams.each(&:close)
-  exec('/usr/bin/puppet', *arguments) if stale
+  exec('/usr/bin/puppet', *arguments) if from_nothing
   $PROGRAM_NAME = 'puppet agent'
-  Puppet.settings.arguments = arguments
+  Puppet.settings.arguments = arguments if PuppetPatches.applied?('given_options')
   srand # else each run draws the same numbers
   collect_garbage_later
-  end_at_once
+  PuppetPatches::EndedAtOnce.use if PuppetPatches.applied?('ended_at_once')
   Puppet::Util::CommandLine.new('puppet', arguments).execute
 end
 
@@ -114,7 +110,7 @@ end
 %w[LISTEN_PID LISTEN_FDS LISTEN_FDNAMES].each { |name| ENV.delete(name) }
 listener = UNIXServer.for_fd(LISTENER)
 listener.close_on_exec = true
-load_code
+forks = prepare
 files = loaded_files
 at_start = changes(files)
 # A package was being upgraded while this was loaded: what is loaded may be half old, half new.
@@ -132,7 +128,7 @@ loop do
   agent = fork do
     # Else a caller would not notice that this process has ended before all other runs have.
     [listener, *attended.values].each(&:close)
-    run_agent(connection, stale)
+    run_agent(connection, stale || !forks)
   end
   attended[Thread.new { attend(connection, agent) }] = connection
 end

@@ -3,8 +3,11 @@
 # @param puppetdb_url
 #   Where PuppetDB answers over TLS.
 # @param soft_write_failure
-#   Whether nodes still get their catalogs while PuppetDB is down; what it then misses comes with their next run. They
-#   hardly wait for it either: what they tell it is handed over in the background. If not, a run fails that PuppetDB misses.
+#   Whether nodes still get their catalogs while PuppetDB is down; what it then misses comes with their next run. If not, a run
+#   fails that PuppetDB misses.
+# @param commands_in_background
+#   Whether nodes don't wait until PuppetDB has taken what they tell it, either. It is a patch of Puppet Server (docs/patches.md),
+#   and goes with `soft_write_failure` only.
 #
 # @example
 #   include profile::puppetserver::storage
@@ -13,8 +16,12 @@
 class profile::puppetserver::storage (
   Stdlib::HTTPSUrl $puppetdb_url = "https://${trusted['certname']}:8081",
   Boolean $soft_write_failure = true,
+  Boolean $commands_in_background = $soft_write_failure,
 ) {
-  $terminus = $soft_write_failure ? {
+  if $commands_in_background and !$soft_write_failure {
+    fail('profile::puppetserver::storage: what is handed over in the background fails no run: set commands_in_background to false, or soft_write_failure to true')
+  }
+  $terminus = $commands_in_background ? {
     true    => 'puppetdb_in_background',
     default => 'puppetdb',
   }
@@ -38,12 +45,19 @@ class profile::puppetserver::storage (
     ;
     '/etc/puppet/routes.yaml':
       content => epp('profile/puppetserver/routes.yaml.epp', { terminus => $terminus }),
-      require => File['/usr/local/lib/puppetserver'],
+      require => File['/usr/local/lib/puppetserver', '/usr/local/lib/puppetserver/puppet_patches'],
     ;
     # Ruby code that the server finds beside Puppet's own.
     '/usr/local/lib/puppetserver':
       ensure  => directory,
       source  => 'puppet:///modules/profile/puppetserver/ruby',
+      recurse => true,
+      purge   => true,
+      force   => true,
+    ;
+    '/usr/local/lib/puppetserver/puppet_patches':
+      ensure  => directory,
+      source  => 'puppet:///modules/profile/puppet_patches',
       recurse => true,
       purge   => true,
       force   => true,
