@@ -54,6 +54,8 @@ RUNS = r"""
 mkdir -p /sys/block /units /var/lib/puppet-run; echo active > /units/a; echo inactive > /units/b; echo active > /units/c
 cat > /usr/bin/systemctl < /out/systemctl; chmod 755 /usr/bin/systemctl
 cp -r /out/puppet/. /etc/puppet/
+# Without a /sys the real one knows nothing, which threads of Facter's say in an order of their own.
+printf '#!/bin/sh\necho "Thread(s) per core: 1"\necho "Core(s) per socket: 2"\n' > /usr/bin/lscpu
 %s
 for run in 1 2 3; do
   %s --color=false > /out/printed$run 2>&1; echo $? > /out/status$run
