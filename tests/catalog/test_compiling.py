@@ -1,5 +1,6 @@
 """One node's code can't take the others down with it: compilers answer for each, or are replaced."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from fleet_cli.compiling import pool, program
 from fleet_cli.compiling.pool import Pool
 from fleet_cli.compiling.program import Answer, Request
+from fleet_cli.machine import steps
 
 SECONDS = 15.0
 """What a catalog may take where code has no end; for others it would be short on a machine that is busy with tests."""
@@ -36,6 +38,27 @@ def test_an_error_of_one_node_is_that_nodes_own(compilers: Pool) -> None:
     assert "no (line: 1, column: 1)" in bad["error"]
     assert "on node" not in bad["error"]
     assert [one["title"] for one in good["resources"] if one["type"] == "Notify"] == ["yes"]
+
+
+def test_a_puppet_that_no_patch_was_tested_with_compiles_the_same_and_fleet_says_so_once(
+    environments: Path, compilers: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A patch that does not suit it would show in a plan what no server compiles."""
+    shutil.copy(program.PATCHES / "loader.rb", tmp_path)
+    (tmp_path / "upstream.json").write_text("{}")
+    said: list[str] = []
+    monkeypatch.setattr(steps, "say", said.append)
+    code = "type T = Struct[{a => Integer}] define d(T $t) { notify { $title: } } d { ['x', 'y']: t => {a => 1} }"
+    ours = [{**answer, "version": ""} for answer in compile(compilers, code, code)]  # the time of compilation
+    assert said == []
+    monkeypatch.setattr(program, "PATCHES", tmp_path)
+    with pool.opened({environments: program.ENVIRONMENTS}, placeholders=True) as unpatched:
+        assert [{**answer, "version": ""} for answer in compile(unpatched, code, code)] == ours
+    assert "error" not in ours[0]
+    assert sorted(line.partition(" is left out")[0] for line in said) == [
+        "note: the patch checked_values of Puppet",
+        "note: the patch parsed_templates of Puppet",
+    ]
 
 
 def test_code_without_end_is_named_and_the_next_node_compiles(environments: Path) -> None:
