@@ -1,7 +1,6 @@
 """The programs of the preloaded agent, laid out as Puppet lays them out on a node."""
 
 import json
-import re
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -32,12 +31,3 @@ def tested_with(directory: Path, files: dict[str, str]) -> None:
     tested: dict[str, Any] = json.loads(known.read_text(encoding="utf-8"))
     tested |= {name: {"a test": digest} for name, digest in files.items()}
     known.write_text(json.dumps(tested), encoding="utf-8")
-
-
-def needs() -> dict[str, list[str]]:
-    """The patches that each patch says it needs."""
-    found = {}
-    for name in NAMES:
-        said = re.search(r"needs: %w\[(.*?)\]", (PATCHES / f"{name}.rb").read_text(encoding="utf-8"))
-        found[name] = said[1].split() if said else []
-    return found
