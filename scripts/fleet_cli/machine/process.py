@@ -98,19 +98,27 @@ class _Conversation:
         self._told = 0
 
     def to_its_end(self, stdin: bytes) -> tuple[str, str]:
+        """Return what it said. Who interrupts this leaves the child, which ends with fleet.
+
+        Raises:
+            LimitError: a limit is reached; it was killed.
+        """
         try:
             self._talk(memoryview(stdin))
             self._wait()
-        except BaseException:
+        except LimitError:
             self._child.kill()
             self._child.wait()
+            self._close()
             raise
-        finally:
-            for pipe in (self._child.stdin, *self._said):
-                if pipe is not None:
-                    with suppress(OSError):
-                        pipe.close()
+        self._close()
         return self._text(self._child.stdout), self._text(self._child.stderr)
+
+    def _close(self) -> None:
+        for pipe in (self._child.stdin, *self._said):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
     def _talk(self, unsent: memoryview) -> None:
         with selectors.DefaultSelector() as ready:
