@@ -13,6 +13,7 @@ from fleet_cli.commands.context import Context
 from fleet_cli.lab import kind
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.machine.printable import printable
 
 INTERRUPTED = 130
 COMMANDS = {
@@ -82,7 +83,7 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except FleetError as error:
-        click.echo(f"fleet: {error}", err=True)
+        click.echo(f"fleet: {printable(str(error))}", err=True)
         status = 1
     except BrokenPipeError:
         status = 1

@@ -8,6 +8,7 @@ import click
 
 from fleet_cli.commands.context import Context, json_option, print_json
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.machine.printable import printable
 from fleet_cli.validation import report
 from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
@@ -57,7 +58,7 @@ def validate(  # noqa: PLR0917 - an option each
         if junit:
             report.write_junit(junit, findings)
     except (FleetError, OSError) as error:
-        click.echo(f"fleet: {error}", err=True)
+        click.echo(f"fleet: {printable(str(error))}", err=True)
         sys.exit(COULD_NOT_RUN)
     for note in validation.notes:
         click.echo(f"fleet: {note}", err=True)
@@ -65,7 +66,7 @@ def validate(  # noqa: PLR0917 - an option each
         print_json([finding.as_dict() for finding in findings])
     else:
         for finding in findings:
-            click.echo(str(finding))
+            click.echo(printable(str(finding)))
         click.echo(report.summary(findings), err=True)
     sys.exit(1 if findings else 0)
 

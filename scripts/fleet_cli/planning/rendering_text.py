@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.text import Text
 
+from fleet_cli.machine.printable import printable
 from fleet_cli.planning.changes import Parameter, ResourceChange
 from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
@@ -29,7 +30,7 @@ COLOURS = {"+": "green", "-": "red", "~": "yellow", "@": "cyan", "!": "bold red"
 def show(plan: Plan, console: Console) -> None:
     """Print a plan."""
     for line in lines(plan):
-        text = Text(line)
+        text = Text(printable(line))
         mark = line.lstrip()[:1]
         if mark in COLOURS:
             text.stylize(COLOURS[mark])

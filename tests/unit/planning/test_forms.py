@@ -1,5 +1,6 @@
 """A plan says the same in every form, and what it quotes can break none of them."""
 
+import io
 import json
 
 from fleet_cli.planning import rendering_html, rendering_json, rendering_markdown, rendering_text
@@ -9,6 +10,7 @@ from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Group, Item, Plan, Presence, grouped
 from fleet_cli.planning.remarks import Remark
 from fleet_cli.planning.unused import Unused
+from rich.console import Console
 
 NASTY = "</pre><script>alert(1)</script> `````` | *x*"
 CHANGE = ResourceChange(
@@ -52,6 +54,15 @@ def test_markdown_fits_into_a_comment_and_says_what_it_leaves_out() -> None:
     text = rendering_markdown.text(plan(many))
     assert len(text) <= rendering_markdown.MAX_CHARACTERS
     assert "more groups of nodes, which do not fit in here" in text
+
+
+def test_text_of_a_branch_moves_no_cursor_of_a_terminal() -> None:
+    """Lines of a plan could be hidden from who approves it."""
+    erased = ResourceChange("change", "File[/a]", (Parameter("content", "", "", ("-a", "+\x1b[1A\x1b[2Kb")),), "a.pp:1")
+    printed = io.StringIO()
+    rendering_text.show(plan({"n": [erased, Failure("head", "no\x1b[2J")]}), Console(file=printed, highlight=False))
+    assert "\x1b" not in printed.getvalue()
+    assert r"+\x1b[1A\x1b[2Kb" in printed.getvalue()
 
 
 def test_a_service_that_goes_from_one_node_to_another_is_a_move_in_each_form() -> None:
