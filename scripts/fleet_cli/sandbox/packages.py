@@ -15,6 +15,8 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
     "apt_repository": ("aptly", "nginx-light"),
     # what checks the balancer's configuration
     "load_balancer": ("haproxy",),
+    # what a developer's machine has, for a test with Debian 13 as such a machine
+    "developer": ("bubblewrap", "git", "mmdebstrap", "python3-venv", "uidmap"),
     # what checks the Jenkins jobs and pipelines: Debian's Groovy is of the release line that Jenkins itself runs
     "jenkins": ("groovy", "jenkins-job-builder"),
 }  # fmt: skip
