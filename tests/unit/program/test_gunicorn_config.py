@@ -92,8 +92,10 @@ class Served:
             command, bind = ["bash", "-c", hand_over, "bash", *command], []
         if files:
             command = ["bash", "-c", f'ulimit -n {files}; exec "$@"', "bash", *command]
+        # On a busy machine, a kept connection is to be kept until its next request.
+        times = ["--graceful-timeout", "60", "--keep-alive", "60"]
         self.process = subprocess.Popen(
-            [*command, *bind, "--no-control-socket", "--graceful-timeout", "60", "application"],
+            [*command, *bind, "--no-control-socket", *times, "application"],
             cwd=directory, env=environment, stderr=(directory / "log").open("w"), pass_fds=handed,
         )  # fmt: skip
 
