@@ -112,6 +112,12 @@ def pip_environment() -> dict[str, str]:
     return result
 
 
+def certificates() -> str | bool:
+    """Whom this machine trusts: the file with the CAs' certificates, as requests takes it."""
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+    return str(bundle) if bundle.exists() else True
+
+
 def why_no_containers() -> str | None:
     """Say why this machine can't run system containers; None where it can.
 

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from fleet_cli.machine import process, steps
+from fleet_cli.machine import host, process, steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.machine.printable import printable
 from fleet_cli.sandbox import running
@@ -55,6 +55,7 @@ def from_forge(modules: list[Module], url: str, forge: Path) -> None:
     """
     forge.mkdir(exist_ok=True)
     with requests.Session() as session:
+        session.verify = host.certificates()
         for name, options in modules:
             if _git_url(options):
                 continue

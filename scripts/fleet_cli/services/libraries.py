@@ -22,13 +22,11 @@ from fleet_cli.sandbox import archives, images, running
 
 CACHE = Directories(paths.CACHE / "services/libraries", limit=20)
 """What was fetched, by the lock."""
-_FETCH = """
-set -u
-mkdir /tmp/fetched
+_PIP = """\
 /usr/bin/python3 -m pip download --disable-pip-version-check --no-input --no-cache-dir --progress-bar=off --no-deps \
-  --require-hashes --only-binary=:all: --dest=/tmp/fetched --requirement=/requirements.txt >&2 || exit $?
-exec tar --create --directory=/tmp/fetched .
-"""
+  --require-hashes --only-binary=:all: --dest=/tmp/fetched --requirement=/requirements.txt"""
+_FETCH = f"mkdir /tmp/fetched; {_PIP} >&2 && exec tar --create --directory=/tmp/fetched ."
+_PAGE = re.compile(r"\(from (https?://[^\s()]+)")
 _NO_WHEEL = re.compile(r"No matching distribution found for ([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)")
 _UNREACHABLE = re.compile(r"NewConnectionError|NameResolutionError|ConnectTimeoutError|ProxyError|SSLError")
 _LOCKED = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?==(\S+)")
@@ -40,53 +38,70 @@ _SECONDS = 60
 def fetched(requirements: Path) -> Iterator[Path]:
     """A directory with a wheel or the source of each library of a lock.
 
-    What the index does not have, or has with another hash, is left out: the build says it in the service's own words.
+    A library of which an index has neither is left out: the build says it in the service's own words.
 
     Raises:
-        FleetError: the index can't be reached.
+        FleetError: the index can't be reached, or has something else than was locked.
     """
     text = requirements.read_text(encoding="utf-8")
     images.ensure("build")
     recipe = digest(text, images.made_from("build"))
+    missing: list[str] = []
 
     def fill(new: Path) -> None:
         with steps.step("libraries that requirements.txt locks"):
-            _fetch(text, new)
+            missing.extend(_fetch(text, new))
 
-    with CACHE.made(recipe[:20], recipe, fill) as directory:
-        yield directory
+    try:
+        with CACHE.made(recipe[:20], recipe, fill) as directory:
+            yield directory
+    finally:
+        if missing:  # an index may have it the next time
+            CACHE.remove(CACHE.directory / recipe[:20])
 
 
-def _fetch(text: str, new: Path) -> None:
-    """Fetch wheels of all, and the source of those that have none."""
+def _fetch(text: str, new: Path) -> list[str]:
+    """Fetch wheels of all, and the source of those that have none; return the names of what could not be found."""
     lock = _entries(text)
     without: list[str] = []
     while lock.keys() - set(without):
-        with temporary.directory() as scratch:
-            file, archive = scratch / "requirements.txt", scratch / "fetched.tar"
-            file.write_text("".join(entry for name, entry in lock.items() if name not in without), encoding="utf-8")
-            try:
-                running.run(
-                    "build", ["sh", "-c", _FETCH], reads={file: "/requirements.txt"}, env=host.pip_environment(),
-                    archive=archive, network=True,
-                )  # fmt: skip
-            except CommandFailedError as error:
-                lacks = _NO_WHEEL.search(error.output)
-                if _UNREACHABLE.search(error.output):
-                    raise FleetError(
-                        f"{error.output.strip()}\nthe package index could not be reached: check the network and the pip"
-                        " configuration"
-                    ) from None
-                name = _normal(lacks[1]) if lacks else ""
-                if name not in lock or name in without:
-                    break  # the lock is wrong: what it needs is not all there, and the build says which and why
-                without.append(name)
-                continue
-            archives.unpack(archive, new)
+        lacks = _wheels("".join(entry for name, entry in lock.items() if name not in without), new)
+        if not lacks:
             break
-    for name in without:
-        _source(name, lock[name], new)
+        if _normal(lacks) not in lock or _normal(lacks) in without:
+            raise FleetError(f"requirements.txt: pip looks for {printable(lacks)}, which has no line there: lock anew")
+        without.append(_normal(lacks))
+    missing = [name for name in without if not _source(lock[name], new)]
     running.open_to_all(new)
+    return missing
+
+
+def _wheels(text: str, new: Path) -> str:
+    """Put the wheels of a lock into a directory; return the name of a library that has none, and then nothing is put.
+
+    Raises:
+        FleetError: the index can't be reached, or has something else than was locked.
+    """
+    with temporary.directory() as scratch:
+        file, archive = scratch / "requirements.txt", scratch / "fetched.tar"
+        file.write_text(text, encoding="utf-8")
+        try:
+            running.run(
+                "build", ["sh", "-c", _FETCH], reads={file: "/requirements.txt"}, env=host.pip_environment(),
+                archive=archive, network=True,
+            )  # fmt: skip
+        except CommandFailedError as error:
+            if _UNREACHABLE.search(error.output):
+                hint = "the package index could not be reached: check the network and the pip configuration"
+            elif lacks := _NO_WHEEL.search(error.output):
+                return lacks[1]
+            elif "DO NOT MATCH THE HASHES" in error.output:
+                hint = "the package index has something else than was locked: find out who changed it"
+            else:
+                hint = "pip does not take requirements.txt"
+            raise FleetError(f"{error.output.strip()}\n{hint}") from None
+        archives.unpack(archive, new)
+    return ""
 
 
 def _entries(text: str) -> dict[str, str]:
@@ -106,19 +121,31 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _source(name: str, entry: str, new: Path) -> None:
-    """Put a library's source, of which the lock has the hash, into a directory, if an index has it."""
+def _source(entry: str, new: Path) -> bool:
+    """Put a library's source, of which the lock has the hash, into a directory; return whether an index has it."""
     hashes = set(_HASH.findall(entry))
-    settings = host.pip_environment()
-    indexes = [settings.get("PIP_INDEX_URL", ""), *settings.get("PIP_EXTRA_INDEX_URL", "").split()]
     with requests.Session() as session:
-        for index in filter(None, indexes):
-            for url, digest in _files(session, f"{index.rstrip('/')}/{name}/"):
-                if digest in hashes and url.endswith((".tar.gz", ".zip", ".tar.bz2", ".tgz")):
+        session.verify = host.certificates()
+        for page in _pages(entry):
+            for url, said in _files(session, page):
+                if said in hashes and url.endswith((".tar.gz", ".zip", ".tar.bz2", ".tgz")):
                     content = _get(session, url)
                     if hashlib.sha256(content).hexdigest() in hashes:
                         (new / url.rpartition("/")[2]).write_bytes(content)
-                        return
+                        return True
+    return False
+
+
+def _pages(entry: str) -> list[str]:
+    """Where pip looks for a library: it alone knows all ways in which it can be told of indexes."""
+    with temporary.directory() as scratch:
+        file = scratch / "requirements.txt"
+        file.write_text(entry, encoding="utf-8")
+        result = running.run(
+            "build", ["sh", "-c", f"{_PIP} -vv"], reads={file: "/requirements.txt"}, env=host.pip_environment(),
+            check=False, network=True,
+        )  # fmt: skip
+    return list(dict.fromkeys(_PAGE.findall(result.stdout + result.stderr)))
 
 
 def _files(session: requests.Session, page: str) -> Iterator[tuple[str, str]]:

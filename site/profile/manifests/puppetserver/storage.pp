@@ -19,7 +19,8 @@ class profile::puppetserver::storage (
   Boolean $commands_in_background = $soft_write_failure,
 ) {
   if $commands_in_background and !$soft_write_failure {
-    fail('profile::puppetserver::storage: what is handed over in the background fails no run: set commands_in_background to false, or soft_write_failure to true')
+    $mend = 'set commands_in_background to false, or soft_write_failure to true'
+    fail("profile::puppetserver::storage: what is handed over in the background fails no run: ${mend}")
   }
   $terminus = $commands_in_background ? {
     true    => 'puppetdb_in_background',
