@@ -181,6 +181,7 @@ def main() -> None:
     specification: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     file.unlink()
     os.closerange(3, 4096)
+    os.umask(0o022)  # whatever the caller's is: the owner inside is another one
     try:
         root = os.geteuid() == 0
         if root:
