@@ -27,7 +27,7 @@ exec /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 """
 DEVELOP = r"""
 set -eu
-useradd --create-home --uid 1000 developer
+useradd --create-home developer
 cp -R /home/given /home/developer/control
 chown -R developer: /home/developer
 cd /home/developer/control
