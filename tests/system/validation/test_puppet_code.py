@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
 from fleet_cli.validation.all_checks import Validation
 
 from .conftest import Validate, edit
@@ -74,7 +74,7 @@ def test_puppet_is_not_asked_while_no_code_changes(
     def refuse(*_: object, **__: object) -> None:
         raise FleetError("Puppet was started")
 
-    monkeypatch.setattr(rootfs, "run", refuse)
+    monkeypatch.setattr(running, "run", refuse)
     edit(repo, {"hieradata/common.yaml": ("preloaded: true", "preloaded: maybe")})
     assert [finding.code for finding in validate(repo)] == ["wrong-type"]
     edit(repo, {BASE: ("# @param packages", "# Changed.\n#\n# @param packages")})
