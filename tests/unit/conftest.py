@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from flask_microservice import health
 from fleet_cli.roots import base
+from fleet_cli.sandbox import images
 from operators_machine import Machine
 from program_node import Node, Systemd
 
@@ -15,6 +16,7 @@ def no_root_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here needs root: a test that does is noticed, whoever runs it."""
     reason = "a test that needs root or a root file system belongs in tests/system"
     monkeypatch.setattr(base, "ensure", lambda: pytest.fail(reason))
+    monkeypatch.setattr(images, "ensure", lambda _layer: pytest.fail(reason))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What Puppet itself says of the code: its mistakes, and the types that Hiera is checked by. And when it is asked."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,8 @@ def test_puppet_is_not_asked_while_no_code_changes(
     monkeypatch.setattr(running, "run", refuse)
     edit(repo, {"hieradata/common.yaml": ("preloaded: true", "preloaded: maybe")})
     assert [finding.code for finding in validate(repo)] == ["wrong-type"]
-    edit(repo, {BASE: ("# @param packages", "# Changed.\n#\n# @param packages")})
+    # Never seen before, so that no earlier run of the tests has it in its cache.
+    edit(repo, {BASE: ("# @param packages", f"# Changed: {uuid.uuid4()}.\n#\n# @param packages")})
     with pytest.raises(FleetError, match="Puppet was started"):
         validate(repo)
 

@@ -18,6 +18,7 @@ from fleet_cli.machine import host
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import clones, labfile
 from fleet_cli.roots import forge, rootfs
+from fleet_cli.sandbox import images
 
 REPO = Path(__file__).resolve().parents[3]
 HEAD, OTHER = "a" * 40, "b" * 40
@@ -120,6 +121,7 @@ def test_an_option_that_runs_nothing_brings_nothing_up(boxes: Boxes, option: str
 def test_without_a_part_all_are_run_and_options_go_to_pytest(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
     """`.ci/run` says no part: it would end before its first test."""
     monkeypatch.setattr(rootfs, "ensure_layer", lambda _name: None)
+    monkeypatch.setattr(images, "ensure", lambda _name: None)
     monkeypatch.setattr(forge, "ensure", lambda: None)
     words = shlex.split((REPO / ".ci/run").read_text(encoding="utf-8").splitlines()[-1])
     assert boxes.told(*words[words.index("test") + 1 :]) == 0
@@ -137,6 +139,7 @@ def test_a_part_that_there_is_not_is_named(boxes: Boxes) -> None:
 
 def test_a_drill_without_boxes_brings_up_none_and_runs_alone(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rootfs, "ensure_layer", lambda _name: None)
+    monkeypatch.setattr(images, "ensure", lambda _name: None)
     monkeypatch.setattr(forge, "ensure", lambda: None)
     boxes.deployed = ""
     assert boxes.told("drill", "patches") == 0
@@ -166,6 +169,7 @@ def test_tests_that_may_meet_run_one_after_the_other(
 ) -> None:
     """Two tests that deploy at once would each fail by what the other does."""
     monkeypatch.setattr(rootfs, "ensure_layer", lambda _name: None)
+    monkeypatch.setattr(images, "ensure", lambda _name: None)
     monkeypatch.setattr(forge, "ensure", lambda: None)
     assert boxes.told(*arguments) == 0
     assert ["--numprocesses" in command for command in boxes.commands] == [at_once]
@@ -176,6 +180,7 @@ def test_a_lab_that_does_not_come_up_beside_the_catalogs_fails_the_node_tests_al
 ) -> None:
     """The lab comes up while catalogs are compiled; what goes wrong there must not be lost."""
     monkeypatch.setattr(rootfs, "ensure_layer", lambda _name: None)
+    monkeypatch.setattr(images, "ensure", lambda _name: None)
     monkeypatch.setattr(forge, "ensure", lambda: None)
     lab, parts = labfile.load(REPO / "lab.yaml"), ["unit", "catalog", "node"]
     assert suite.run(lab, REPO, parts, [], deploy=True) == 0

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 from fleet_cli import cli
-from fleet_cli.machine import host
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import images
 from fleet_cli.services import building
 
 
@@ -22,8 +21,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "require_debian_root", lambda: None)
-    monkeypatch.setattr(rootfs, "ensure_layer", lambda _: pytest.fail("the build began"))
+    monkeypatch.setattr(images, "ensure", lambda _: pytest.fail("the build began"))
 
 
 @pytest.mark.parametrize(
