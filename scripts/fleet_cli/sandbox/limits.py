@@ -45,12 +45,6 @@ class Limits:
         return [*manager, "--scope", "--quiet", "--collect", f"--property=MemoryMax={self.memory}",
                 "--property=MemorySwapMax=0", f"--property=TasksMax={self.processes}", "--"]  # fmt: skip
 
-    def held_by(self) -> str:
-        """Say in words how memory is held."""
-        if _manager():
-            return "a cgroup of the service manager holds the memory of all processes together"
-        return "no cgroup is delegated here: each process has a limit of its memory, and files are held by their size"
-
 
 @cache
 def _manager() -> tuple[str, ...]:
