@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from fleet_cli.fleet.asking import FAN_OUT
@@ -141,8 +142,18 @@ def _cpu_here() -> float:
 
 
 def _cpu_of_boxes() -> float:
-    files = CGROUPS.glob(f"**/lxc.payload.{paths.CONTAINER_PREFIX}*/cpu.stat")
-    return sum(int(file.read_text(encoding="ascii").split()[1]) for file in files) / 1e6
+    return sum(int(file.read_text(encoding="ascii").split()[1]) for file in _counters()) / 1e6
+
+
+@cache
+def _counters() -> tuple[Path, ...]:
+    """The file of each box's cgroup that counts its CPU; below it, cgroups come and go."""
+    found = []
+    for directory, below, _ in os.walk(CGROUPS):
+        boxes = [name for name in below if name.startswith(f"lxc.payload.{paths.CONTAINER_PREFIX}")]
+        found += [Path(directory, box, "cpu.stat") for box in boxes]
+        below[:] = [] if boxes else below
+    return tuple(file for file in found if file.exists())
 
 
 def _table(measured: dict[str, list[Sample]]) -> str:
