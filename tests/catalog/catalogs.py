@@ -171,3 +171,9 @@ def compiling(repo: Path, keys: Path) -> Iterator[Compiling]:
         live, reads = {directory: program.ENVIRONMENTS}, {repo: "/repo", keys: EYAML_KEYS}
         with program.started(live, reads, placeholders=False) as compiler:
             yield Compiling(compiler, directory, repo)
+
+
+def compile_nodes(nodes: Sequence[Node], repo: Path, keys: Path) -> list[Catalog]:
+    """Compile catalogs once: see compiling."""
+    with compiling(repo, keys) as compile:
+        return compile(nodes)

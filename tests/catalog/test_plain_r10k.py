@@ -7,7 +7,7 @@ from typing import Any
 from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge
 
-from .catalogs import Catalog, Node, compiling
+from .catalogs import Catalog, Node, compile_nodes
 from .deploys.server import Server
 
 
@@ -22,9 +22,7 @@ def test_plain_r10k_makes_the_same_catalogs(tmp_path: Path, deployed: Path, eyam
         server.ok("production")
     checkout = server.directory / "state/checkouts/production"  # as r10k leaves it, and nothing else
     nodes = [Node(box.certname, box.role, box.tier) for box in (lab.server, *lab.nodes)]
-    with compiling(server.sealed(server.given), eyaml_keys) as compile:
-        sealed = [resources(catalog) for catalog in compile(nodes)]
-    with compiling(checkout, eyaml_keys) as compile:
-        plain = [resources(catalog) for catalog in compile(nodes)]
+    sealed = [resources(catalog) for catalog in compile_nodes(nodes, server.sealed(server.given), eyaml_keys)]
+    plain = [resources(catalog) for catalog in compile_nodes(nodes, checkout, eyaml_keys)]
     assert sealed == plain
     assert all(len(catalog) > 30 for catalog in plain)

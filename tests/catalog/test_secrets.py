@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .catalogs import Node, compiling
+from .catalogs import Node, compile_nodes
 from .conftest import Compile
 
 SERVICES = """
@@ -73,8 +73,7 @@ def test_a_hiera_yaml_with_puppets_own_function_goes_on_working(
         "services/orders.yaml": services, "services/inventory.yaml": "---\n{}\n",
         "secrets/test.yaml": secrets(of_tier=encrypt("50 %(x)s")),
     }  # fmt: skip
-    with compiling(repo, eyaml_keys) as compile:
-        [catalog] = compile([Node(role="app", tier="test", hiera=files)])
+    [catalog] = compile_nodes([Node(role="app", tier="test", hiera=files)], repo, eyaml_keys)
     assert "of_tier = 50 %(x)s\n" in catalog["File[/etc/orders/default_config.ini]"]["content"]
 
 
