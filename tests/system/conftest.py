@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from operators_machine import Machine
 
+from ..deployed_repository import deployed, eyaml_keys, lab
+
+__all__ = ["deployed", "eyaml_keys", "lab"]
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.option.markexpr:
