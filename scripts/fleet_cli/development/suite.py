@@ -22,7 +22,7 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import clones
 from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge, rootfs
-from fleet_cli.sandbox import images
+from fleet_cli.sandbox import ability, images
 
 PARTS = ("unit", "system", "catalog", "node")
 """In the order in which they run. The first needs nothing but the virtual environment."""
@@ -184,6 +184,8 @@ def _prepare(part: str, lab: Lab, repo: Path, *, require_lab: bool, deploy: bool
     if part in IN_DEBIAN_13:
         if part == "system":
             _require_root()
+            # Some of these tests are an ordinary user of this machine.
+            host.ensure_packages(tuple(sorted({*ability.PROGRAMS.values(), *ability.USERS_PROGRAMS.values()})))
         with host.lock(), steps.heartbeat():
             if part == "system":
                 rootfs.ensure_layer("toolbox")
