@@ -212,7 +212,7 @@ def running(its: Configured, work: Path) -> Iterator[Running]:
         binds = {place: "/benchmark", place / "sockets": "/run/haproxy"}
         # As a shell's child: HAProxy changes its user, and would outlive what started it.
         command = ["sh", "-c", "haproxy -db -f /benchmark/haproxy.cfg & wait"]
-        stack.enter_context(rootfs.started("load_balancer", command, stderr=log, binds=binds))
+        stack.enter_context(rootfs.started("node", command, stderr=log, binds=binds))
         fleet = Running(place / "sockets/root.sock")
         with steps.step("all nodes are up"):
             fleet.wait()

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 from fleet_cli.machine import paths, process, temporary
-from fleet_cli.machine.errors import CommandFailedError
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning.environment import Environment
 from fleet_cli.repository.inventory import Machine
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import archives, running
 
 PACKAGE = "octocatalog-diff"
 _DOWNLOADED = paths.CACHE / "tests/octocatalog-diff"
@@ -30,14 +30,16 @@ end
 _RUN = """
 set -eu
 dpkg --install /octocatalog/octocatalog-diff.deb >/dev/null
+mkdir /tmp/found
 export RUBYOPT=-r/octocatalog/trusted.rb
 while read -r certname PP_ROLE PP_TIER; do
   export PP_ROLE PP_TIER
   octocatalog-diff --hostname "$certname" --fact-file "/octocatalog/facts/$certname.yaml" \
     --bootstrapped-from-dir=/octocatalog/from --bootstrapped-to-dir=/octocatalog/to --no-hiera-config \
     --puppet-binary /usr/bin/puppet --pass-env-vars RUBYOPT,PP_ROLE,PP_TIER --compare-file-text \
-    --output-format json >"/octocatalog/$certname.json" || [ $? = 2 ]
+    --output-format json >"/tmp/found/$certname.json" || [ $? = 2 ]
 done
+exec tar --create --directory=/tmp/found .
 """
 
 
@@ -63,11 +65,14 @@ class Octocatalog:
             text = yaml.safe_dump({"name": machine.certname, "values": values})
             (self._work / f"facts/{machine.certname}.yaml").write_text(text, encoding="utf-8")
         lines = "".join(f"{machine.certname} {machine.role} {machine.tier}\n" for machine in machines)
-        rootfs.run(PACKAGE, ["sh", "-c", _RUN], binds={self._work: _WORK}, stdin=lines)
-        return {machine.certname: self._findings(machine.certname) for machine in machines}
+        archive, found = self._work.with_suffix(".tar"), self._work / "found"
+        reads = {self._work: _WORK}
+        running.run(PACKAGE, ["sh", "-c", _RUN], reads=reads, stdin=lines, archive=archive, root=True)
+        archives.unpack(archive, found)
+        return {machine.certname: self._findings(found / f"{machine.certname}.json") for machine in machines}
 
-    def _findings(self, certname: str) -> set[Finding]:
-        answer = json.loads((self._work / f"{certname}.json").read_text(encoding="utf-8"))
+    def _findings(self, file: Path) -> set[Finding]:
+        answer = json.loads(file.read_text(encoding="utf-8"))
         found = set()
         for entry in answer["diff"]:
             sign = {"!": "~"}.get(entry["diff_type"], entry["diff_type"])
@@ -80,7 +85,7 @@ def why_not() -> str:
     """Say why it can't be had on this machine; nothing where it can."""
     try:
         _package()
-    except CommandFailedError:
+    except FleetError:
         return f"this machine's apt has no package {PACKAGE} (Debian 12 has)"
     return ""
 

@@ -1,10 +1,11 @@
 """Machines that have no IPv4 address of their own compile, listen where they are reached, and let clients in."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
 
 from .catalogs import Catalog, Node
 from .conftest import Compile
@@ -90,26 +91,27 @@ def test_an_upstream_of_the_same_machine_is_asked_where_it_listens(catalogs: dic
     assert "inventory = http://127.0.0.1:7002\n" in catalogs["both"][file]["content"]
 
 
-def test_clients_are_let_in_by_rules_that_nft_takes(catalogs: dict[str, Catalog], tmp_path: Path) -> None:
+def test_clients_are_let_in_by_rules_that_nft_takes(
+    catalogs: dict[str, Catalog], check_rules: Callable[[Path], None], tmp_path: Path
+) -> None:
     assert ("ip6", "2001:db8::51", "tcp dport 7001") in rules(catalogs["app"])["orders"]
     assert rules(catalogs["balancer"])["orders"] == {("ip6", "2001:db8::/64", "tcp dport 7001")}
     assert ("ip6", "2001:db8::30/124", "tcp dport 5432") in rules(catalogs["database"])["postgresql"]
     for name in ("app", "balancer", "database"):
         (tmp_path / f"{name}.nft").write_text(ruleset(catalogs[name]), encoding="utf-8")
-    check = "for file in /rules/*.nft; do unshare --net nft --check --file $file || exit 1; done"
-    rootfs.run("toolbox", ["sh", "-c", check], binds={tmp_path: "/rules"})
+    check_rules(tmp_path)
 
 
 def test_haproxy_takes_the_balancers_configuration(
     catalogs: dict[str, Catalog], eyaml_keys: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "haproxy.cfg").write_text(config(catalogs["balancer"]), encoding="utf-8")
-    binds = {
+    reads = {
         tmp_path: "/balancer",
         eyaml_keys / "public_key.pkcs7.pem": "/etc/haproxy/fleet.pem",
         eyaml_keys / "private_key.pkcs7.pem": "/etc/haproxy/fleet.pem.key",
     }
-    rootfs.run("load_balancer", ["haproxy", "-c", "-f", "/balancer/haproxy.cfg"], binds=binds)
+    running.run("node", ["haproxy", "-c", "-f", "/balancer/haproxy.cfg"], reads=reads, root=True)
 
 
 def test_the_database_listens_on_its_address_and_lets_in_the_services(catalogs: dict[str, Catalog]) -> None:

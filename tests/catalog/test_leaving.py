@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from fleet_cli.machine import paths
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
 
 from .catalogs import Catalog, Node
 from .conftest import Compile
@@ -87,12 +87,12 @@ def apply(*manifests: str) -> list[str]:
     """Apply them one after another; what they say, and after each the notes for `flask-microservice status`."""
     module = paths.control_repo() / "modules/flask_microservice"
     puppet = "puppet apply --modulepath /modules --detailed-exitcodes --color=false"
-    # Exit status 2 would be a change, which rootfs.run takes for a failure.
+    # Exit status 2 would be a change, which running.run takes for a failure.
     script = (
         f"set -e; notes=/var/lib/flask-microservice/undeclared; for each; do {puppet} $each 2>&1; ls -x $notes; done"
     )
-    result = rootfs.run("toolbox", ["sh", "-c", script, "-", *manifests], binds={module: "/modules/flask_microservice"})
-    return result.stdout.splitlines()
+    reads = {module: "/modules/flask_microservice"}
+    return running.run("toolbox", ["sh", "-c", script, "-", *manifests], reads=reads, root=True).stdout.splitlines()
 
 
 def test_the_warning_is_in_the_run_and_the_run_changes_nothing() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.repository import labfile
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
 
 from .catalogs import Catalog, Node
 from .conftest import Compile
@@ -222,14 +222,14 @@ def test_a_change_is_checked_and_taken_up_without_a_restart(catalogs: dict[str, 
 def test_haproxy_takes_the_configuration(catalogs: dict[str, Catalog], eyaml_keys: Path, tmp_path: Path) -> None:
     for name in ("balancer", "without TLS", "own certificate"):
         (tmp_path / f"{name}.cfg").write_text(config(catalogs[name]), encoding="utf-8")
-    binds = {
+    reads = {
         tmp_path: "/balancers",
         # A certificate and its key that are there: which ones does not matter here.
         eyaml_keys / "public_key.pkcs7.pem": "/etc/haproxy/fleet.pem",
         eyaml_keys / "private_key.pkcs7.pem": "/etc/haproxy/fleet.pem.key",
     }
     check = 'for file in /balancers/*.cfg; do haproxy -c -f "$file" || exit 1; done'
-    result = rootfs.run("load_balancer", ["sh", "-c", check], binds=binds, check=False)
+    result = running.run("node", ["sh", "-c", check], reads=reads, root=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "WARNING" not in result.stderr
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
 
 INSTALL = """
 set -eu
@@ -32,7 +32,7 @@ find /usr/local/sbin/flask-microservice /usr/local/lib/flask-microservice ! -use
 
 
 def test_the_program_runs_where_puppet_installs_it_and_only_its_own_files_stay(deployed: Path) -> None:
-    result = rootfs.run("toolbox", ["sh", "-c", INSTALL], binds={deployed: "/control"}, check=False)
+    result = running.run("toolbox", ["sh", "-c", INSTALL], reads={deployed: "/control"}, root=True, check=False)
     cache = "/usr/local/lib/flask-microservice/flask_microservice/__pycache__"
     assert (result.stdout.splitlines(), result.returncode) == (
         [

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
 
 from .catalogs import Catalog, Node
 from .conftest import Compile
@@ -78,8 +78,8 @@ def unit(catalog: Catalog, name: str) -> list[str]:
 
 def test_systemd_reads_each_value_as_it_was_encrypted(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "environment").write_text(catalog[FILE]["content"], encoding="utf-8", newline="")
-    binds = {tmp_path / "environment": "/environment"}
-    result = rootfs.run("toolbox", ["python3", "-c", READ], binds=binds)
+    reads = {tmp_path / "environment": "/environment"}
+    result = running.run("node", ["python3", "-c", READ], reads=reads)
     assert json.loads(result.stdout) == VALUES
 
 
@@ -129,7 +129,7 @@ def test_bytes_that_are_no_text_are_told_by_key(compile: Compile, eyaml_keys: Pa
     """Puppet itself says `invalid byte sequence in UTF-8`, and of what is left open."""
     encrypt = ["eyaml", "encrypt", "--stdin", "-o", "string", "--pkcs7-public-key=/keys/public_key.pkcs7.pem"]
     script = f"printf '\\377\\376' | {' '.join(encrypt)}"
-    value = rootfs.run("toolbox", ["sh", "-c", script], binds={eyaml_keys: "/keys"}).stdout.strip()
+    value = running.run("toolbox", ["sh", "-c", script], reads={eyaml_keys: "/keys"}).stdout.strip()
     services = "flask_microservice::services: {board: {port: 1, version: '1', %s}}\n"
     cases = {
         "flask_microservice::secrets (board: app: key)": (

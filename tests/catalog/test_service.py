@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
 
 from .catalogs import Catalog, Node
 from .conftest import Compile
@@ -303,7 +303,7 @@ def test_systemd_understands_the_units(catalog: Catalog, tmp_path: Path) -> None
         " id $name >/dev/null 2>&1 || useradd $name; install -D /bin/true /opt/venvs/$name/bin/gunicorn || exit 1; done"
         " && cp /units/* /etc/systemd/system && systemd-analyze verify --man=no $(ls /units)"
     )
-    result = rootfs.run("toolbox", ["sh", "-c", check], binds={tmp_path: "/units"}, check=False)
+    result = running.run("node", ["sh", "-c", check], reads={tmp_path: "/units"}, root=True, check=False)
     assert [line for line in result.stderr.splitlines() if "order-items" in line or "foreign" in line] == []
     assert result.returncode == 0, result.stderr
 

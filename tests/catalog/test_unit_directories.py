@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fleet_cli.roots import rootfs
+from fleet_cli.sandbox import running
 
 UNIT = (
     "'Service' => { 'StateDirectory' => 'shop:public shared', 'CacheDirectory' => ['pages/%i', 'pages/all'],"
@@ -31,7 +31,7 @@ ls -d /var/lib/shop /var/lib/public /var/lib/shared /var/cache/pages /var/cache/
 
 
 def test_directories_that_are_the_services_alone_go_and_all_others_stay(deployed: Path) -> None:
-    result = rootfs.run("toolbox", ["sh", "-c", APPLY], binds={deployed: "/control"}, check=False)
+    result = running.run("toolbox", ["sh", "-c", APPLY], reads={deployed: "/control"}, root=True, check=False)
     assert result.stdout.splitlines() == [
         "first: 2",
         "second: 0",

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from operators_machine import Machine
 
+from ..deployed_repository import deployed, eyaml_keys, lab
+
+__all__ = ["deployed", "eyaml_keys", "lab"]
+
 
 @pytest.fixture
 def operators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:

@@ -33,8 +33,8 @@ def test(context: Context, require_lab: bool, deploy: bool, words: tuple[str, ..
     """Run the tests: unit (Python, lint), system (what runs in a Debian 13), catalog (what Puppet compiles), node (the
     boxes); without PART all, in which system and catalog run beside node.
 
-    The unit tests need no root, the others do. The node tests work on what is deployed; where there is no lab, they
-    bring one up. Options other than those below go to pytest: fleet test node -k rotated
+    The unit and catalog tests need no root, the others do. The node tests work on what is deployed; where there is no
+    lab, they bring one up. Options other than those below go to pytest: fleet test node -k rotated
 
     `fleet test drill NAME` runs a drill: a long trial that no other part has. On the boxes it deploys, and leaves HEAD
     deployed; `patches` needs no boxes. Without NAME it says which there are.

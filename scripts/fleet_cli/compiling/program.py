@@ -102,7 +102,8 @@ class Compiler:
         if "error" in answer:
             # The same mistake has the same words on every node.
             plain = answer["error"].replace(f"{ENVIRONMENTS}/{request.environment}/", "")
-            answer["error"] = plain.removesuffix(f" on node {request.certname}")
+            plain = plain.removesuffix(f" on node {request.certname}")
+            answer["error"] = "; ".join(filter(None, (plain, LIMITS.reached(plain))))
         return answer
 
     def _send(self, message: Mapping[str, Any], what: str) -> None:
@@ -123,8 +124,7 @@ class Compiler:
         words = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         complaint = next((line for line in words if "Error" in line or "failed" in line), "\n".join(words[-3:]))
         return CompilerDiedError(
-            f"{what}: the compiler ended: {complaint or 'without a word'}; it may have needed more than its"
-            f" {LIMITS.memory // 2**30} GiB of memory"
+            f"{what}: the compiler ended: {complaint or 'without a word'}; it may need more than {LIMITS.most_memory()}"
         )
 
 

@@ -22,13 +22,13 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import clones
 from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge, rootfs
-from fleet_cli.sandbox import images
+from fleet_cli.sandbox import ability, images
 
 PARTS = ("unit", "system", "catalog", "node")
 """In the order in which they run. The first needs nothing but the virtual environment."""
 
-IN_ROOT_FILE_SYSTEMS = ("system", "catalog")
-"""The parts that need root, for root file systems of Debian 13; they run beside the node tests, if both are wanted."""
+IN_DEBIAN_13 = ("system", "catalog")
+"""The parts that work in a Debian 13 of this machine; they run beside the node tests, if both are wanted."""
 
 DRILL = "drill"
 """Long trials, in any part but the unit tests: run by their names only."""
@@ -43,7 +43,7 @@ RUN_NOTHING = {
 }  # fmt: skip
 """pytest's options with which it runs no test, and so needs nothing."""
 
-ON_ALL_PROCESSORS = ("unit", *IN_ROOT_FILE_SYSTEMS)
+ON_ALL_PROCESSORS = ("unit", *IN_DEBIAN_13)
 """The parts whose tests don't meet: those on the boxes do."""
 
 ONE_BY_ONE = {"-n", "--numprocesses", "-s", "--capture=no", "--pdb", "--trace"}
@@ -77,7 +77,7 @@ def run(
     with _Runs(repo, options, None if RUN_NOTHING.intersection(options) else prepare) as runs:
         later = []
         if "node" in parts and not reason and not (RUN_NOTHING | ONE_BY_ONE).intersection(options):
-            later = [part for part in parts if part in IN_ROOT_FILE_SYSTEMS]
+            later = [part for part in parts if part in IN_DEBIAN_13]
         outcomes = runs.run([part for part in parts if part not in later], later)
     click.echo()
     for part in parts:
@@ -181,15 +181,14 @@ def _drill(repo: Path, options: list[str]) -> tuple[str, list[str]]:
 
 def _prepare(part: str, lab: Lab, repo: Path, *, require_lab: bool, deploy: bool) -> dict[str, str]:
     """Make what a part needs; return the variables that tell its tests what they may do."""
-    if part in IN_ROOT_FILE_SYSTEMS:
-        try:
-            host.require_debian_root()
-        except FleetError as error:
-            raise FleetError(
-                f"the {part} tests run in root file systems of Debian 13: {error}; `fleet test unit` needs neither"
-            ) from None
+    if part in IN_DEBIAN_13:
+        if part == "system":
+            _require_root()
+            # Some of these tests are an ordinary user of this machine.
+            host.ensure_packages(tuple(sorted({*ability.PROGRAMS.values(), *ability.USERS_PROGRAMS.values()})))
         with host.lock(), steps.heartbeat():
-            rootfs.ensure_layer("toolbox")
+            if part == "system":
+                rootfs.ensure_layer("toolbox")
             images.ensure("toolbox")
             forge.ensure()
     if part in ("node", DRILL):
@@ -199,6 +198,16 @@ def _prepare(part: str, lab: Lab, repo: Path, *, require_lab: bool, deploy: bool
         if not reason:
             return _prepare_lab(lab, repo, deploy=deploy)
     return {}
+
+
+def _require_root() -> None:
+    try:
+        host.require_debian_root()
+    except FleetError as error:
+        raise FleetError(
+            f"the system tests change root file systems of Debian 13: {error}; `fleet test unit` and"
+            " `fleet test catalog` need no root"
+        ) from None
 
 
 def _prepare_lab(lab: Lab, repo: Path, *, deploy: bool) -> dict[str, str]:

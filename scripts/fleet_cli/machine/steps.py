@@ -14,6 +14,7 @@ HEARTBEAT_SECONDS = 20.0
 _began = time.monotonic()
 _running: dict[str, float] = {}
 _lock = threading.Lock()
+_beating = threading.Lock()
 finished: list[tuple[str, float]] = []
 """Each step that was done in this run, with its duration in seconds, in the order they ended."""
 
@@ -56,7 +57,10 @@ def _heartbeat(stop: threading.Event) -> None:
 
 @contextmanager
 def heartbeat() -> Iterator[None]:
-    """Say every now and then which steps are still running."""
+    """Say every now and then which steps are still running; within another one, that one says it."""
+    if not _beating.acquire(blocking=False):
+        yield
+        return
     stop = threading.Event()
     thread = threading.Thread(target=_heartbeat, args=(stop,), daemon=True)
     thread.start()
@@ -65,6 +69,7 @@ def heartbeat() -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+        _beating.release()
 
 
 class Parallel:

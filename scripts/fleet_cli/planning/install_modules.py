@@ -1,10 +1,12 @@
 """Run in a sandbox, without a network: r10k puts a Puppetfile's modules where it says, and a tar of them is printed.
 
-Everything was fetched before: /forge is a Forge's directory, and /git has a mirror of each git repository that is
-named, which git is told to take in the place of its URL. The standard library alone.
+Everything was fetched before: /forge is a Forge's directory; /git has a mirror of each git repository that is named,
+which git is told to take in the place of its URL; /tarballs has archives, by the names that r10k's cache has for them.
+The standard library alone.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ from pathlib import Path
 from forge_server import Handler  # type: ignore[import-not-found] # beside this file, in the sandbox
 
 WORK = Path("/tmp/repo")  # noqa: S108 - in a sandbox
+CACHE = Path("/tmp/cache")  # noqa: S108
 
 
 def main() -> int:
@@ -24,7 +27,9 @@ def main() -> int:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, root=Path("/forge"))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         config = Path("/tmp/r10k.yaml")  # noqa: S108
-        config.write_text(f"forge:\n  baseurl: http://127.0.0.1:{server.server_address[1]}\n", encoding="ascii")
+        forge = f"http://127.0.0.1:{server.server_address[1]}"
+        config.write_text(f"cachedir: {CACHE}\nforge:\n  baseurl: {forge}\n", encoding="ascii")
+        shutil.copytree("/tarballs", CACHE / "tarball")
         settings = {"safe.directory": "*", "protocol.allow": "never", "protocol.file.allow": "always"}
         for url, mirror in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
             settings[f"url.{mirror}.insteadOf"] = url

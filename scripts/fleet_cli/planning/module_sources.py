@@ -1,11 +1,12 @@
-"""What a Puppetfile names, fetched from Forges and git repositories; nothing of it is run here.
+"""What a Puppetfile names, fetched from Forges, git repositories and web servers; nothing of it is run here.
 
 A Puppetfile is Ruby, and so are modules. It is evaluated in a sandbox without a network, to learn what it names; then
-this file fetches that, releases of a Forge by the digest that the Forge gives for them.
+this file fetches that: releases of a Forge by the digest that the Forge gives for them, tarballs by the Puppetfile's.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from fleet_cli.sandbox.limits import Limits
 
 _PROGRAM = Path(__file__).with_name("puppetfile.rb")
 _EVALUATING = Limits(memory=2**30, processes=64, seconds=60.0, output=2**20, scratch=2**26)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SECONDS = 60
 _LARGEST = 500 * 2**20
 """Bytes of a module's archive."""
@@ -57,7 +59,7 @@ def from_forge(modules: list[Module], url: str, forge: Path) -> None:
     with requests.Session() as session:
         session.verify = host.certificates()
         for name, options in modules:
-            if _git_url(options):
+            if _git_url(options) or _kind(options) != "forge":
                 continue
             slug = name.replace("/", "-")
             version = options.get("version")
@@ -142,6 +144,59 @@ def from_git(modules: list[Module], directory: Path) -> dict[str, Path]:
                 ) from None
         mirrors[url] = mirror
     return mirrors
+
+
+def from_web(modules: list[Module], directory: Path) -> None:
+    """Fetch the modules of type `tarball` into a directory, under the names that r10k's cache has for them.
+
+    Raises:
+        FleetError: one can't be fetched, or is another one than the Puppetfile says.
+    """
+    directory.mkdir(exist_ok=True)
+    with requests.Session() as session:
+        session.verify = host.certificates()
+        for name, options in modules:
+            if _kind(options) == "tarball":
+                _tarball(session, f"Puppetfile: {printable(name)}", options, directory)
+
+
+def _tarball(session: requests.Session, module: str, options: Mapping[str, Any], directory: Path) -> None:
+    url, wanted = str(options.get("source", "")), str(options.get("checksum") or options.get("version") or "")
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise FleetError(f"{module}: a tarball's source must be a URL with http:// or https://")
+    if wanted and not _SHA256.fullmatch(wanted):
+        raise FleetError(f"{module}: a tarball's version is its SHA-256, in lower case")
+    content = _get(session, url)
+    if content is None:
+        raise FleetError(f"{module}: there is nothing at {printable(url)}")
+    found = hashlib.sha256(content).hexdigest()
+    if wanted and found != wanted:
+        raise FleetError(f"{module}: {printable(url)} is another file than the Puppetfile says: its SHA-256 is {found}")
+    (directory / f"{wanted or _cached_as(url)}.tar.gz").write_bytes(content)
+
+
+def _cached_as(url: str) -> str:
+    """The name that r10k's cache has for a URL."""
+    return re.sub(r"[^@\w.-]", "-", re.sub(r"(\w+://).*@", r"\1", url), flags=re.ASCII)
+
+
+def require_fetchable(modules: list[Module]) -> None:
+    """Refuse modules that can't be had without running their source's own programs.
+
+    Raises:
+        FleetError: one comes from Subversion; says what to do.
+    """
+    for name, options in modules:
+        if _kind(options) == "svn":
+            raise FleetError(
+                f"Puppetfile: {printable(name)} comes from Subversion, which fleet does not fetch: give it a git"
+                " repository (git: 'URL') or an archive (type: 'tarball', source: 'URL'), or say where its files are"
+                " (--modules DIR)"
+            )
+
+
+def _kind(options: Mapping[str, Any]) -> str:
+    return "svn" if options.get("svn") else str(options.get("type", "forge"))
 
 
 def _git_url(options: Mapping[str, Any]) -> str:

@@ -64,14 +64,16 @@ def _install(directory: Path, puppetfile: bytes, forge_url: str | None) -> None:
         file = scratch / "Puppetfile"
         file.write_bytes(puppetfile)
         named = module_sources.named(file)
+        module_sources.require_fetchable(named)
         fetched = scratch / "forge" if forge_url else forge.ensure()
         if forge_url:
             module_sources.from_forge(named, forge_url, fetched)
         mirrors = module_sources.from_git(named, scratch / "git")
+        module_sources.from_web(named, scratch / "tarballs")
         archive = scratch / "modules.tar"
         inside = {url: f"/git/{path.name}" for url, path in mirrors.items()}
-        reads = {file: "/Puppetfile", fetched: "/forge", scratch / "git": "/git", _PROGRAM: "/fleet/install_modules.py",
-                 _FORGE_SERVER: "/fleet/forge_server.py"}  # fmt: skip
+        reads = {file: "/Puppetfile", fetched: "/forge", scratch / "git": "/git", scratch / "tarballs": "/tarballs",
+                 _PROGRAM: "/fleet/install_modules.py", _FORGE_SERVER: "/fleet/forge_server.py"}  # fmt: skip
         command = ["python3", "/fleet/install_modules.py", *(word for pair in inside.items() for word in pair)]
         try:
             running.run("toolbox", command, reads=reads, archive=archive)

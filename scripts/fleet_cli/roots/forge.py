@@ -21,7 +21,7 @@ from fleet_cli.machine import paths, steps, temporary
 from fleet_cli.machine.cache import Directories
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.roots import forge_server
-from fleet_cli.sandbox import archives, running
+from fleet_cli.sandbox import archives, images, running
 
 PACKAGES = (
     "puppet-module-puppetlabs-stdlib",
@@ -51,6 +51,7 @@ def ensure() -> Path:
 
 
 def _fill(new: Path) -> None:
+    images.ensure("")  # a step of its own
     with steps.step("Forge mirror from Debian's module packages"), temporary.directory() as scratch:
         # Unpacked, never installed: an installed module would be found although the Puppetfile lacks it.
         fetched = scratch / "fetched.tar"

@@ -16,13 +16,11 @@ from fleet_cli.sandbox.limits import Limits
 ENTER = Path(__file__).with_name("enter.py")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp",  # noqa: S108 - inside
                "DEBIAN_FRONTEND": "noninteractive"}  # fmt: skip
-_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP", "SETGID", "SETPCAP", "SETUID")
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP", "SETGID", "SETPCAP", "SETUID")
 """What root inside keeps: what dpkg needs to install packages, and what it takes to drop the rest."""
 AS_BUILDER = ("setpriv", "--reuid", str(BUILDER), "--regid", str(BUILDER), "--clear-groups", "--bounding-set", "-all",
               "--inh-caps", "-all", "--no-new-privs")  # fmt: skip
 """The command that turns root inside into the user that foreign code is."""
-_AS_ROOT = ("setpriv", "--bounding-set", ",".join(["-all", *(f"+{name.lower()}" for name in _CAPABILITIES)]),
-            "--inh-caps", "-all", "--no-new-privs")  # fmt: skip
 
 
 def inside(
@@ -45,7 +43,9 @@ def inside(
     mounts = [word for parent in parents for word in ("--perms", "0755", "--dir", parent)]
     for number, place in enumerate(given.values()):
         mounts += ["--ro-bind", f"/mnt/in/{number}", place]
-    capabilities = [word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}")]
+    capabilities = [word for name in CAPABILITIES for word in ("--cap-add", f"CAP_{name}")]
+    bounding = ",".join(["-all", *(f"+{name.lower()}" for name in CAPABILITIES)])
+    as_root = ("setpriv", "--bounding-set", bounding, "--inh-caps", "-all", "--no-new-privs")
     variables = [word for pair in {**ENVIRONMENT, **env}.items() for word in ("--setenv", *pair)]
     bwrap = [
         "--bind", "/mnt/root", "/", "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm",  # noqa: S108
@@ -55,7 +55,7 @@ def inside(
     ]  # fmt: skip
     return {
         "in": [str(path) for path in given],
-        "argv": [*(_AS_ROOT if root else AS_BUILDER), *argv],
+        "argv": [*(as_root if root else AS_BUILDER), *argv],
         "bwrap": bwrap,
         "filter": syscalls.program().hex(),
     }

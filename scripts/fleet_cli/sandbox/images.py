@@ -78,7 +78,7 @@ class _Images(Directories):
 def _made(name: str, recipe: str, what: str, fill: Callable[[Path], None]) -> Path:
     def make(new: Path) -> None:
         host.require_disk(DIRECTORY, FREE_GIB)
-        with steps.step(what):
+        with steps.step(what), steps.heartbeat():
             fill(new)
 
     directory = DIRECTORY / name

@@ -13,8 +13,8 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
     "module": ("metadata-json-lint", "puppet-strings"),
     # what packages are published with, and fetched from
     "apt_repository": ("aptly", "nginx-light"),
-    # what checks the balancer's configuration
-    "load_balancer": ("haproxy",),
+    # what checks a node's own files: the balancer's configuration, rules of the firewall, units
+    "node": ("haproxy", "nftables", "systemd"),
     # what a developer's machine has, for a test with Debian 13 as such a machine
     "developer": ("bubblewrap", "git", "mmdebstrap", "python3-venv", "uidmap"),
     # what checks the Jenkins jobs and pipelines: Debian's Groovy is of the release line that Jenkins itself runs

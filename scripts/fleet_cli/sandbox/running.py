@@ -62,7 +62,8 @@ def run(
     entering.require_entered(result)
     if check and result.returncode != 0:
         said = printable(result.stderr or result.stdout)
-        raise CommandFailedError(list(argv), result.returncode, said)
+        reached = limited.reached(said, result.returncode)
+        raise CommandFailedError(list(argv), result.returncode, "\n".join(filter(None, (said.rstrip(), reached))))
     return result
 
 

@@ -113,7 +113,9 @@ def build(source: Path, output: Path) -> list[Package]:
             _run(name, reads, scratch, log.append)
             archives.unpack(scratch / "built.tar", built)
         except CommandFailedError as error:
-            raise FleetError(f"{source}: the build ended with status {error.status}:\n{_why(log)}") from None
+            reached = _LIMITS.reached("\n".join(log), error.status)
+            why = f"{_why(log)}\n{reached}" if reached else _why(log)
+            raise FleetError(f"{source}: the build ended with status {error.status}:\n{why}") from None
         except LimitError as error:
             raise FleetError(f"{source}: the build: {error}:\n{_why(log)}") from None
         packages = sorted(built.glob("*.deb"))

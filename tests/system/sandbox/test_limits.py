@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.machine import paths
-from fleet_cli.machine.errors import FleetError, LimitError
+from fleet_cli.machine.errors import CommandFailedError, FleetError, LimitError
 from fleet_cli.sandbox import archives, limits, running
 from fleet_cli.sandbox.limits import Limits
 
@@ -40,9 +40,25 @@ def test_so_do_their_number() -> None:
     assert "No space left on device" in inside(script)
 
 
-def test_memory_ends_where_the_limit_is() -> None:
-    said = inside("python3 -c 'x = bytearray(2**30)' 2>&1; echo $?", memory=2**28)
-    assert "MemoryError" in said or "137" in said
+def test_memory_ends_where_the_limit_is_and_what_holds_it_is_said() -> None:
+    with pytest.raises(CommandFailedError, match=r"more than 0.25 GiB of memory \((each of|all) its processes"):
+        running.run("", ["python3", "-c", "bytearray(2**30)"], limited=Limits(memory=2**28))
+
+
+@pytest.mark.skipif(not Path("/run/systemd/system").is_dir(), reason="no systemd as PID 1, which alone makes cgroups")
+def test_with_systemd_all_processes_together_have_the_memory_of_one() -> None:
+    """Each alone stays far below the limit."""
+    code = (
+        "import os, signal\n"
+        "for _ in range(4):\n"
+        "    if os.fork() == 0:\n"
+        "        eaten = b'x' * (200 * 2**20)\n"
+        "        signal.pause()\n"
+        "_, status = os.wait()\n"
+        "raise SystemExit(128 + os.WTERMSIG(status))\n"
+    )
+    with pytest.raises(CommandFailedError, match=r"all its processes together: a cgroup holds that"):
+        running.run("", ["python3", "-c", code], limited=Limits(memory=2**29, seconds=60))
 
 
 def test_who_prints_without_end_is_ended() -> None:

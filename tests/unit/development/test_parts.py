@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from fleet_cli.development import beside, suite
 from fleet_cli.machine import host
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import labfile
-from fleet_cli.roots import base
+from fleet_cli.roots import base, forge, rootfs
+from fleet_cli.sandbox import images
 
 REPO = Path(__file__).resolve().parents[3]
 LAB = labfile.load(REPO / "lab.yaml")
@@ -199,19 +201,35 @@ def test_where_no_box_can_run_nothing_is_beside_them(
     assert "THE NODE TESTS WERE SKIPPED" in capsys.readouterr().out
 
 
-def test_unit_tests_need_no_root_and_the_others_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unit_and_catalog_tests_need_no_root_and_the_system_tests_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise FleetError("this needs root")
 
     monkeypatch.setattr(host, "require_debian_root", refuse)
+    made: list[str] = []
+    monkeypatch.setattr(images, "ensure", made.append)
+    monkeypatch.setattr(forge, "ensure", lambda: None)
     runs = Recorder(monkeypatch)
-    assert CliRunner().invoke(cli.fleet, ["test", "unit"]).exit_code == 0
-    for part in ("system", "catalog"):
-        result = CliRunner().invoke(cli.fleet, ["test", part])
-        assert result.exit_code == 1
-        assert f"the {part} tests run in root file systems of Debian 13: this needs root" in result.output
-        assert "`fleet test unit` needs neither" in result.output
-    assert runs.foreground == ["tests/unit"]
+    for part in ("unit", "catalog"):
+        assert CliRunner().invoke(cli.fleet, ["test", part]).exit_code == 0
+    result = CliRunner().invoke(cli.fleet, ["test", "system"])
+    assert result.exit_code == 1
+    assert "the system tests change root file systems of Debian 13: this needs root" in result.output
+    assert "`fleet test unit` and `fleet test catalog` need no root" in result.output
+    assert (runs.foreground, made) == (["tests/unit", "tests/catalog"], ["toolbox"])
+
+
+def test_system_tests_install_what_an_ordinary_user_of_a_bare_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[str] = []
+    monkeypatch.setattr(host, "require_debian_root", lambda: None)
+    monkeypatch.setattr(host, "ensure_packages", installed.extend)
+    monkeypatch.setattr(host, "lock", nullcontext)
+    for module, name in ((images, "ensure"), (rootfs, "ensure_layer")):
+        monkeypatch.setattr(module, name, lambda _: None)
+    monkeypatch.setattr(forge, "ensure", lambda: None)
+    Recorder(monkeypatch)
+    assert suite.run(LAB, REPO, ["system"], []) == 0
+    assert installed == ["bubblewrap", "mmdebstrap", "uidmap"]
 
 
 def test_a_unit_test_that_uses_a_root_file_system_is_told_where_it_belongs() -> None:

@@ -66,6 +66,7 @@ def boxes(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     made = Boxes(OTHER)
     monkeypatch.setattr(host, "why_no_containers", lambda: None)
     monkeypatch.setattr(host, "require_debian_root", lambda: None)
+    monkeypatch.setattr(host, "ensure_packages", lambda _: None)
     monkeypatch.setattr(clones, "head", lambda _repo: HEAD)
     monkeypatch.setattr(laboratory, "up", made.up)
     monkeypatch.setattr(laboratory, "stands", lambda *_: made.deployed == HEAD and not made.missing)

@@ -24,7 +24,7 @@ def findings(puppetfile: Puppetfile, known: Mapping[str, str]) -> list[Finding]:
             message = f"'{module.slug}' is on line {seen[module.name].line} already"
             found.append(Finding(NAME, module.line, module.column, "duplicate-module", message, "drop one of them"))
         seen.setdefault(module.name, module)
-        if {"git", "svn", "tarball"} & set(module.options) or module.options.get("type"):
+        if {"git", "svn"} & set(module.options) or module.options.get("type"):
             found += _source_problems(module)
         elif "local" not in module.options:
             found += _pin_problems(module, known)
@@ -57,6 +57,11 @@ def _source_problems(module: Module) -> Iterator[Finding]:
             message = f"module '{module.slug}' is pinned to the {name} '{token.text}', which may move"
             yield Finding(NAME, token.line, token.column, "unpinned-module", message, "pin it: commit: 'SHA' in full")
             return
-    if not fixed and "ref" not in options and "sha256sum" not in options:
-        message = f"module '{module.slug}' has no commit: each deploy may fetch another one"
-        yield Finding(NAME, module.line, module.column, "unpinned-module", message, "pin it: commit: 'SHA' in full")
+    lacks, pin = "commit", "pin it: commit: 'SHA' in full"
+    if "type" in options and options["type"].text.lstrip(":") == "tarball":
+        fixed, lacks, pin = options.get("version") or options.get("checksum"), "SHA-256", "pin it: version: 'SHA-256'"
+    elif "svn" in options:
+        fixed, lacks, pin = options.get("revision") or options.get("rev"), "revision", "pin it: revision: 'NUMBER'"
+    if not fixed and "ref" not in options:
+        message = f"module '{module.slug}' has no {lacks}: each deploy may fetch another one"
+        yield Finding(NAME, module.line, module.column, "unpinned-module", message, pin)

@@ -17,6 +17,8 @@ def codes(text: str) -> list[tuple[int, str]]:
     "forge 'https://forge.example.org'\nmoduledir 'vendor'\n# why\nmod 'puppetlabs/stdlib', '9.6.0'\n",
     f"mod 'own', git: 'https://git.example.org/own.git', commit: '{SHA}'",
     "mod 'own',\n  :git => 'https://git.example.org/own.git',\n  :tag => 'v1.0.0'",
+    f"mod 'own', type: 'tarball', source: 'https://example.org/own.tar.gz', version: '{SHA + SHA[:24]}'",
+    "mod 'own', svn: 'https://svn.example.org/own', revision: '7'",
     "mod 'own', local: true",
 ])  # fmt: skip
 def test_modules_with_one_version_pass(text: str) -> None:
@@ -30,6 +32,8 @@ def test_modules_with_one_version_pass(text: str) -> None:
     ("mod 'own', git: 'https://git.example.org/own.git'", "unpinned-module"),
     ("mod 'own', git: 'https://git.example.org/own.git', branch: 'main'", "unpinned-module"),
     ("mod 'own', git: 'https://git.example.org/own.git', commit: '0123abc'", "unpinned-module"),
+    ("mod 'own', type: 'tarball', source: 'https://example.org/own.tar.gz'", "unpinned-module"),
+    ("mod 'own', svn: 'https://svn.example.org/own'", "unpinned-module"),
     ("mod 'stdlib', '9.6.0'", "module-name"),
     ("mod 'puppetlabs-stdlob', '9.6.0'", "unknown-module"),
     ("mud 'puppetlabs-stdlib', '9.6.0'", "puppetfile-syntax"),

@@ -7,7 +7,7 @@ from typing import Any
 from fleet_cli.repository.labfile import Lab
 from fleet_cli.roots import forge
 
-from .catalogs import Catalog, Node, compile_nodes
+from ..catalog.catalogs import Catalog, Node, compile_nodes
 from .deploys.server import Server
 
 
