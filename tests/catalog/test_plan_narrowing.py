@@ -143,7 +143,7 @@ def test_narrowed_catalogs_are_those_of_a_full_compilation_after_each_of_many_ch
         plugins = ""
         for number, change in enumerate([*KINDS, *dice.choices(KINDS, k=MORE)]):
             change(control, dice)
-            with environment.of_working_tree(control.directory, None) as state:
+            with environment.of_working_tree(control.directory) as state:
                 plugins = plugins or inputs.plugins(state)
                 assert inputs.plugins(state) == plugins, "other Ruby needs other processes"
                 some_compiled = narrow.of(state, lambda _: True, lambda *_: None)
