@@ -44,7 +44,7 @@ Edits = Mapping[str, tuple[str, str]]
 MISTAKES: Edits = {
     "hieradata/tiers/production.yaml": ("flask_microservice::drain_seconds", "flask_microservice::drain_secs"),
     "site/role/manifests/app.pp": ("class role::app", "class role::ap"),
-    "site/role/manifests/load_balancer.pp": ("  include", "\tinclude"),
+    "site/role/manifests/load_balancer.pp": ("  include profile::base", "\tinclude profile::base"),
 }
 """A text of a file, and what is written instead."""
 BROKEN: Edits = {"site/profile/manifests/base.pp": ("class profile::base", "class base class")}

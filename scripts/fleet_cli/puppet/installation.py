@@ -101,7 +101,7 @@ def _ruby(program: Path) -> Path:
     named = _interpreter(text)
     if named and named.name.startswith("ruby") and _IS_PUPPET.search(text):
         return named
-    if not real.is_relative_to(PACKAGED):
+    if not real.is_relative_to(PACKAGED.resolve()):
         # What it is only it can say.
         _require_release(program, _told(program))
     beside = real.with_name("ruby") if real.with_name("ruby").exists() else program.with_name("ruby")
@@ -156,6 +156,10 @@ def _asked(program: Path, ruby: Path, environment: Mapping[str, str]) -> dict[st
         answer = {name: str(value or "") for name, value in json.loads(said.splitlines()[-1]).items()}
     except CommandFailedError as error:
         raise FleetError(f"{ruby}, the Ruby of {program}, does not run: {error}") from None
+    except (IndexError, ValueError):
+        raise FleetError(
+            f"{ruby}, beside {program}, is no Ruby: put another `puppet` first in PATH, {INSTEAD}"
+        ) from None
     if not answer["puppet"]:
         raise FleetError(
             f"{ruby} is the Ruby of {program}, and does not have its library: install Puppet {RELEASE} anew, {INSTEAD}"
