@@ -205,6 +205,13 @@ def test_another_release_of_puppet_is_refused(developer: Developer) -> None:
         assert len(said.stderr.splitlines()) == 1
 
 
+def test_without_a_new_python_it_says_so_and_asks_for_no_debian(developer: Developer) -> None:
+    first_call = "mkdir /tmp/new; cp -R scripts requirements.txt /tmp/new; exec /tmp/new/scripts/fleet --help"
+    said = developer.run("sh", "-c", first_call, before="rm /usr/bin/python3*")
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("fleet: no Python >= 3.11 with ensurepip: install one")
+
+
 def test_without_r10k_and_modules_it_says_what_to_install(developer: Developer) -> None:
     command = ("env", "XDG_STATE_HOME=/tmp/state", "scripts/fleet", "plan", "--puppet", "host", "HEAD")
     said = developer.run(*command, before="rm /usr/bin/r10k")
