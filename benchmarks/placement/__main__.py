@@ -64,8 +64,8 @@ def _measurements(controls: dict[str, Control], work: Path, runs: int) -> Iterat
         # Both states are laid out before: fetching modules is the network's speed.
         fleets.bump(control)
         with (
-            environment.of_commit(control.directory, "main", None),
-            environment.of_working_tree(control.directory, None),
+            environment.of_commit(control.directory, "main"),
+            environment.of_working_tree(control.directory),
         ):
             pass
     changed = {}
@@ -83,7 +83,7 @@ def _catalogs(control: Control) -> tuple[float, float]:
     """Seconds that a first catalog takes, and the median of further ones, each of another node."""
     facts = json.loads(control.read(FACTS))
     seconds = []
-    with environment.of_commit(control.directory, "main", None) as base:
+    with environment.of_commit(control.directory, "main") as base:
         live = {environment.ENVIRONMENTS: program.ENVIRONMENTS, modules.FETCHED: modules.INSIDE}
         with program.started(live, {}, placeholders=True) as compiler:
             for machine in base.machines[: CATALOGS + 1]:

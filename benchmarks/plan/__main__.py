@@ -47,8 +47,8 @@ def _measure(count: int, octocatalog_nodes: int) -> Iterator[dict[str, Any]]:
         control = fleets.make(work / "control", count)
         # Both states are laid out before: fetching modules is the network's speed.
         with (
-            environment.of_commit(control.directory, "main", None),
-            environment.of_working_tree(control.directory, None),
+            environment.of_commit(control.directory, "main"),
+            environment.of_working_tree(control.directory),
         ):
             pass
         yield {"nodes": count, "what": "all", **_plan(control, work / "all.sqlite", ["--all"], count)}
@@ -73,8 +73,8 @@ def _plan(control: Control, file: Path, options: list[str], count: int) -> dict[
 def _octocatalog(control: Control, nodes: int) -> dict[str, Any]:
     machines = {machine: control.facts.of(machine) for machine in fleets.machines(nodes)}
     with (
-        environment.of_commit(control.directory, "main", None) as base,
-        environment.of_working_tree(control.directory, None) as head,
+        environment.of_commit(control.directory, "main") as base,
+        environment.of_working_tree(control.directory) as head,
         octocatalog.prepared(base, head) as other,
     ):
         start = time.monotonic()

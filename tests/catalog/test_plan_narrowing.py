@@ -140,7 +140,7 @@ def require_the_same(directory: Path, compilers: Pool, changes: Sequence[Change]
         plugins = ""
         for number, change in enumerate(changes):
             change(control, dice)
-            with environment.of_working_tree(control.directory, None) as state:
+            with environment.of_working_tree(control.directory) as state:
                 plugins = plugins or inputs.plugins(state)
                 assert inputs.plugins(state) == plugins, "other Ruby needs other processes"
                 some_compiled = narrow.of(state, lambda _: True, lambda *_: None)

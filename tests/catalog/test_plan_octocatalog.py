@@ -76,8 +76,8 @@ def test_octocatalog_diff(tmp_path: Path) -> None:
     change(control)
     plan = control.plan()
     with (
-        environment.of_commit(control.directory, "main", None) as base,
-        environment.of_working_tree(control.directory, None) as head,
+        environment.of_commit(control.directory, "main") as base,
+        environment.of_working_tree(control.directory) as head,
         octocatalog.prepared(base, head) as other,
     ):
         machines = {one: control.facts.of(one) for one in head.machines if one.certname in NODES}

@@ -53,17 +53,21 @@ def test_the_test_above_can_fail() -> None:
     assert any(name.startswith(LAB) for name in reached("fleet_cli.commands.lab"))
 
 
-@pytest.mark.parametrize("room", ["machine", "repository", "fleet", "services", "roots", "sandbox"])
+@pytest.mark.parametrize("room", ["machine", "repository", "fleet", "services", "roots", "sandbox", "puppet"])
 def test_what_others_stand_on_knows_nothing_of_them(room: str) -> None:
     above = {
-        "machine": ("commands", "compiling", "development", "fleet", "lab", "planning", "repository", "roots",
-                    "services", "validation"),
-        "repository": ("commands", "compiling", "development", "fleet", "lab", "planning", "roots", "services"),
-        "fleet": ("commands", "compiling", "development", "lab", "planning", "roots"),
-        "roots": ("commands", "compiling", "development", "fleet", "lab", "planning", "services", "validation"),
-        "sandbox": ("commands", "compiling", "development", "fleet", "lab", "planning", "repository", "roots",
-                    "services", "validation"),
-        "services": ("commands", "compiling", "development", "fleet", "lab", "planning", "validation"),
+        "machine": ("commands", "compiling", "development", "fleet", "lab", "planning", "puppet", "repository",
+                    "roots", "services", "validation"),
+        "repository": ("commands", "compiling", "development", "fleet", "lab", "planning", "puppet", "roots",
+                       "services"),
+        "fleet": ("commands", "compiling", "development", "lab", "planning", "puppet", "roots"),
+        "roots": ("commands", "compiling", "development", "fleet", "lab", "planning", "puppet", "services",
+                  "validation"),
+        "sandbox": ("commands", "compiling", "development", "fleet", "lab", "planning", "puppet", "repository",
+                    "roots", "services", "validation"),
+        "puppet": ("commands", "compiling", "development", "fleet", "lab", "planning", "repository", "roots",
+                   "services", "validation"),
+        "services": ("commands", "compiling", "development", "fleet", "lab", "planning", "puppet", "validation"),
     }[room]  # fmt: skip
     for file in (PACKAGE / room).glob("*.py"):
         named = {name for name in _imports(file) if name.split(".")[1:2] and name.split(".")[1] in above}

@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fleet_cli.commands.context import Context
+from fleet_cli.commands.puppet_choice import SANDBOX, chosen, puppet_options
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import (
     catalogs,
+    environment,
     factsources,
     live,
     planner,
@@ -56,6 +58,7 @@ class _PlanCommand(click.Command):
               "fact sets of tests/catalog. Without it: the fleet's.")  # fmt: skip
 @click.option("--forge", "forge_url", metavar="URL", help="Where the Puppetfile's modules come from, in the place of a "
               "mirror of Debian's packages.")  # fmt: skip
+@puppet_options
 @click.option("--server", is_flag=True, help="BASE and HEAD are branches or commits that are deployed on the Puppet "
               "Puppet server (if not named: what the fleet is given), which compiles the catalogs.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine to read.")
@@ -74,6 +77,8 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     always: bool,
     puppetdb: str | None,
     forge_url: str | None,
+    kind: str,
+    modules: Path | None,
     server: bool,
     as_json: bool,
     as_markdown: bool,
@@ -89,12 +94,16 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     if as_json and as_markdown:
         raise FleetError("--json and --markdown exclude each other")
     choice = Choice(nodes, roles, tiers)
+    if server and (kind != SANDBOX or modules or forge_url):
+        raise FleetError("--server compiles on the Puppet server: leave out --puppet, --modules and --forge")
     if server:
         found = _of_server(context.fleet, context.repo, base, head, choice)
     else:
         facts = factsources.find(context.fleet_for_facts, context.repo, puppetdb)
-        with _progress() as counting:
-            settings = Settings(choice, facts, forge_url, always=always, counting=counting)
+        with chosen(kind, modules, forge_url, needs_eyaml=True) as using, _progress() as counting:
+            settings = Settings(
+                choice, facts, using.source or environment.MIRROR, always=always, counting=counting, puppet=using.puppet
+            )
             found = planner.make(context.repo, base, head, settings)
     _show(found, as_json, as_markdown)
     if html:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fleet_cli.commands.context import Context, json_option, print_json
+from fleet_cli.commands.puppet_choice import chosen, puppet_options
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.machine.printable import printable
 from fleet_cli.validation import report
@@ -29,6 +30,7 @@ SUITE = ("fleet", "main")
 @click.option("--packages", metavar="DIR|URL",
               help="Where the services' packages are, if not in the apt repository that Hiera names:"
               " a directory of .deb files, or an apt repository.")  # fmt: skip
+@puppet_options
 @click.option("--require-packages", is_flag=True, help="Without the packages it could not be checked: exit status 2.")
 @click.pass_obj
 def validate(  # noqa: PLR0917 - an option each
@@ -39,6 +41,8 @@ def validate(  # noqa: PLR0917 - an option each
     write_schema: bool,
     packages: str | None,
     require_packages: bool,
+    kind: str,
+    modules: Path | None,
 ) -> None:
     """Check Hiera, the Puppetfile, Puppet code and templates, and say what is wrong where.
 
@@ -50,11 +54,13 @@ def validate(  # noqa: PLR0917 - an option each
     """
     try:
         source = Packages(Repository(packages, *SUITE) if packages else None, require_packages)
-        validation = Validation(context.repo, [_below(context.repo, path) for path in paths], source)
-        if write_schema:
-            click.echo(_write_schema(validation))
-            return
-        findings = validation.findings()
+        below = [_below(context.repo, path) for path in paths]
+        with chosen(kind, modules) as using:
+            validation = Validation(context.repo, below, source, puppet=using.puppet, source=using.source)
+            if write_schema:
+                click.echo(_write_schema(validation))
+                return
+            findings = validation.findings()
         if junit:
             report.write_junit(junit, findings)
     except (FleetError, OSError) as error:

@@ -3,20 +3,53 @@
 require 'digest'
 require 'json'
 require 'puppet'
+require 'puppet/confine'
 require 'puppet/graph'
 
 # Agents run as root, and types ask for that; here nobody does.
 Puppet.features.add(:root) { true }
+
+# Which provider a node takes, its own facts say. What else providers ask for, such as programs, it has; this machine may not.
+module OfNodes
+  class << self
+    attr_reader :facts
+
+    def with(facts)
+      @facts = facts if facts.key?('os')
+      Puppet.runtime[:facter].singleton_class.prepend(Facts)
+      yield
+    ensure
+      @facts = nil
+    end
+  end
+
+  # In the place of Facter's.
+  module Facts
+    def value(name)
+      return super unless OfNodes.facts
+
+      name.to_s.split('.').reduce(OfNodes.facts) { |value, key| value.is_a?(Hash) ? value[key] : nil }
+    end
+  end
+
+  # What a provider asks of the machine.
+  module Fulfilled
+    def valid?
+      true
+    end
+  end
+  %i[exists true].each { |kind| Puppet::Confine.test(kind).prepend(Fulfilled) }
+end
 
 # What an agent would refuse of a catalog that compiles: resources that wait for each other, values that a type does not take.
 module Applicable
   ORDERING = %w[alias before notify require stage subscribe].freeze
 
   class << self
-    # Raises Puppet::Error. `resources` are those of the catalog as they go over the wire.
-    def check(catalog, resources, environment)
+    # Raises Puppet::Error. `resources` are those of the catalog as they go over the wire, `facts` those of its node.
+    def check(catalog, resources, environment, facts)
       shape = shape(resources)
-      seen[shape] = problem(catalog, environment) unless seen.key?(shape)
+      seen[shape] = OfNodes.with(facts) { problem(catalog, environment) } unless seen.key?(shape)
       raise Puppet::Error, seen[shape] if seen[shape]
     end
 

@@ -4,13 +4,15 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fleet_cli.compiling import program
-from fleet_cli.compiling.program import Answer, CompilerDiedError, Request
+from fleet_cli.compiling.program import Answer, Compiler, CompilerDiedError, Request
+from fleet_cli.puppet import sandboxed
+from fleet_cli.puppet.kinds import Puppet
 
 REQUESTS_A_COMPILER = 12
 """For fewer, a further process would still be loading Puppet when the others are done."""
@@ -34,8 +36,9 @@ class _Job:
 class Pool:
     """Compilers that are started when there is work for them, and stay until the pool is closed."""
 
-    def __init__(self, live: Mapping[Path, str], *, placeholders: bool, seconds: float = program.SECONDS) -> None:
-        self._start: Callable[[], Any] = lambda: program.started(live, {}, placeholders=placeholders, seconds=seconds)
+    def __init__(self, start: Callable[[], AbstractContextManager[Compiler]]) -> None:
+        """See class; `start`: starts a compiler."""
+        self._start = start
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[int, Answer | BaseException]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -91,9 +94,15 @@ class Pool:
 
 
 @contextmanager
-def opened(live: Mapping[Path, str], *, placeholders: bool, seconds: float = program.SECONDS) -> Iterator[Pool]:
+def opened(
+    live: Mapping[Path, str],
+    *,
+    placeholders: bool,
+    seconds: float = program.SECONDS,
+    puppet: Puppet = sandboxed.PUPPET,
+) -> Iterator[Pool]:
     """A pool that is closed when the block is left; see program.started for the arguments."""
-    pool = Pool(live, placeholders=placeholders, seconds=seconds)
+    pool = Pool(lambda: program.started(live, {}, placeholders=placeholders, seconds=seconds, puppet=puppet))
     try:
         yield pool
     finally:

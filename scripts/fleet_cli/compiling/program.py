@@ -1,4 +1,4 @@
-"""One compiler: a Ruby process that has loaded Puppet, in a Debian 13 of its own, and is asked over its pipes."""
+"""One compiler: a Ruby process that has loaded Puppet, and is asked over its pipes."""
 
 import json
 import tempfile
@@ -12,12 +12,14 @@ from typing import Any
 
 from fleet_cli.machine import paths, steps
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.sandbox import running
+from fleet_cli.puppet import sandboxed
+from fleet_cli.puppet.kinds import Puppet
 from fleet_cli.sandbox.limits import Limits
 
 SOURCE = Path(__file__).parent
 PATCHES = paths.control_repo() / "site/profile/files/puppet_patches"
 """What applies patches of Puppet where they suit it, for the nodes, the server and compilers alike."""
+_ON_THE_LOAD_PATH = "/usr/local/lib/site_ruby/puppet_patches"
 ENVIRONMENTS = "/environments"
 """Where the compiler has its environments."""
 SECONDS = 120.0
@@ -59,8 +61,9 @@ class CompilerDiedError(FleetError):
 class Compiler:
     """Talks to one process; from one thread."""
 
-    def __init__(self, child: Popen[str], errors: Path, seconds: float) -> None:
+    def __init__(self, child: Popen[str], errors: Path, seconds: float, environments: str) -> None:
         self._child = child
+        self._environments = environments
         self._errors = errors
         self._seconds = seconds
         self._exports = ""
@@ -81,7 +84,7 @@ class Compiler:
         message = {
             "certname": request.certname,
             "extensions": {name: value for name, value in request.extensions.items() if value},
-            "environment": f"{ENVIRONMENTS}/{request.environment}",
+            "environment": f"{self._environments}/{request.environment}",
             "facts": request.facts,
             **({"code": request.code} if request.code else {}),
             **({"exports": request.exports} if request.exports else {}),
@@ -101,7 +104,7 @@ class Compiler:
         _say_once(answer.pop("left_out", []))
         if "error" in answer:
             # The same mistake has the same words on every node.
-            plain = answer["error"].replace(f"{ENVIRONMENTS}/{request.environment}/", "")
+            plain = answer["error"].replace(f"{self._environments}/{request.environment}/", "")
             plain = plain.removesuffix(f" on node {request.certname}")
             answer["error"] = "; ".join(filter(None, (plain, LIMITS.reached(plain))))
         return answer
@@ -141,21 +144,28 @@ _said: set[str] = set()
 
 @contextmanager
 def started(
-    live: Mapping[Path, str], reads: Mapping[Path, str], *, placeholders: bool, seconds: float = SECONDS
+    live: Mapping[Path, str],
+    reads: Mapping[Path, str],
+    *,
+    placeholders: bool,
+    seconds: float = SECONDS,
+    puppet: Puppet = sandboxed.PUPPET,
 ) -> Iterator[Compiler]:
     """A compiler, ended when the block is left.
 
     Args:
-        live: directories of this machine that may still change, and where they are inside: what is in ENVIRONMENTS.
+        live: directories of this machine that may still change, and their agreed places: what is in ENVIRONMENTS.
         reads: what else is to be there.
         placeholders: whether encrypted values stand as names made from their ciphertext, so that no key is needed.
         seconds: what one catalog may take.
+        puppet: where it runs.
     """
-    options = ["--placeholders"] if placeholders else []
-    with tempfile.NamedTemporaryFile("w+", encoding="utf-8") as errors:
-        argv = ["ruby", "/compiling/compiler.rb", *options]
-        for directory in live:
-            directory.chmod(0o755)
-        given = {SOURCE: "/compiling", PATCHES: "/usr/local/lib/site_ruby/puppet_patches", **reads}
-        with running.started("toolbox", argv, stderr=errors, reads=given, live=live, limited=LIMITS) as child:
-            yield Compiler(child, Path(errors.name), seconds)
+    options = [*(["--placeholders"] if placeholders else []), *(["--patched"] if puppet.patched else [])]
+    given = {SOURCE: "/compiling", **({PATCHES: _ON_THE_LOAD_PATH} if puppet.patched else {}), **reads}
+    with (
+        tempfile.NamedTemporaryFile("w+", encoding="utf-8") as errors,
+        puppet.started(
+            "/compiling/compiler.rb", options, stderr=errors, reads=given, live=live, limited=LIMITS
+        ) as child,
+    ):
+        yield Compiler(child, Path(errors.name), seconds, puppet.at(ENVIRONMENTS))

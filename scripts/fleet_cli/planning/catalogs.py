@@ -13,6 +13,8 @@ from fleet_cli.planning.environment import Environment
 from fleet_cli.planning.exported import Exported
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.store import Store, compiler_version
+from fleet_cli.puppet import sandboxed
+from fleet_cli.puppet.kinds import Puppet
 from fleet_cli.repository.inventory import Machine
 
 Progress = Callable[[int, int], None]
@@ -61,13 +63,21 @@ class Catalogs:
 class Compiler:
     """Gets catalogs from the store where what they are made from is the same, and has the rest compiled."""
 
-    def __init__(self, store: Store, pool: Pool, facts: FactSets, *, always: bool = False) -> None:
-        """See class; `always`: compile each catalog, whatever is in the store."""
+    def __init__(
+        self, store: Store, pool: Pool, facts: FactSets, *, always: bool = False, puppet: Puppet = sandboxed.PUPPET
+    ) -> None:
+        """See class.
+
+        Args:
+            store, pool, facts: where catalogs are kept, who compiles them, and what nodes say of themselves.
+            always: compile each catalog, whatever is in the store.
+            puppet: the one that the pool has.
+        """
         self._store = store
         self._pool = pool
         self._facts = facts
         self._always = always
-        self._compiler = compiler_version()
+        self._compiler = compiler_version(puppet.digest)
         self._shared: dict[frozenset[str], frozenset[str]] = {}
 
     def of(

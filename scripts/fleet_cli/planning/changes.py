@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from fleet_cli.machine import process
 from fleet_cli.planning.catalog import Catalog, Hidden, Resource
 from fleet_cli.planning.contents import FRAGMENT, Content, Contents
+from fleet_cli.repository.debian_versions import is_older
 
 CONTEXT_LINES = 2
 MAX_DIFF_LINES = 5_000
@@ -112,8 +112,7 @@ def _direction(old: str, new: str) -> str:
     """Whether a version of Debian is newer than another; nothing where one of them is no version (`installed`)."""
     if not (old[:1].isdigit() and new[:1].isdigit()):
         return ""
-    newer = process.run(["dpkg", "--compare-versions", old, "lt", new], check=False).returncode == 0
-    return "up" if newer else "down"
+    return "up" if is_older(old, new) else "down"
 
 
 def _contents(before: dict[str, Content], after: dict[str, Content]) -> Iterator[Parameter]:

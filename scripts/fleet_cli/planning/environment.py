@@ -13,6 +13,8 @@ from fleet_cli.machine import paths, temporary
 from fleet_cli.machine.cache import Directories
 from fleet_cli.planning import gittrees, modules, refused_files, secret_placeholders
 from fleet_cli.planning.gittrees import GitTree
+from fleet_cli.planning.modules import Source
+from fleet_cli.planning.sandboxed_modules import Sandboxed
 from fleet_cli.repository import globs, inventory, layers, yaml_reader
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.sandbox import running
@@ -24,12 +26,14 @@ CODE = (
 )  # fmt: skip
 """What a plan reads of a control repository, besides the directories of its modulepath."""
 NOT_PUPPETS = ("lab.yaml", "nodes.yaml", "Puppetfile", "*/spec/*", "*/examples/*")
-LAYOUT = "3"
+LAYOUT = "4"
 """Another one, whenever the same files are laid out in another way."""
 LIMIT = 12
 _SAY_WHERE = ("environment.conf", layers.NAME)
 """The files that say where modules and data are."""
 ABSENT = "absent"
+MIRROR: Source = Sandboxed()
+"""Where modules come from, if nobody says it."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def _code(conf: bytes, hiera: bytes) -> list[str]:
 
 
 @contextmanager
-def of_commit(repo: Path, ref: str, forge_url: str | None, label: str = "") -> Iterator[Environment]:
+def of_commit(repo: Path, ref: str, source: Source = MIRROR, label: str = "") -> Iterator[Environment]:
     """The environment of a commit; `label` if a user calls it something else than `ref`.
 
     Raises:
@@ -131,20 +135,20 @@ def of_commit(repo: Path, ref: str, forge_url: str | None, label: str = "") -> I
     commit = gittrees.commit_of(repo, ref)
     label = label or (commit[:10] if commit.startswith(ref) else f"{ref} ({commit[:10]})")
     code = _code(*(gittrees.content(repo, commit, name) for name in _SAY_WHERE))
-    with _laid_out(gittrees.of_commit(repo, label, commit, code), forge_url) as environment:
+    with _laid_out(gittrees.of_commit(repo, label, commit, code), source) as environment:
         yield environment
 
 
 @contextmanager
-def of_working_tree(repo: Path, forge_url: str | None) -> Iterator[Environment]:
+def of_working_tree(repo: Path, source: Source = MIRROR) -> Iterator[Environment]:
     """The environment of what is checked out, with what is not committed. Raises as of_commit does."""
     code = _code(*(file.read_bytes() if file.is_file() else b"" for file in (repo / name for name in _SAY_WHERE)))
-    with gittrees.of_working_tree(repo, code) as tree, _laid_out(tree, forge_url) as environment:
+    with gittrees.of_working_tree(repo, code) as tree, _laid_out(tree, source) as environment:
         yield environment
 
 
 @contextmanager
-def _laid_out(tree: GitTree, forge_url: str | None) -> Iterator[Environment]:
+def _laid_out(tree: GitTree, source: Source) -> Iterator[Environment]:
     with temporary.directory() as scratch:
         extra = [name for name in ("Puppetfile", "nodes.yaml", "lab.yaml") if name in tree.blobs]
         tree.write(extra, scratch)
@@ -152,7 +156,7 @@ def _laid_out(tree: GitTree, forge_url: str | None) -> Iterator[Environment]:
         file = scratch / "Puppetfile"
         puppetfile = file.read_bytes() if file.exists() else None
     with (
-        nullcontext() if puppetfile is None else modules.fetched(puppetfile, forge_url) as fetched,
+        nullcontext() if puppetfile is None else modules.fetched(puppetfile, source) as fetched,
         _with_modules(tree, machines, fetched) as environment,
     ):
         yield environment

@@ -1,26 +1,41 @@
-"""The Puppetfile's modules, fetched by r10k as on the Puppet server, once for each Puppetfile."""
+"""The Puppetfile's modules, laid out as r10k does it on the Puppet server, once for each Puppetfile."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from fleet_cli.machine import cache, paths, steps, temporary
+from fleet_cli.machine import cache, paths
 from fleet_cli.machine.cache import Directories
-from fleet_cli.machine.errors import CommandFailedError, FleetError
-from fleet_cli.planning import module_sources
-from fleet_cli.roots import forge
-from fleet_cli.sandbox import archives, running
+from fleet_cli.sandbox import running
 
 FETCHED = paths.CACHE / "plan/modules"
 LIMIT = 20
-INSIDE = "/fetched-modules"
-"""Where the compiler has FETCHED."""
+INSIDE = "/modules"
+"""Where the compiler has FETCHED: beside its environments, as on this machine, for the links in these."""
 _INDEX = "files.json"
-_PROGRAM = Path(__file__).with_name("install_modules.py")
-_FORGE_SERVER = Path(forge.__file__).with_name("forge_server.py")
+
+
+class Source(Protocol):
+    """Where the modules of a Puppetfile come from."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader of a plan has to know of them."""
+
+    def recipe(self, puppetfile: str) -> str:
+        """What modules are made from; equal recipes give the same ones."""
+
+    def install(self, puppetfile: bytes, directory: Path) -> None:
+        """Put the modules into a directory: each in the moduledir that the Puppetfile names.
+
+        Raises:
+            FetchError: the Puppetfile names some that can't be had.
+            FleetError: none can be had, and what to do.
+        """
 
 
 @dataclass(frozen=True)
@@ -42,59 +57,30 @@ class Modules:
 
 
 @contextmanager
-def fetched(puppetfile: bytes, forge_url: str | None = None) -> Iterator[Modules]:
-    """The modules of a Puppetfile, from a Forge or, without one, from the mirror of Debian's module packages.
+def fetched(puppetfile: bytes, source: Source) -> Iterator[Modules]:
+    """The modules of a Puppetfile.
 
     Raises:
-        FleetError: r10k could not fetch them.
+        FleetError: see Source.install.
     """
-    name = cache.digest(puppetfile.decode("utf-8", "replace"), forge_url or "")[:20]
+    name = cache.digest(source.recipe(puppetfile.decode("utf-8", "replace")))[:20]
 
     def fill(new: Path) -> None:
-        with steps.step("modules of the Puppetfile, by r10k"):
-            _install(new, puppetfile, forge_url)
+        source.install(puppetfile, new)
+        running.open_to_all(new)
+        found = sorted(path for path in new.rglob("*") if path.is_file())
+        index = {str(path.relative_to(new)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+        (new / _INDEX).write_text(json.dumps(index), encoding="utf-8")
 
     with Directories(FETCHED, LIMIT).made(name, name, fill) as directory:
         yield Modules(name, json.loads((directory / _INDEX).read_text(encoding="utf-8")))
 
 
-def _install(directory: Path, puppetfile: bytes, forge_url: str | None) -> None:
-    where = forge_url or "the mirror of Debian's module packages (--forge URL names another Forge)"
-    with temporary.directory() as scratch:
-        file = scratch / "Puppetfile"
-        file.write_bytes(puppetfile)
-        named = module_sources.named(file)
-        module_sources.require_fetchable(named)
-        fetched = scratch / "forge" if forge_url else forge.ensure()
-        if forge_url:
-            module_sources.from_forge(named, forge_url, fetched)
-        mirrors = module_sources.from_git(named, scratch / "git")
-        module_sources.from_web(named, scratch / "tarballs")
-        archive = scratch / "modules.tar"
-        inside = {url: f"/git/{path.name}" for url, path in mirrors.items()}
-        reads = {file: "/Puppetfile", fetched: "/forge", scratch / "git": "/git", scratch / "tarballs": "/tarballs",
-                 _PROGRAM: "/fleet/install_modules.py", _FORGE_SERVER: "/fleet/forge_server.py"}  # fmt: skip
-        command = ["python3", "/fleet/install_modules.py", *(word for pair in inside.items() for word in pair)]
-        try:
-            running.run("toolbox", command, reads=reads, archive=archive)
-        except CommandFailedError as error:
-            raise FleetError(
-                f"Puppetfile: r10k could not fetch its modules from {where}:\n{error.output.strip()}"
-            ) from None
-        archives.unpack(archive, directory)
-        running.open_to_all(directory)
-    found = sorted(path for path in directory.rglob("*") if path.is_file())
-    index = {str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
-    (directory / _INDEX).write_text(json.dumps(index), encoding="utf-8")
-
-
 def link(found: Modules, environment: Path) -> None:
-    """Put the modules into an environment, where r10k would have put them.
-
-    The links lead to where the compiler has the modules; here they lead nowhere.
-    """
+    """Put the modules where r10k would have in an environment, by links that hold wherever a compiler has both."""
     for directory in sorted({Path(*Path(name).parts[:2]) for name in found.files}):
         place = environment / directory
         place.parent.mkdir(exist_ok=True)
         if not place.exists():
-            place.symlink_to(Path(INSIDE) / found.name / directory)
+            up = Path(*[".."] * (len(directory.parts) + 1))
+            place.symlink_to(up / FETCHED.name / found.name / directory)

@@ -12,8 +12,11 @@ from fleet_cli.planning import environment, gittrees, inputs, modules, plan, sto
 from fleet_cli.planning.catalogs import Catalogs, Compiler, Progress
 from fleet_cli.planning.environment import Environment
 from fleet_cli.planning.factsets import FactSets
+from fleet_cli.planning.modules import Source
 from fleet_cli.planning.plan import Plan
 from fleet_cli.planning.store import Store
+from fleet_cli.puppet import sandboxed
+from fleet_cli.puppet.kinds import Puppet
 from fleet_cli.repository.inventory import Machine
 
 Counting = Callable[[str], Progress]
@@ -82,18 +85,20 @@ class Settings:
     Attributes:
         choice: the nodes.
         facts: what they say of themselves.
-        forge_url: where the Puppetfile's modules come from; the mirror of Debian's packages, if not given.
+        source: where the Puppetfile's modules come from.
         always: compile everything, even what can't be different.
         counting: where progress goes.
         catalogs: the file that keeps catalogs for later plans.
+        puppet: what compiles them.
     """
 
     choice: Choice
     facts: FactSets
-    forge_url: str | None = None
+    source: Source = environment.MIRROR
     always: bool = False
     counting: Counting = say_progress
     catalogs: Path = store.FILE
+    puppet: Puppet = sandboxed.PUPPET
 
 
 def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> Plan:
@@ -107,7 +112,7 @@ def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> 
     Raises:
         FleetError: a state can't be laid out, or compiled at all. Errors in single catalogs are part of the plan.
     """
-    with _environments(repo, base, head, settings.forge_url) as (before, after):
+    with _environments(repo, base, head, settings.source) as (before, after):
         settings.choice.check({*before.machines, *after.machines})
         with store.opened(settings.catalogs) as catalogs:
             first, second = _compiled(before, after, catalogs, settings)
@@ -118,20 +123,20 @@ def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> 
                 first.compiled + second.compiled,
                 plan.grouped(plan.compare(first, second, catalogs, settings.facts)),
                 unused.find(first, second) if settings.choice.everything else unused.Unused(),
-                tuple(_notes(first, second, settings.facts)),
+                (*settings.source.notes, *_notes(first, second, settings.facts)),
             )
 
 
 @contextmanager
 def _environments(
-    repo: Path, base: str | None, head: str | None, forge_url: str | None
+    repo: Path, base: str | None, head: str | None, source: Source
 ) -> Iterator[tuple[Environment, Environment]]:
     if base is None:
         branch, commit = gittrees.merge_base(repo)
-        first = environment.of_commit(repo, commit, forge_url, f"{branch} ({commit[:10]})")
+        first = environment.of_commit(repo, commit, source, f"{branch} ({commit[:10]})")
     else:
-        first = environment.of_commit(repo, base, forge_url)
-    second = environment.of_commit(repo, head, forge_url) if head else environment.of_working_tree(repo, forge_url)
+        first = environment.of_commit(repo, base, source)
+    second = environment.of_commit(repo, head, source) if head else environment.of_working_tree(repo, source)
     with first as before, second as after:
         yield before, after
 
@@ -145,8 +150,8 @@ def _compiled(before: Environment, after: Environment, catalogs: Store, settings
     parts = [[before, after]] if inputs.plugins(before) == inputs.plugins(after) else [[before], [after]]
     done: Catalogs | None = None
     for part in parts:
-        with pool.opened(binds, placeholders=True) as compilers:
-            compiling = Compiler(catalogs, compilers, settings.facts, always=settings.always)
+        with pool.opened(binds, placeholders=True, puppet=settings.puppet) as compilers:
+            compiling = Compiler(catalogs, compilers, settings.facts, always=settings.always, puppet=settings.puppet)
             for one in part:
                 done = compiling.of(one, settings.choice, settings.counting(one.label), done)
                 yield done

@@ -21,7 +21,6 @@ from typing import Any
 from fleet_cli.compiling.program import SOURCE
 from fleet_cli.machine import cache, paths
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.sandbox import images
 
 FILE = paths.CACHE / "plan/catalogs.sqlite"
 KEEP_SECONDS = 14 * 24 * 3600
@@ -153,10 +152,10 @@ def opened(file: Path = FILE) -> Iterator[Store]:
         store.close()
 
 
-def compiler_version() -> str:
-    """What the compiler is: its code, and the root file system with Puppet in it."""
+def compiler_version(puppet: str) -> str:
+    """What the compiler is: its code, and which Puppet it has, by that one's digest."""
     code = [file.read_text(encoding="utf-8") for file in sorted(SOURCE.glob("*.rb"))]
-    return cache.digest(images.made_from("toolbox"), *code)
+    return cache.digest(puppet, *code)
 
 
 def _pack(data: Mapping[str, Any]) -> bytes:

@@ -17,6 +17,8 @@ LAYER_PACKAGES: dict[str, tuple[str, ...]] = {
     "node": ("haproxy", "nftables", "systemd"),
     # what a developer's machine has, for a test with Debian 13 as such a machine
     "developer": ("bubblewrap", "git", "mmdebstrap", "python3-venv", "uidmap"),
+    # what a machine has that validates and plans with its own Puppet, for a test with Debian 13 as such a machine
+    "own_puppet": ("git", "hiera-eyaml", "puppet-lint", "python3-venv", "r10k"),
     # what checks the Jenkins jobs and pipelines: Debian's Groovy is of the release line that Jenkins itself runs
     "jenkins": ("groovy", "jenkins-job-builder"),
 }  # fmt: skip

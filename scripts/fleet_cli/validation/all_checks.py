@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.planning.modules import Source
+from fleet_cli.puppet import sandboxed
+from fleet_cli.puppet.kinds import Puppet
 from fleet_cli.repository import fleet_data, layers, machines
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.trees import Directory
@@ -25,12 +28,16 @@ class Validation:
         paths: files and directories, below it, of which the findings are told; all, if none is given.
         packages: where the packages of services come from.
         notes: what could not be checked, and why.
+        puppet: what reads Puppet code.
+        source: where the Puppetfile's modules come from; the mirror of Debian's packages, if not given.
     """
 
     repo: Path
     paths: Sequence[str] = ()
     packages: Packages = field(default_factory=Packages)
     notes: list[str] = field(default_factory=list)
+    puppet: Puppet = sandboxed.PUPPET
+    source: Source | None = None
 
     def findings(self) -> list[Finding]:
         """Return what is wrong, in the order of files and lines.
@@ -50,7 +57,7 @@ class Validation:
         Raises:
             FleetError: Puppet can't run.
         """
-        puppet = PuppetCheck(self.repo)
+        puppet = PuppetCheck(self.repo, self.puppet, self.source)
         code = puppet.run([])
         hiera = layers.load(self.repo)
         with Files(self.repo) as files:
@@ -79,7 +86,7 @@ class Validation:
         self.notes += [
             f"layer '{name}' of {layers.NAME} can't be read here: what it says is not checked" for name in hiera.opaque
         ]
-        puppet = PuppetCheck(self.repo)
+        puppet = PuppetCheck(self.repo, self.puppet, self.source)
         names, own_data = self._names(hiera, puppet)
         read = [*names, *own_data, *machines.FILES, layers.NAME]
         asked = self._wanted(clean_files.tracked(self.repo, puppet.puppetfile.moduledir or "modules"))

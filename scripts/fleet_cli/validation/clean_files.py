@@ -9,7 +9,7 @@ from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import FleetError
 
 CACHE: Cache[frozenset[str]] = Cache(paths.CACHE / "validate/clean", 10)
-"""The digests of clean files by tool."""
+"""The digests of clean files by tool, and by which Puppet where that is the tool."""
 MAX_CLEAN = 100_000
 """Files of each tool that stay in the cache."""
 _PUPPET = {".pp": "lint", ".epp": "epp", ".erb": "erb"}

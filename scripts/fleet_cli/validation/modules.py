@@ -1,4 +1,4 @@
-"""Where other people's modules are: in the repository, or unpacked on this machine from the Forge mirror."""
+"""Where other people's modules are: in the repository, or on this machine, from the Forge mirror or another source."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,10 @@ from pathlib import Path
 
 from fleet_cli.machine import paths, process
 from fleet_cli.machine.cache import Directories
+from fleet_cli.planning.fetching import FetchError
+from fleet_cli.planning.modules import Source, fetched
 from fleet_cli.roots import forge
+from fleet_cli.validation import puppetfile as puppetfiles
 from fleet_cli.validation.puppetfile import Module, Puppetfile
 
 UNPACKED = paths.CACHE / "validate/modules"
@@ -22,27 +25,36 @@ class Vendored:
         directories: where each is, by the name of its directory in the moduledir.
         missing: those of the Puppetfile that are nowhere.
         versions: the version of each that is at hand, needed or not, by slug.
+        notes: why some are missing.
     """
 
     directories: Mapping[str, Path]
     missing: tuple[Module, ...]
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
-def find(repo: Path, puppetfile: Puppetfile) -> Vendored:
-    """Find the modules of a Puppetfile, and unpack those of the Forge mirror that are not unpacked yet.
+def find(repo: Path, puppetfile: Puppetfile, source: Source | None = None) -> Vendored:
+    """Find the modules of a Puppetfile: in the repository, else from a source or, without one, from the Forge mirror.
 
     Where the version that is pinned is not at hand, another one of the module stands in, so that a mistake in the
     Puppetfile does not make mistakes of all keys of that module.
 
     Raises:
-        FleetError: there is no Forge mirror yet, and it could not be made.
+        FleetError: there is no Forge mirror yet, and it could not be made; or the source has nothing to fetch with.
     """
     at_hand = _own(repo / puppetfile.moduledir) if puppetfile.moduledir else {}
     wanted = [module for module in puppetfile.modules if module.name]
+    notes: tuple[str, ...] = ()
     if any(not _fitting(module, at_hand) for module in wanted):
-        for slug, version in _mirrored().items():
-            at_hand.setdefault((slug, version), UNPACKED / f"{slug}-{version}")
+        if source is None:
+            others = {(slug, version): UNPACKED / f"{slug}-{version}" for slug, version in _mirrored().items()}
+        else:
+            try:
+                others = _fetched(repo, puppetfile, source)
+            except FetchError as error:
+                others, notes = {}, (str(error),)
+        at_hand = {**others, **at_hand}
     directories: dict[str, Path] = {}
     missing = []
     for module in wanted:
@@ -53,7 +65,7 @@ def find(repo: Path, puppetfile: Puppetfile) -> Vendored:
         directories[module.name] = at_hand[found]
         if at_hand[found].parent == UNPACKED:
             _unpack(*found)
-    return Vendored(directories, tuple(missing), dict(sorted(at_hand)))
+    return Vendored(directories, tuple(missing), dict(sorted(at_hand)), notes)
 
 
 def _own(moduledir: Path) -> dict[tuple[str, str], Path]:
@@ -66,6 +78,11 @@ def _own(moduledir: Path) -> dict[tuple[str, str], Path]:
         except (ValueError, KeyError, TypeError, OSError):
             continue
     return found
+
+
+def _fetched(repo: Path, puppetfile: Puppetfile, source: Source) -> dict[tuple[str, str], Path]:
+    with fetched((repo / puppetfiles.NAME).read_bytes(), source) as modules:
+        return _own(modules.directory / (puppetfile.moduledir or puppetfiles.R10KS_MODULEDIR))
 
 
 def _mirrored() -> dict[str, str]:

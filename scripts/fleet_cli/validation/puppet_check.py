@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from fleet_cli.planning.modules import Source
+from fleet_cli.puppet import sandboxed
+from fleet_cli.puppet.kinds import Puppet
 from fleet_cli.repository.finding import Finding
 from fleet_cli.validation import clean_files, modules, puppet_environment, puppetfile
 from fleet_cli.validation.checks import module_dependencies, module_metadata, module_pins
@@ -19,11 +22,15 @@ class PuppetCheck:
 
     Attributes:
         repo: the control repository.
+        puppet: what reads the code.
+        source: where the Puppetfile's modules come from; the mirror of Debian's packages, if not given.
         findings: what is wrong.
         complete: whether all of the code could be read, so that what is not in it is nowhere.
     """
 
     repo: Path
+    puppet: Puppet = sandboxed.PUPPET
+    source: Source | None = None
     findings: list[Finding] = field(default_factory=list)
     complete: bool = True
 
@@ -35,7 +42,7 @@ class PuppetCheck:
     @cached_property
     def vendored(self) -> modules.Vendored:
         """The modules of the Puppetfile."""
-        return modules.find(self.repo, self.puppetfile)
+        return modules.find(self.repo, self.puppetfile, self.source)
 
     @cached_property
     def modulepath(self) -> list[str]:
@@ -54,9 +61,13 @@ class PuppetCheck:
     def notes(self) -> list[str]:
         """What is not known, and so not checked."""
         return [
-            f"module {module.slug} is not in {self.puppetfile.moduledir}/: nothing is known of its keys;"
-            " `r10k puppetfile install` fetches it"
-            for module in self.vendored.missing
+            *self.puppet.notes,
+            *self.vendored.notes,
+            *(
+                f"module {module.slug} is not in {self.puppetfile.moduledir}/: nothing is known of its keys;"
+                " `r10k puppetfile install` fetches it"
+                for module in self.vendored.missing
+            ),
         ]
 
     def run(self, names: Iterable[str]) -> PuppetCode:
@@ -66,9 +77,9 @@ class PuppetCheck:
             FleetError: Puppet can't run.
         """
         self.findings += module_pins.findings(self.puppetfile, self.vendored.versions)
-        environment = Environment(self.repo, self.modulepath, self.vendored.directories)
+        environment = Environment(self.repo, self.modulepath, self.vendored.directories, self.puppet)
         code = environment.code()
-        clean = clean_files.Clean("puppet")
+        clean = clean_files.Clean(f"puppet-{self.puppet.digest[:20]}")
         asked = clean_files.changed(self.repo, clean_files.puppet_files(names), clean)
         if code is None or any(asked.values()):
             answer = environment.ask(code is None, {kind: list(files) for kind, files in asked.items()})

@@ -5,7 +5,8 @@
 #   ruby puppet_code.rb < request.json > answer.json
 #
 # request.json: {"modulepath": [DIRECTORY, ...], "manifests": DIRECTORY, "describe": true or false,
-#   "check": {"lint": [FILE.pp, ...], "epp": [FILE.epp, ...], "erb": [FILE.erb, ...]}}
+#   "check": {"lint": [FILE.pp, ...], "epp": [FILE.epp, ...], "erb": [FILE.erb, ...]},
+#   "style": whether puppet-lint is to check the first, besides Puppet}
 # answer.json: {"code": {"units": [...], "aliases": {NAME: TYPE}, "modules": [...], "broken": [FILE, ...]}, "problems": [...]}
 #
 # A unit is a class, a defined type, a function or the main manifest. It has its parameters with their types, the names of
@@ -188,14 +189,15 @@ end
 
 request = JSON.parse($stdin.read)
 Dir.mktmpdir do |directory|
-  Puppet.initialize_settings(['--confdir', directory, '--vardir', directory])
+  # What is not said, Puppet makes in the home.
+  Puppet.initialize_settings(%w[--confdir --vardir --codedir --logdir].flat_map { |setting| [setting, directory] })
   Puppet.settings.preferred_run_mode = :server
   Puppet[:strict] = :error
   Puppet[:basemodulepath] = ''
   environment = Puppet::Node::Environment.create(:validate, request['modulepath'], request['manifests'])
   loaders = Puppet::Pops::Loaders.new(environment)
   Puppet.override(current_environment: environment, loaders: loaders) do
-    answer = { 'problems' => PuppetFiles.new.problems(**request['check'].transform_keys(&:to_sym)) }
+    answer = { 'problems' => PuppetFiles.new(style: request['style']).problems(**request['check'].transform_keys(&:to_sym)) }
     answer['code'] = Description.new(environment).to_h if request['describe']
     puts JSON.generate(answer)
   end

@@ -14,8 +14,8 @@ from typing import Any
 from fleet_cli.machine import paths
 from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import CommandFailedError, FleetError
-from fleet_cli.sandbox import running
-from fleet_cli.validation import puppet_code
+from fleet_cli.puppet.kinds import Puppet
+from fleet_cli.validation import modules, puppet_code
 from fleet_cli.validation.puppet_code import PuppetCode
 
 PROGRAM = Path(__file__).with_name("puppet_code.rb")
@@ -34,24 +34,26 @@ class Environment:
         repo: the control repository.
         modulepath: directories of modules in it, highest first, without that of the Puppetfile's modules.
         vendored: the Puppetfile's modules.
+        puppet: what reads it.
     """
 
     repo: Path
     modulepath: Sequence[str]
     vendored: Mapping[str, Path]
+    puppet: Puppet
 
     @cached_property
     def digest(self) -> str:
-        """Changes when any file changes that puppet_code.rb reads to describe the code."""
-        whole = hashlib.sha256(PROGRAM.read_bytes())
+        """Changes when Puppet, or any file changes that puppet_code.rb reads to describe the code."""
+        whole = hashlib.sha256(PROGRAM.read_bytes() + self.puppet.digest.encode())
         for directory in ("manifests", *self.modulepath):
             for file in sorted((self.repo / directory).rglob("*")):
                 if file.suffix == ".pp" or file.name == "metadata.json":
                     whole.update(f"\0{file.relative_to(self.repo)}\0".encode() + file.read_bytes())
         for name, module in sorted(self.vendored.items()):
-            # What is unpacked here is named by its version; what r10k put into the repository may have been edited.
+            # What is unpacked here is named by its version; what r10k put elsewhere is not, and may have been edited.
             whole.update(f"\0{name}\0{module.name}".encode())
-            if module.is_relative_to(self.repo):
+            if module.parent != modules.UNPACKED:
                 for file in sorted(module.rglob("*.pp")):
                     whole.update(file.read_bytes())
         return whole.hexdigest()
@@ -66,26 +68,27 @@ class Environment:
         Raises:
             FleetError: Puppet can't run, or can't read the code at all.
         """
+        control = self.puppet.at(_INSIDE)
         request = {
-            "modulepath": [*(f"{_INSIDE}/{directory}" for directory in self.modulepath), _VENDOR],
-            "manifests": f"{_INSIDE}/manifests",
+            "modulepath": [*(f"{control}/{directory}" for directory in self.modulepath), self.puppet.at(_VENDOR)],
+            "manifests": f"{control}/manifests",
             "describe": describe,
-            "check": {kind: [f"{_INSIDE}/{name}" for name in names] for kind, names in check.items()},
+            "check": {kind: [f"{control}/{name}" for name in names] for kind, names in check.items()},
+            "style": self.puppet.lints,
         }
-        command = ["ruby", f"{_PROGRAMS}/{PROGRAM.name}"]
         # Of the clone no more than that: there may be keys in it, or what is not committed.
         tops = {name.split("/", 1)[0] for names in ((*self.modulepath, "manifests"), *check.values()) for name in names}
         reads = {self.repo / top: f"{_INSIDE}/{top}" for top in sorted(tops) if (self.repo / top).exists()}
         reads.update({directory: f"{_VENDOR}/{name}" for name, directory in self.vendored.items()})
         reads[PROGRAM.parent] = _PROGRAMS
         try:
-            said = running.run("toolbox", command, reads=reads, stdin=json.dumps(request)).stdout
+            said = self.puppet.run(f"{_PROGRAMS}/{PROGRAM.name}", reads=reads, stdin=json.dumps(request)).stdout
             answer: dict[str, Any] = json.loads(said)
         except CommandFailedError as error:
             raise FleetError(f"Puppet can't read the code of {self.repo}: {error}") from None
         for problem in answer["problems"]:
-            problem["file"] = problem["file"].removeprefix(_INSIDE + "/")
-            problem["message"] = problem["message"].replace(_INSIDE + "/", "")
+            problem["file"] = problem["file"].removeprefix(f"{control}/")
+            problem["message"] = problem["message"].replace(f"{control}/", "")
         return answer
 
     def code(self) -> PuppetCode | None:

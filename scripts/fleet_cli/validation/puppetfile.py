@@ -8,6 +8,8 @@ from pathlib import Path
 from fleet_cli.repository.finding import Finding
 
 NAME = "Puppetfile"
+R10KS_MODULEDIR = "modules"
+"""Where r10k puts modules if the Puppetfile does not say it."""
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+)|(?P<comment>\#[^\n]*)|(?P<newline>\n)|(?P<text>'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")
     |(?P<key>[a-z_]\w*:(?!:))|(?P<symbol>:[a-z_]\w*)|(?P<arrow>=>)|(?P<comma>,)|(?P<word>[A-Za-z_]\w*)|(?P<other>.)""",

@@ -80,6 +80,9 @@ def test_every_command_has_help(command: str) -> None:
         (["-C", "tests", "lab", "status"], "a control repository?"),
         (["new", "Bad_Name"], "no Debian package name"),
         (["frobnicate"], "No such command"),
+        (["plan", "--server", "--puppet", "host"], "leave out --puppet, --modules and --forge"),
+        (["plan", "--puppetdb", "none", "--modules", "docs", "--forge", "http://forge"], "exclude each other"),
+        (["validate", "--modules", "/nowhere"], "/nowhere"),
     ],
 )
 def test_bad_input_gets_one_message(arguments: list[str], message: str) -> None:

@@ -2,7 +2,6 @@
 
 require 'erb'
 require 'puppet'
-require 'puppet-lint'
 
 # What is wrong with manifests and templates, in the words of Puppet, puppet-lint and Ruby.
 class PuppetFiles
@@ -11,9 +10,14 @@ class PuppetFiles
   AUTOLOADED = %r{/(manifests|functions|types)/}
   ELSEWHERE = Puppet::Node::Environment.create(:elsewhere, [])
 
+  def initialize(style:)
+    @style = style
+    require 'puppet-lint' if style
+  end
+
   # What is wrong with the files to check as manifests, as EPP and as ERB templates: hashes with a place, a code, a message.
   def problems(lint: [], epp: [], erb: [])
-    checks = lint.to_h { |file| [file, -> { syntax(file, P::Parser::Parser.new) + style(file) }] }
+    checks = lint.to_h { |file| [file, -> { syntax(file, P::Parser::Parser.new) + (@style ? style(file) : []) }] }
     checks.merge!(epp.to_h { |file| [file, -> { syntax(file, P::Parser::EppParser.new) }] })
     checks.merge!(erb.to_h { |file| [file, -> { erb(file) }] })
     checks.flat_map { |file, check| encoding(file) || check.call }

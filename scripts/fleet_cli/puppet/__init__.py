@@ -1,0 +1,1 @@
+"""Where Puppet runs: in a sandbox, or as this machine has it installed."""
