@@ -6,7 +6,9 @@ this file fetches that, releases of a Forge by the digest that the Forge gives f
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -26,8 +28,32 @@ _LARGEST = 500 * 2**20
 """Bytes of a module's archive."""
 _GIT = ("-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", "-c", "core.askPass=true")
 
-Module = tuple[str, Mapping[str, Any]]
-"""A module's name and the options that a Puppetfile gives it."""
+
+@dataclass(frozen=True)
+class Module:
+    """A module that a Puppetfile names.
+
+    Attributes:
+        name: as it is written there.
+        directory: where r10k puts it, in the control repository.
+        options: what else is said of it.
+    """
+
+    name: str
+    directory: str
+    options: Mapping[str, Any]
+
+    @property
+    def slug(self) -> str:
+        """Its name on a Forge."""
+        return self.name.replace("/", "-")
+
+    @property
+    def git_url(self) -> str:
+        """The git repository that has it; empty where it is a Forge's."""
+        if self.options.get("git"):
+            return str(self.options["git"])
+        return str(self.options.get("source", "")) if str(self.options.get("type")) == "git" else ""
 
 
 def named(puppetfile: Path) -> list[Module]:
@@ -42,13 +68,17 @@ def named(puppetfile: Path) -> list[Module]:
         modules = json.loads(said)
     except (CommandFailedError, ValueError):
         return []  # exit in a Puppetfile, say: r10k says what is wrong
-    return [(str(name), options) for name, options in modules if isinstance(options, dict)]
+    return [
+        Module(str(name), posixpath.normpath(directory), options)
+        for name, directory, options in modules
+        if isinstance(options, dict)
+    ]
 
 
 def from_forge(modules: list[Module], url: str, forge: Path) -> None:
     """Fetch the modules of a Forge into a directory that is laid out as the Forge is.
 
-    What the Forge does not have is left out: r10k says so.
+    What the Forge does not have is left out.
 
     Raises:
         FleetError: the Forge can't be reached, or gives something else than it says.
@@ -56,16 +86,27 @@ def from_forge(modules: list[Module], url: str, forge: Path) -> None:
     forge.mkdir(exist_ok=True)
     with requests.Session() as session:
         session.verify = host.certificates()
-        for name, options in modules:
-            if _git_url(options):
+        for module in modules:
+            if module.git_url:
                 continue
-            slug = name.replace("/", "-")
-            version = options.get("version")
+            version = module.options.get("version")
             if not isinstance(version, str) or version == "latest":
-                about = _json(session, url, f"v3/modules/{slug}", forge)
+                about = _json(session, url, f"v3/modules/{module.slug}", forge)
                 version = str((about.get("current_release") or {}).get("version", ""))
             if version:
-                _release(session, url, f"{slug}-{version}", forge)
+                _release(session, url, f"{module.slug}-{version}", forge)
+
+
+def not_in_forge(modules: list[Module], forge: Path, where: str) -> dict[str, str]:
+    """Return those of a Forge that are not in its directory here, and why; `where` says whose directory that is."""
+    missing = {}
+    for module in modules:
+        version = module.options.get("version")
+        exact = isinstance(version, str) and version != "latest"
+        about = f"releases/{module.slug}-{version}" if exact else f"modules/{module.slug}"
+        if not module.git_url and not (forge / "v3" / about).exists():
+            missing[module.name] = f"not in {where}" + (f" as {version}" if exact else "")
+    return missing
 
 
 def _release(session: requests.Session, url: str, release: str, forge: Path) -> None:
@@ -118,16 +159,16 @@ def _store(forge: Path, path: str, content: bytes) -> None:
     target.write_bytes(content)
 
 
-def from_git(modules: list[Module], directory: Path) -> dict[str, Path]:
-    """Fetch a mirror of each git repository that is named, by this user's own git and keys; return them by URL.
+def from_git(modules: list[Module], directory: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """Fetch a mirror of each git repository that is named, by this user's own git and keys.
 
-    Raises:
-        FleetError: one can't be fetched.
+    Returns the mirrors by URL, and the modules that could not be fetched with what git said.
     """
     directory.mkdir(exist_ok=True)
     mirrors: dict[str, Path] = {}
-    for name, options in modules:
-        url = _git_url(options)
+    missing: dict[str, str] = {}
+    for module in modules:
+        name, url = module.name, module.git_url
         if not url or url in mirrors:
             continue
         mirror = directory / str(len(mirrors))
@@ -136,15 +177,8 @@ def from_git(modules: list[Module], directory: Path) -> dict[str, Path]:
             try:
                 process.run(["git", *_GIT, *clone], env={"GIT_TERMINAL_PROMPT": "0"}, seconds=600.0)
             except CommandFailedError as error:
-                raise FleetError(
-                    f"Puppetfile: {printable(name)}: git could not fetch {printable(url)}:\n"
-                    f"{printable(error.output.strip())}"
-                ) from None
+                said = (error.output.strip().splitlines() or ["without a word"])[-1]
+                missing[name] = f"git could not fetch {printable(url)}: {printable(said)}"
+                continue
         mirrors[url] = mirror
-    return mirrors
-
-
-def _git_url(options: Mapping[str, Any]) -> str:
-    if options.get("git"):
-        return str(options["git"])
-    return str(options.get("source", "")) if str(options.get("type")) == "git" else ""
+    return mirrors, missing
