@@ -38,14 +38,16 @@ require 'puppet'
 Puppet.initialize_settings(['--confdir', '/tmp/conf', '--vardir', '/tmp/var'])
 Puppet[:strict] = :error
 Puppet[:strict_variables] = true
+Puppet.settings.preferred_run_mode = :server
 Puppet[:basemodulepath] = ''
+Puppet[:environmentpath] = '/control'
 facts = JSON.parse($stdin.read)
 words = { 'pp_role' => 'web', 'pp_environment' => 'production' }
 trusted = Puppet::Context::TrustedInformation.new('remote', 'w1.example.com', words)
 environments = Puppet::Environments::Directories.new('/control', [])
-environment = environments.get!(:production)
-context = { environments: environments, trusted_information: trusted, rich_data: true, current_environment: environment }
-Puppet.override(context) do
+environment = Puppet.override(environments: environments) { environments.get!(:production) }
+known = { environments: environments, trusted_information: trusted, current_environment: environment }
+Puppet.override(known.merge(rich_data: true)) do
   node = Puppet::Node.new('w1.example.com', environment: environment)
   node.fact_merge(Puppet::Node::Facts.new('w1.example.com', facts))
   node.trusted_data = trusted.to_h

@@ -23,7 +23,9 @@ CACHE: Cache[list[Module]] = Cache(paths.CACHE / "plan/puppetfiles", 200)
 LIMIT = 20
 INSIDE = "/fetched-modules"
 """Where the compiler has FETCHED."""
-_INDEX = "files.json"
+_INDEX = "index.json"
+_SHAPE = "2"
+"""Another one, whenever what is kept is of another shape."""
 _IN_RUBY = re.compile(r"\s*(?:from )?/[^ ]*\.rb:\d+:in ")
 _PROGRAM = Path(__file__).with_name("install_modules.py")
 _FORGE_SERVER = Path(forge.__file__).with_name("forge_server.py")
@@ -64,13 +66,13 @@ def fetched(puppetfile: bytes, forge_url: str | None, own: Container[str]) -> It
     with temporary.directory() as scratch:
         file = scratch / "Puppetfile"
         file.write_bytes(puppetfile)
-        known = CACHE.get(name := cache.digest(puppetfile.decode("utf-8", "replace")))
+        known = CACHE.get(name := cache.digest(_SHAPE, puppetfile.decode("utf-8", "replace")))
         if known is None:
             known = module_sources.named(file)
             CACHE.put(name, known)
         here = {module.name for module in known if module.directory in own or module.options.get("local")}
         wanted = [module for module in known if module.name not in here]
-        recipe = cache.digest(puppetfile.decode("utf-8", "replace"), forge_url or "", *sorted(here))[:20]
+        recipe = cache.digest(_SHAPE, puppetfile.decode("utf-8", "replace"), forge_url or "", *sorted(here))[:20]
         sources = _Sources(scratch, wanted, forge_url)
         if recipe_of(FETCHED / recipe) != recipe and sources.missing:
             # Next time they may be there: what lacks them is no answer for this Puppetfile.

@@ -195,7 +195,7 @@ def load(repo: Path) -> Layers:
 
 def laid_out(text: str) -> str:
     """Return the text of a hiera.yaml for an environment that is no server's: its own data are its own."""
-    return re.sub(r"(?m)^(\s*(?:-\s*)?datadir:)(.*)$", lambda said: said[1] + environment_conf.relative(said[2]), text)
+    return re.sub(r"(\bdatadir:)(.*)", lambda said: said[1] + environment_conf.relative(said[2]), text)
 
 
 def of(document: Document) -> Layers:
