@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fleet_cli.machine import paths
-from fleet_cli.planning import modules
+from fleet_cli.planning import environment, modules
 from fleet_cli.repository import labfile
 
 from . import new_secrets
@@ -37,7 +37,7 @@ def deployed(lab: labfile.Lab, eyaml_keys: Path, tmp_path_factory: pytest.TempPa
         shutil.copy(paths.control_repo() / name, repo / name)
     for name in _DIRECTORIES:
         shutil.copytree(paths.control_repo() / name, repo / name)
-    with modules.fetched((repo / "Puppetfile").read_bytes()) as found:
+    with modules.fetched((repo / "Puppetfile").read_bytes(), environment.MIRROR) as found:
         shutil.copytree(found.directory / "vendor", repo / "vendor")
     public = (eyaml_keys / "public_key.pkcs7.pem").read_bytes()
     (repo / "hieradata/secrets").mkdir(exist_ok=True)

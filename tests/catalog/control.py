@@ -6,11 +6,14 @@ from pathlib import Path
 
 from fleet_cli.machine import paths
 from fleet_cli.planning import factsets, planner
-from fleet_cli.planning.environment import CODE
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.plan import Plan
 from fleet_cli.planning.planner import Choice, Settings
 
+CODE = (
+    "Puppetfile", "environment.conf", "hiera.yaml", "hieradata", "lab.yaml", "manifests", "modules", "nodes.yaml",
+    "scripts/config_version", "site",
+)  # fmt: skip
 FACTS = "tests/catalog/debian13.json"
 
 

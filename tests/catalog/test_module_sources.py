@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.planning import modules
+from fleet_cli.planning import environment, modules
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -47,7 +47,7 @@ def url(archive: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 def fetch(declared: str) -> dict[str, str]:
     """Return the files of the module `own`, and what is in them."""
-    with modules.fetched(f"moduledir 'vendor'\nmod 'own', {declared}\n".encode()) as found:
+    with modules.fetched(f"moduledir 'vendor'\nmod 'own', {declared}\n".encode(), environment.MIRROR) as found:
         return {name: (found.directory / name).read_text(encoding="utf-8") for name in found.files}
 
 
@@ -60,10 +60,8 @@ def test_a_tarball_is_fetched(pinned: str, url: str, archive: bytes) -> None:
 
 REFUSED = {
     "another file": ("type: 'tarball', source: 'URL', version: '" + "0" * 64 + "'", "is another file than the"),
-    "nothing there": ("type: 'tarball', source: 'URLx'", "own: there is nothing at http://127.0.0.1"),
     "no checksum": ("type: 'tarball', source: 'URL', version: '1.0'", "own: a tarball's version is its SHA-256"),
     "a file of this machine": ("type: 'tarball', source: '/etc/shadow'", "source must be a URL with http"),
-    "Subversion": ("svn: 'https://svn.example.org/own', revision: '7'", "own comes from Subversion, which fleet does"),
 }
 
 
@@ -73,3 +71,17 @@ def test_what_is_not_fetched_is_said(declared: str, said: str, url: str) -> None
         fetch(declared.replace("URL", url))
     assert said in str(told.value)
     assert "\n" not in str(told.value)
+
+
+MISSING = {
+    "nothing there": ("type: 'tarball', source: 'URLx'", "there is nothing at http://127.0.0.1"),
+    "Subversion": ("svn: 'https://svn.example.org/own', revision: '7'", "it comes from Subversion, which fleet does"),
+}
+
+
+@pytest.mark.parametrize(("declared", "said"), MISSING.values(), ids=MISSING)
+def test_what_can_not_be_had_is_left_out_and_named(declared: str, said: str, url: str) -> None:
+    puppetfile = f"moduledir 'vendor'\nmod 'own', {declared.replace('URL', url)}\n"
+    with modules.fetched(puppetfile.encode(), environment.MIRROR) as found:
+        assert not found.files
+        assert found.missing["own"].startswith(said)

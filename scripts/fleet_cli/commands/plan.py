@@ -27,6 +27,7 @@ from fleet_cli.planning import (
 )
 from fleet_cli.planning.plan import Failure, Plan
 from fleet_cli.planning.planner import Choice, Counting, Settings
+from fleet_cli.repository import inventory
 
 CHANGES = 2
 
@@ -56,6 +57,10 @@ class _PlanCommand(click.Command):
 @click.option("--all", "always", is_flag=True, help="Compile every catalog, those too that can't be different.")
 @click.option("--puppetdb", metavar="URL", help="Where the facts come from: the URL of a PuppetDB, or `none` for the "
               "fact sets of tests/catalog. Without it: the fleet's.")  # fmt: skip
+@click.option("--facts", "fact_set", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="A fact set (JSON), in the place of those of tests/catalog.")  # fmt: skip
+@click.option("--nodes-yaml", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="The list of nodes, in the place of BASE's and HEAD's own.")  # fmt: skip
 @click.option("--forge", "forge_url", metavar="URL", help="Where the Puppetfile's modules come from, in the place of a "
               "mirror of Debian's packages.")  # fmt: skip
 @puppet_options
@@ -76,6 +81,8 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     tiers: tuple[str, ...],
     always: bool,
     puppetdb: str | None,
+    fact_set: Path | None,
+    nodes_yaml: Path | None,
     forge_url: str | None,
     kind: str,
     modules: Path | None,
@@ -99,11 +106,13 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     if server:
         found = _of_server(context.fleet, context.repo, base, head, choice)
     else:
-        facts = factsources.find(context.fleet_for_facts, context.repo, puppetdb)
+        facts = factsources.find(context.fleet_for_facts, context.repo, puppetdb, fact_set)
+        machines = None if nodes_yaml is None else inventory.in_file(nodes_yaml)
         with chosen(kind, modules, forge_url, needs_eyaml=True) as using, _progress() as counting:
             settings = Settings(
-                choice, facts, using.source or environment.MIRROR, always=always, counting=counting, puppet=using.puppet
-            )
+                choice, facts, using.source or environment.MIRROR, machines,
+                always=always, counting=counting, puppet=using.puppet,
+            )  # fmt: skip
             found = planner.make(context.repo, base, head, settings)
     _show(found, as_json, as_markdown)
     if html:

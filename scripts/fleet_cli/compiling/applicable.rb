@@ -5,6 +5,7 @@ require 'json'
 require 'puppet'
 require 'puppet/confine'
 require 'puppet/graph'
+require 'puppet/pops/evaluator/deferred_resolver'
 
 # Agents run as root, and types ask for that; here nobody does.
 Puppet.features.add(:root) { true }
@@ -74,9 +75,28 @@ module Applicable
     def problem(catalog, environment)
       $LOAD_PATH.replace($LOAD_PATH | environment.modules.map { |mod| File.join(mod.path, 'lib') })
       graph = Puppet::Graph::RelationshipGraph.new(Puppet::Graph::SequentialPrioritizer.new)
+      leave_to_nodes(catalog)
       graph.populate_from(catalog.to_ral)
       cycles = graph.find_cycles_in_graph.map { |cycle| cycle.map(&:ref).join(', ') }
       "these wait for each other: #{cycles.join('; ')}" unless cycles.empty?
+    end
+
+    # What a Deferred comes to, only the node finds out: a type takes any such value, as it does there.
+    def leave_to_nodes(catalog)
+      later = Puppet::Pops::Evaluator::DeferredValue.new(-> {})
+      catalog.resources.each do |resource|
+        deferred = resource.to_hash.select { |_, value| deferred?(value) }.keys
+        deferred.each { |name| resource[name] = later }
+      end
+    end
+
+    def deferred?(value)
+      case value
+      when Array then value.any? { |one| deferred?(one) }
+      when Hash then value.any? { |pair| deferred?(pair) }
+      when Puppet::Pops::Types::PSensitiveType::Sensitive then deferred?(value.unwrap)
+      else value.is_a?(Puppet::Pops::Types::TypeFactory.deferred.implementation_class)
+      end
     end
   end
 end

@@ -9,6 +9,8 @@
 #   {"exports": NAME, "resources": [...]}   what collectors are to find where a later request names NAME; no answer
 #   {"certname": ..., "extensions": {"pp_role": ..., "pp_environment": ...}, "environment": DIRECTORY, "facts": {...},
 #    "code": Puppet code in the place of manifests/site.pp, if given, "exports": NAME, if any,
+#    "classes": [...], those that an external node classifier would declare, if any,
+#    "clock": seconds since 1970, what time it is for code that asks,
 #    "puppetdb": rows that queries find, {ENTITY: [...]}, or why PuppetDB does not answer; without it, there is none}
 #       {"version": ..., "resources": [...], "edges": [[container, contained], ...], "exported": [...], "inputs": {...}}
 #       or {"error": MESSAGE, "inputs": {...}}; the latter also for a catalog that compiles, and that no agent could apply
@@ -21,6 +23,7 @@ require 'puppet'
 require 'puppet/pops'
 require 'tmpdir'
 require_relative 'applicable'
+require_relative 'clock'
 require_relative 'environments'
 require_relative 'exported'
 require_relative 'inputs'
@@ -33,9 +36,12 @@ end
 
 # One request for a catalog.
 class Compilation
-  def initialize(certname:, environment:, facts:, extensions: {}, code: nil, exports: nil, puppetdb: nil)
+  def initialize(certname:, environment:, facts:, clock:, extensions: {}, classes: [], code: nil, exports: nil,
+                 puppetdb: nil)
     @certname = certname
     @directory = environment
+    @clock = Time.at(clock)
+    @classes = classes
     @code = code
     @exports = exports
     @puppetdb = puppetdb
@@ -44,6 +50,7 @@ class Compilation
   end
 
   def answer
+    Clock.time = @clock
     Inputs.of(@directory) do
       Puppet::Resource::Exported.choose(@exports, @certname)
       Queried.choose(@puppetdb)
@@ -60,7 +67,7 @@ class Compilation
   private
 
   def catalog
-    node = Puppet::Node.new(@certname, environment: @environment)
+    node = Puppet::Node.new(@certname, environment: @environment, classes: @classes)
     node.fact_merge(Puppet::Node::Facts.new(@certname, @facts))
     node.add_server_facts('serverversion' => Puppet.version, 'servername' => 'test', 'serverip' => '127.0.0.1')
     node.trusted_data = @trusted.to_h

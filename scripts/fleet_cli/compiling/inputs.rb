@@ -1,24 +1,41 @@
 # frozen_string_literal: true
 
 require 'pathname'
+require 'rbconfig'
 require 'puppet'
 require 'puppet/pops'
+require 'securerandom'
 
 # What a compilation asked for, found or not: a catalog stays the same as long as all of that does. Paths are those within
 # the environment.
 #
 # Code is loaded once an environment and used by many nodes, so it is noted where it is asked for by name, not where
-# its file is read.
+# its file is read. What else is read while code is loaded counts for all catalogs that this process makes from then on.
+#
+# Of what can't be followed, only that it was done is noted, in `whole`: `everything` for another program or a file outside
+# of the environment, `clock` for the time, `fetched` for a module's file that was read by its own path.
 module Inputs
-  KINDS = %i[names functions types paths globs files keys collected].freeze
+  KINDS = %i[names functions types paths globs listed files keys collected whole].freeze
+  # What is the same in every sandbox: Debian's files, and fleet's. On another machine, nothing is.
+  CONSTANT = __dir__ == '/compiling' ? %r{\A/(?:usr|etc|opt|lib|bin|compiling|var/lib)(?:/|\z)} : /(?!)/
+  # Where Ruby's libraries are, which do what others ask them to, and Puppet's own code, with the part of it that is
+  # called by code in Puppet's language.
+  LIBRARIES = [*RbConfig::CONFIG.values_at('rubylibprefix', 'vendordir', 'sitedir'), *Gem.path].uniq.freeze
+  PUPPET = %r{\A#{Regexp.escape($LOADED_FEATURES.grep(%r{/puppet/version\.rb\z}).first.delete_suffix('/version.rb'))}[./]}
+  CALLED = %r{/puppet/(?:functions|parser/functions|pops/time)/}
 
   class << self
     # Note what is asked for in the block; `root` is the directory of the environment.
     def of(root)
       @root = "#{root}/"
+      @fetched = "#{File.expand_path('../../../modules', root)}/"
       @found = KINDS.to_h { |kind| [kind, {}] }
       @loading = 0
+      @loaded ||= {}
+      @loaded.each_key { |kind| @found[:whole][kind] = true }
       yield
+    ensure
+      @root = nil
     end
 
     def to_h
@@ -26,7 +43,7 @@ module Inputs
     end
 
     def add(kind, value)
-      @found[kind][value.to_s.delete_prefix(@root)] = true if @found
+      @found[kind][value.to_s.delete_prefix(@root.to_s)] = true if @found
     end
 
     def collected(type)
@@ -50,17 +67,73 @@ module Inputs
       @loading.to_i.positive?
     end
 
-    def listed(pattern)
+    # Files below a directory, or those of a glob.
+    def listed(*patterns, base: nil)
       return if @root.nil? || loading?
 
-      add(:globs, pattern) if pattern.is_a?(String) && pattern.start_with?(@root)
+      patterns.flatten.each do |pattern|
+        at(:globs, base ? File.join(base.to_s, pattern.to_s) : pattern)
+      end
+    end
+
+    def entered(path)
+      at(:listed, path) unless @root.nil? || loading?
     end
 
     def opened(path)
-      return if @root.nil? || loading?
+      return if @root.nil?
 
-      path = path.to_s if path.is_a?(Pathname)
-      add(:paths, path) if path.is_a?(String) && path.start_with?(@root)
+      loading? ? loaded(path) : at(:paths, path)
+    end
+
+    # Something was done that no file says. Returns whether code of an environment did it, and not Puppet for itself.
+    def done(kind)
+      return false if @root.nil? || !by_code?
+
+      whole(kind)
+      true
+    end
+
+    private
+
+    def by_code?
+      caller_locations(3, 40).each do |frame|
+        file = frame.absolute_path || frame.path
+        next if file.start_with?("#{__dir__}/", '<internal:')
+        return file.match?(CALLED) if file.match?(PUPPET)
+        return true unless file.start_with?(*LIBRARIES)
+      end
+      false
+    end
+
+    def at(kind, path)
+      path = path.to_path if path.respond_to?(:to_path)
+      return if !path.is_a?(String) || path.empty?
+
+      path = File.join(Dir.pwd, path) unless path.start_with?('/')
+      if path.start_with?(@root)
+        add(kind, path)
+      elsif path == @root.chomp('/')
+        add(kind, '.')
+      elsif path.start_with?(@fetched)
+        whole('fetched')
+      elsif !path.match?(CONSTANT) && by_code?
+        whole('everything')
+      end
+    end
+
+    # Code, what says where code is, and what Puppet looks for beside it are known by their names.
+    def loaded(path)
+      path = path.to_path if path.respond_to?(:to_path)
+      return if !path.is_a?(String) || !path.start_with?(@root, @fetched)
+      return if path.end_with?('.pp', '.rb', '.epp', '.erb', '.json', '.conf', '.yaml') || !File.extname(path).match?(/./)
+
+      whole('everything')
+    end
+
+    def whole(kind)
+      @found[:whole][kind] = true
+      @loaded[kind] = true if loading?
     end
   end
 
@@ -120,28 +193,115 @@ module Inputs
 
   # Whatever functions and templates read besides.
   module Opened
-    %i[read binread open new readlines foreach].each do |name|
+    %i[read binread new open readlines foreach sysopen exist? file? directory? readable? executable? stat lstat size size?
+       zero? empty? mtime ctime symlink? readlink realpath].each do |name|
+      define_method(name) do |path = nil, *rest, **options, &block|
+        Inputs.opened(path)
+        super(path, *rest, **options, &block)
+      end
+    end
+  end
+  File.singleton_class.prepend(Opened)
+  FileTest.singleton_class.prepend(Opened)
+
+  # The same of IO, which File would ask for them itself.
+  module OpenedByIo
+    %i[read binread readlines foreach sysopen].each do |name|
       define_method(name) do |path = nil, *rest, **options, &block|
         Inputs.opened(path)
         super(path, *rest, **options, &block)
       end
     end
 
-    %i[exist? file? directory? readable? stat size].each do |name|
-      define_method(name) do |path|
-        Inputs.opened(path)
-        super(path)
-      end
-    end
-  end
-  File.singleton_class.prepend(Opened)
-
-  # Which files there are of a kind.
-  module Listed
-    def glob(pattern, *rest, base: nil, **options, &block)
-      Inputs.listed(base ? "#{base}/#{pattern}" : pattern)
+    def popen(...)
+      Inputs.done('everything')
       super
     end
   end
+  IO.singleton_class.prepend(OpenedByIo)
+
+  # Which files there are.
+  module Listed
+    def glob(pattern, *rest, base: nil, **options, &block)
+      Inputs.listed(pattern, base: base)
+      super
+    end
+
+    def [](*patterns, **options)
+      Inputs.listed(*patterns, base: options[:base])
+      super
+    end
+
+    %i[entries children each_child foreach new open exist? empty?].each do |name|
+      define_method(name) do |path, *rest, **options, &block|
+        Inputs.entered(path)
+        super(path, *rest, **options, &block)
+      end
+    end
+  end
   Dir.singleton_class.prepend(Listed)
+
+  # Programs, and chance.
+  module Done
+    %i[spawn system fork ` rand srand].each do |name|
+      define_method(name) do |*arguments, **options, &block|
+        Inputs.done('everything')
+        super(*arguments, **options, &block)
+      end
+    end
+
+    def open(path, *rest, **options, &block)
+      Inputs.opened(path)
+      super
+    end
+    private(*instance_methods(false))
+  end
+  Kernel.prepend(Done)
+
+  # The same where it is said whose they are.
+  module DoneByName
+    Done.private_instance_methods(false).each do |name|
+      define_method(name) do |*arguments, **options, &block|
+        name == :open ? Inputs.opened(arguments.first) : Inputs.done('everything')
+        super(*arguments, **options, &block)
+      end
+    end
+  end
+  Kernel.singleton_class.prepend(DoneByName)
+
+  # Puppet's own way to run a program, also for generate().
+  module Executed
+    def execute(...)
+      Inputs.done('everything')
+      super
+    end
+  end
+  Puppet::Util::Execution.singleton_class.prepend(Executed)
+
+  # Chance.
+  module Random
+    %i[rand bytes random_number new_seed seed urandom].each do |name|
+      define_method(name) do |*arguments|
+        Inputs.done('everything')
+        super(*arguments)
+      end
+    end
+
+    def new(*seed)
+      Inputs.done('everything') if seed.empty?
+      super
+    end
+  end
+  ::Random.singleton_class.prepend(Random)
+
+  # The same.
+  module SecureRandom
+    %i[bytes gen_random].each do |name|
+      define_method(name) do |*arguments|
+        Inputs.done('everything')
+        super(*arguments)
+      end
+    end
+  end
+  ::SecureRandom.singleton_class.prepend(SecureRandom)
 end

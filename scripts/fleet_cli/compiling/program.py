@@ -3,6 +3,7 @@
 import json
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ class Request:
         code: Puppet code in the place of manifests/site.pp.
         exports: the name of the set of exported resources that collectors find; none if empty.
         puppetdb: rows that queries find, by entity, or why PuppetDB does not answer; None: there is no PuppetDB.
+        classes: those that an external node classifier would declare.
+        clock: what time it is for code that asks, in seconds since 1970.
     """
 
     certname: str
@@ -52,6 +55,8 @@ class Request:
     code: str = ""
     exports: str = ""
     puppetdb: Mapping[str, Sequence[Mapping[str, Any]]] | str | None = None
+    classes: Sequence[str] = ()
+    clock: float = field(default_factory=time.time, repr=False)
 
 
 class CompilerDiedError(FleetError):
@@ -86,6 +91,8 @@ class Compiler:
             "extensions": {name: value for name, value in request.extensions.items() if value},
             "environment": f"{self._environments}/{request.environment}",
             "facts": request.facts,
+            "clock": request.clock,
+            **({"classes": list(request.classes)} if request.classes else {}),
             **({"code": request.code} if request.code else {}),
             **({"exports": request.exports} if request.exports else {}),
             **({} if request.puppetdb is None else {"puppetdb": request.puppetdb}),

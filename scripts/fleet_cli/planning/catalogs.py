@@ -1,7 +1,9 @@
 """The catalogs of all machines, as one state of the control repository makes them."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,9 @@ from fleet_cli.puppet import sandboxed
 from fleet_cli.puppet.kinds import Puppet
 from fleet_cli.repository.inventory import Machine
 
+_OF_PUPPET = {"main", "settings"}
+"""The classes of every catalog."""
+
 Progress = Callable[[int, int], None]
 """Told how many of how many catalogs are there."""
 
@@ -29,7 +34,9 @@ class Compiled:
         number: its place in the store; 0 for one that is not there.
         error: why there is no catalog; empty if there is one.
         keys, paths: the keys of Hiera that were looked up, the files that were asked for.
-        classes: the classes in it.
+        classes: the classes in it that are declared.
+        kinds: the types of its resources, as their files are named.
+        deferred: the functions that the node is to call.
         collects: the types of exported resources that it looked for.
         exported: the resources that it exports.
     """
@@ -39,6 +46,8 @@ class Compiled:
     keys: frozenset[str]
     paths: frozenset[str]
     classes: frozenset[str]
+    kinds: frozenset[str]
+    deferred: frozenset[str]
     collects: frozenset[str]
     exported: tuple[Mapping[str, Any], ...]
 
@@ -64,18 +73,27 @@ class Compiler:
     """Gets catalogs from the store where what they are made from is the same, and has the rest compiled."""
 
     def __init__(
-        self, store: Store, pool: Pool, facts: FactSets, *, always: bool = False, puppet: Puppet = sandboxed.PUPPET
+        self,
+        store: Store,
+        pool: Pool,
+        facts: FactSets,
+        *,
+        clock: float | None = None,
+        always: bool = False,
+        puppet: Puppet = sandboxed.PUPPET,
     ) -> None:
         """See class.
 
         Args:
             store, pool, facts: where catalogs are kept, who compiles them, and what nodes say of themselves.
+            clock: what time it is for code that asks, in seconds since 1970; now, if not given.
             always: compile each catalog, whatever is in the store.
             puppet: the one that the pool has.
         """
         self._store = store
         self._pool = pool
         self._facts = facts
+        self._clock = time.time() if clock is None else clock
         self._always = always
         self._compiler = compiler_version(puppet.digest)
         self._shared: dict[frozenset[str], frozenset[str]] = {}
@@ -128,7 +146,10 @@ class Compiler:
                 catalogs.by_certname[machine.certname] = self._summary(environment, number, self._store.get(number))
             else:
                 name = exports.name if exports else ""
-                request = Request(machine.certname, extensions, environment.name, facts, exports=name)
+                request = Request(
+                    machine.certname, extensions, environment.inside, facts,
+                    exports=name, classes=machine.classes, clock=self._clock,
+                )  # fmt: skip
                 requests[machine.certname] = (subject, request)
         done = len(machines) - len(requests)
         progress(done, len(machines))
@@ -143,7 +164,7 @@ class Compiler:
             progress(done, len(machines))
 
     def _subject(self, machine: Machine, facts: Mapping[str, Any]) -> str:
-        about = json.dumps([machine.certname, machine.role, machine.tier, facts], sort_keys=True)
+        about = json.dumps([machine.certname, machine.role, machine.tier, machine.classes, facts], sort_keys=True)
         return cache.digest(self._compiler, about)
 
     def _held(self, subject: str, environment: Environment, exports: Callable[[str], str]) -> int:
@@ -164,13 +185,18 @@ class Compiler:
 
     def _summary(self, environment: Environment, number: int, answer: Mapping[str, Any]) -> Compiled:
         asked = answer.get("inputs") or {}
-        classes = {entry["title"].lower() for entry in answer.get("resources", ()) if entry["type"] == "Class"}
+        resources = answer.get("resources", ())
+        classes = {entry["title"].lower() for entry in resources if entry["type"] == "Class"} - _OF_PUPPET
+        kinds = {entry["type"].lower() for entry in resources}
+        deferred = {name for entry in resources for name in _deferred(entry.get("parameters"))}
         return Compiled(
             number,
             _explained(answer.get("error", ""), environment),
             self._one(asked.get("keys", ())),
             self._one(asked.get("paths", ())),
             self._one(classes),
+            self._one(kinds),
+            self._one(deferred),
             frozenset(asked.get("collected", ())),
             tuple(answer.get("exported", ())),
         )
@@ -191,7 +217,22 @@ def _explained(error: str, environment: Environment) -> str:
     for path, reason in environment.refused.items():
         if path in error:
             return reason
+    for module, reason in environment.missing.items():
+        if re.search(rf"\b{re.escape(module)}(?:::|\b)", error, re.IGNORECASE):
+            return f"the module {module} is not here ({reason}): {error}"
     return error
+
+
+def _deferred(value: Any) -> Iterator[str]:
+    """The names of the functions of Deferred values, and of those that they are given."""
+    if isinstance(value, Mapping):
+        if value.get("__ptype") == "Deferred":
+            yield str(value.get("name"))
+        for one in value.values():
+            yield from _deferred(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _deferred(one)
 
 
 def _nothing(_: str) -> str:

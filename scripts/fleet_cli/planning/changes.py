@@ -15,6 +15,7 @@ CONTEXT_LINES = 2
 MAX_DIFF_LINES = 5_000
 HIDDEN = "(not shown: secret)"
 _IN_CONTENT = {"content", "source", "checksum_value"}
+_OF_A_FILE = {*_IN_CONTENT, "checksum", "group", "mode", "owner", "seltype", "show_diff", "validate_cmd"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def _changed(
     files_before = old_contents.of(was) if was else {}
     files_after = new_contents.of(now) if now else {}
     known = _IN_CONTENT if files_before or files_after else set()
+    if was and now and _gone(was) and _gone(now):
+        known = _OF_A_FILE
     parameters = [
         _parameter(was or now or _NOTHING, name, before.get(name), after.get(name))
         for name in sorted({*before, *after} - known)
@@ -87,6 +90,24 @@ def _changed(
     resource = now or was or _NOTHING
     action = "change" if was and now else "add" if now else "remove"
     return ResourceChange(action, resource.reference, tuple(parameters), resource.declared)
+
+
+def without_context(change: ResourceChange) -> ResourceChange:
+    """Return a change as it is on other nodes, too, whose files differ elsewhere: the changed lines alone."""
+    if change.action != "change" or not any(parameter.diff for parameter in change.parameters):
+        return change
+    parameters = [
+        replace(one, old="", new="", diff=tuple(line for line in one.diff if line[:1] not in (" ", "@")))
+        if one.diff
+        else one
+        for one in change.parameters
+    ]
+    return replace(change, parameters=tuple(parameters))
+
+
+def _gone(resource: Resource) -> bool:
+    """Whether a file is not to be there: then nothing else that is said of it matters."""
+    return resource.kind == "File" and resource.parameters.get("ensure") == "absent"
 
 
 def _parameter(resource: Resource, name: str, old: Any, new: Any) -> Parameter:
@@ -124,7 +145,7 @@ def _contents(before: dict[str, Content], after: dict[str, Content]) -> Iterator
         if isinstance(old, Hidden) or isinstance(new, Hidden):
             yield Parameter(name, HIDDEN if old is not None else "", HIDDEN if new is not None else "")
         else:
-            yield Parameter(name, _size(old), _size(new), _diff(old or b"", new or b""))
+            yield Parameter(name, _size(old), _size(new), text_diff(old or b"", new or b""))
 
 
 def _size(content: bytes | None) -> str:
@@ -132,7 +153,7 @@ def _size(content: bytes | None) -> str:
 
 
 @lru_cache(maxsize=500)
-def _diff(old: bytes, new: bytes) -> tuple[str, ...]:
+def text_diff(old: bytes, new: bytes) -> tuple[str, ...]:
     """What differs between texts, without file names; a note where that is no text, or too much of it."""
     try:
         texts = [content.decode("utf-8") for content in (old, new)]

@@ -1,5 +1,6 @@
 """What files will have in them: from `content`, from a module's files by `source`, or put together from fragments."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -104,7 +105,21 @@ def _hidden(content: Content) -> Hidden:
 
 
 def _bytes(content: Any) -> Content:
-    return content if isinstance(content, Hidden) else str(content).encode("utf-8", "surrogatepass")
+    if isinstance(content, Hidden):
+        return content
+    if isinstance(content, Mapping):  # a Deferred, say: what it comes to, only the node knows
+        secrets = list(_secrets(content))
+        text = json.dumps(content, sort_keys=True, default=lambda hidden: hidden.digest)
+        return hide(text) if secrets else f"{text}\n".encode()
+    return str(content).encode("utf-8", "surrogatepass")
+
+
+def _secrets(value: Any) -> Iterator[Hidden]:
+    if isinstance(value, Hidden):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _secrets(one)
 
 
 def _list(value: Any) -> list[Any]:

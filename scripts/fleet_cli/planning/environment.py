@@ -1,8 +1,7 @@
 """A state of the control repository as a Puppet environment that the compiler can use, and what is in it."""
 
-import fnmatch
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,26 +10,23 @@ from typing import Any
 
 from fleet_cli.machine import paths, temporary
 from fleet_cli.machine.cache import Directories
+from fleet_cli.machine.errors import FleetError
 from fleet_cli.planning import gittrees, modules, refused_files, secret_placeholders
 from fleet_cli.planning.gittrees import GitTree
+from fleet_cli.planning.links import Links
 from fleet_cli.planning.modules import Source
 from fleet_cli.planning.sandboxed_modules import Sandboxed
-from fleet_cli.repository import globs, inventory, layers, yaml_reader
+from fleet_cli.repository import environment_conf, globs, inventory, layers
+from fleet_cli.repository.environment_conf import EnvironmentConf
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.sandbox import running
 
 ENVIRONMENTS = paths.CACHE / "plan/environments"
-CODE = (
-    "Puppetfile", "data", "environment.conf", "functions", "hiera.yaml", "hieradata", "lab.yaml", "lib", "manifests",
-    "modules", "nodes.yaml", "scripts/config_version", "site", "types",
-)  # fmt: skip
-"""What a plan reads of a control repository, besides the directories of its modulepath."""
-NOT_PUPPETS = ("lab.yaml", "nodes.yaml", "Puppetfile", "*/spec/*", "*/examples/*")
+NAME = "production"
+"""What code is told that its environment is called: the same on both sides of a plan."""
 LAYOUT = "4"
 """Another one, whenever the same files are laid out in another way."""
 LIMIT = 12
-_SAY_WHERE = ("environment.conf", layers.NAME)
-"""The files that say where modules and data are."""
 ABSENT = "absent"
 MIRROR: Source = Sandboxed()
 """Where modules come from, if nobody says it."""
@@ -42,12 +38,14 @@ class Environment:
 
     Attributes:
         label: what a user calls it.
-        name: the directory below ENVIRONMENTS: the same for the same code.
-        files: a digest of each file, by path; those of fetched modules too.
+        name: the directory below ENVIRONMENTS: the same for the same files.
+        files: a digest of each file, by each path at which it is seen; those of fetched modules, too.
         fetched: the Puppetfile's modules.
         machines: the machines that this state of the repository knows.
         notes: what stands in for something that the repository does not have.
         refused: files that no compiler should read, and why.
+        links: its symbolic links.
+        missing: the modules that could not be had, by name, and why.
         memory: what others have worked out of it.
     """
 
@@ -58,23 +56,35 @@ class Environment:
     machines: tuple[Machine, ...]
     notes: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    links: Links = field(default_factory=lambda: Links({}))
+    missing: Mapping[str, str] = field(default_factory=dict)
     memory: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def inside(self) -> str:
+        """The directory below the compiler's environments."""
+        return f"{self.name}/{NAME}"
 
     @property
     def directory(self) -> Path:
         """The directory on this machine; fetched modules are not in it."""
-        return ENVIRONMENTS / self.name
+        return ENVIRONMENTS / self.inside
 
     def read(self, path: str) -> bytes:
         """Return the content of a file of it."""
-        own = self.directory / path
-        if not own.is_file() and self.fetched and path in self.fetched.files:
-            own = self.fetched.directory / path
-        return own.read_bytes()
+        real = self.links.real(path)
+        if real is not None and self.fetched and real in self.fetched.files:
+            return (self.fetched.directory / real).read_bytes()
+        if real is None or path not in self.files:
+            raise FileNotFoundError(2, "no such file", path)
+        return (self.directory / real).read_bytes()
 
     def digest(self, path: str) -> str:
-        """Return the digest of a file, another word if there is none."""
-        return self.files.get(path) or ("directory" if path in self.directories else ABSENT)
+        """Return the digest of what is at a path, however it is written; another word if it is no file."""
+        found = self.files.get(path)
+        if found is None and (real := self.links.real(path)) is not None:
+            found = self.files.get(real) or ("directory" if real in self.directories else None)
+        return found or ABSENT
 
     @cached_property
     def directories(self) -> set[str]:
@@ -87,77 +97,81 @@ class Environment:
         return sorted(self.files)
 
     def below(self, directory: str) -> list[str]:
-        """Return the paths of the files below a directory, in order."""
-        prefix = directory.rstrip("/") + "/"
+        """Return the paths of the files below a directory, in order; `.` is the top."""
+        prefix = "" if directory == "." else directory.rstrip("/") + "/"
         return [name for name in self.names if name.startswith(prefix)]
 
     def matching(self, pattern: str) -> list[str]:
-        """Return the paths that a glob of Hiera matches, in order; `*` stays within a directory, as Ruby has it."""
+        """Return what a glob of Hiera matches, in order; `*` stays within a directory, as Ruby has it."""
         expression = globs.whole(pattern)
-        return [name for name in self.names if expression.fullmatch(name)]
+        return [name for name in self._all_names if expression.fullmatch(name)]
 
     @cached_property
-    def modulepath(self) -> tuple[str, ...]:
-        """The directories that have modules."""
-        return _modulepath(self.read("environment.conf") if "environment.conf" in self.files else b"")
+    def _all_names(self) -> list[str]:
+        return sorted({*self.files, *self.directories})
+
+    @cached_property
+    def conf(self) -> EnvironmentConf:
+        """What environment.conf says."""
+        there = environment_conf.NAME in self.files
+        return environment_conf.parse(self.read(environment_conf.NAME).decode("utf-8", "replace") if there else "")
 
     @cached_property
     def modules(self) -> Mapping[str, str]:
         """The directory of each module, by its name."""
         found: dict[str, str] = {}
-        for directory in self.modulepath:
-            for name in {path.split("/")[directory.count("/") + 1] for path in self.below(directory)}:
-                found.setdefault(name, f"{directory}/{name}")
+        for directory in self.conf.modulepath:
+            within = "" if directory == "." else f"{directory}/"
+            for name in {path[len(within) :].split("/", 1)[0] for path in self.below(directory)}:
+                if f"{within}{name}" in self.directories:
+                    found.setdefault(name, f"{within}{name}")
         return found
 
 
-def _modulepath(conf: bytes) -> tuple[str, ...]:
-    """The directories of a modulepath that are the environment's own; what the server adds is not known here."""
-    for line in conf.decode("utf-8", "replace").splitlines():
-        key, _, value = line.partition("=")
-        if key.strip() == "modulepath":
-            return tuple(part for part in value.strip().split(":") if part and not part.startswith(("$", "/")))
-    return ("modules",)
-
-
-def _code(conf: bytes, hiera: bytes) -> list[str]:
-    data = layers.of(yaml_reader.parse(hiera, layers.NAME)).datadirs
-    return sorted({*CODE, *_modulepath(conf), *data})
-
-
 @contextmanager
-def of_commit(repo: Path, ref: str, source: Source = MIRROR, label: str = "") -> Iterator[Environment]:
-    """The environment of a commit; `label` if a user calls it something else than `ref`.
+def of_commit(
+    repo: Path, ref: str, source: Source = MIRROR, label: str = "", machines: Collection[Machine] | None = None
+) -> Iterator[Environment]:
+    """The environment of a commit.
+
+    Args:
+        source: where modules come from.
+        label: what a user calls it, if that is something else than `ref`.
+        machines: in the place of those that the commit lists.
 
     Raises:
-        FleetError: no such commit; a submodule is missing; the list of machines is wrong; modules can't be fetched.
+        FleetError: no such commit; the list of machines is wrong; the Puppetfile can't be evaluated.
     """
     commit = gittrees.commit_of(repo, ref)
     label = label or (commit[:10] if commit.startswith(ref) else f"{ref} ({commit[:10]})")
-    code = _code(*(gittrees.content(repo, commit, name) for name in _SAY_WHERE))
-    with _laid_out(gittrees.of_commit(repo, label, commit, code), source) as environment:
+    with _laid_out(gittrees.of_commit(repo, label, commit), source, machines) as environment:
         yield environment
 
 
 @contextmanager
-def of_working_tree(repo: Path, source: Source = MIRROR) -> Iterator[Environment]:
-    """The environment of what is checked out, with what is not committed. Raises as of_commit does."""
-    code = _code(*(file.read_bytes() if file.is_file() else b"" for file in (repo / name for name in _SAY_WHERE)))
-    with gittrees.of_working_tree(repo, code) as tree, _laid_out(tree, source) as environment:
+def of_working_tree(
+    repo: Path, source: Source = MIRROR, machines: Collection[Machine] | None = None
+) -> Iterator[Environment]:
+    """The environment of what is checked out, with what is not committed. Takes and raises what of_commit does."""
+    with gittrees.of_working_tree(repo) as tree, _laid_out(tree, source, machines) as environment:
         yield environment
 
 
 @contextmanager
-def _laid_out(tree: GitTree, source: Source) -> Iterator[Environment]:
+def _laid_out(tree: GitTree, source: Source, machines: Collection[Machine] | None) -> Iterator[Environment]:
     with temporary.directory() as scratch:
-        extra = [name for name in ("Puppetfile", "nodes.yaml", "lab.yaml") if name in tree.blobs]
-        tree.write(extra, scratch)
-        machines = tuple(inventory.machines(scratch))
+        tree.write([name for name in ("Puppetfile", inventory.FILE, "lab.yaml") if name in tree.blobs], scratch)
+        try:
+            known = tuple(inventory.listed(scratch) if machines is None else machines)
+        except FleetError as error:
+            raise FleetError(f"{tree.name}: {str(error).replace(f'{scratch}/', '')}") from None
         file = scratch / "Puppetfile"
         puppetfile = file.read_bytes() if file.exists() else None
     with (
-        nullcontext() if puppetfile is None else modules.fetched(puppetfile, source) as fetched,
-        _with_modules(tree, machines, fetched) as environment,
+        modules.fetched(puppetfile, source, tree.directories)
+        if puppetfile is not None or source.without_puppetfile
+        else nullcontext() as fetched,
+        _with_modules(tree, known, fetched) as environment,
     ):
         yield environment
 
@@ -166,34 +180,65 @@ def _laid_out(tree: GitTree, source: Source) -> Iterator[Environment]:
 def _with_modules(
     tree: GitTree, machines: tuple[Machine, ...], fetched: modules.Modules | None
 ) -> Iterator[Environment]:
-    code = [name for name in sorted(tree.blobs) if not any(fnmatch.fnmatch(name, other) for other in NOT_PUPPETS)]
     # What stands in for secrets hangs on them.
     listed = [f"{machine.certname} {machine.tier}" for machine in machines]
-    digests = {name: tree.blobs[name].digest for name in code}
+    digests = {name: blob.digest for name, blob in tree.blobs.items()}
     name = _digest(digests, fetched.name if fetched else "", listed)
 
     def fill(new: Path) -> None:
-        tree.write(code, new)
-        secret_placeholders.write(new, machines)
-        refused_files.replace(new)
+        directory = new / NAME
+        directory.mkdir()
+        tree.write(sorted(tree.blobs), directory)
+        for link in Links(_targets(tree, directory)).outside():
+            (directory / link).unlink()  # what is there is this machine's, and not the repository's
+        _rewrite(directory)
+        secret_placeholders.write(directory, machines)
+        refused_files.replace(directory)
         if fetched:
-            modules.link(fetched, new)
+            modules.link(fetched, directory)
         running.open_to_all(new)
 
     # Everybody may read what is in there (see fill), so nobody else comes to it.
     ENVIRONMENTS.parent.mkdir(parents=True, exist_ok=True)
     ENVIRONMENTS.parent.chmod(0o700)
-    with Directories(ENVIRONMENTS, LIMIT).made(name, name, fill) as directory:
+    with Directories(ENVIRONMENTS, LIMIT).made(name, name, fill) as place:
+        directory = place / NAME
         stand_ins = secret_placeholders.written(directory, sorted({machine.tier for machine in machines}))
+        links = Links(_targets(tree, directory))
+        without = {**tree.missing, **(fetched.missing if fetched else {})}
         yield Environment(
             tree.name,
             name,
-            {**(fetched.files if fetched else {}), **digests, **stand_ins},
+            links.seen({**(fetched.files if fetched else {}), **digests, **stand_ins}),
             fetched,
             machines,
-            tuple(secret_placeholders.notes(stand_ins)),
+            (*secret_placeholders.notes(stand_ins), *(f"{what}: {why}" for what, why in sorted(without.items()))),
             refused_files.replaced(directory),
+            links,
+            {what.rpartition("/")[2].rpartition("-")[2]: why for what, why in without.items()},
         )
+
+
+def _targets(tree: GitTree, directory: Path) -> dict[str, str]:
+    """Where each link of a tree leads; those that are not laid out lead nowhere."""
+    links = [name for name, blob in tree.blobs.items() if blob.mode == gittrees.LINK]
+    return {name: str((directory / name).readlink()) if (directory / name).is_symlink() else "/" for name in links}
+
+
+def _rewrite(directory: Path) -> None:
+    """Write the files that say where data and modules are as they hold for an environment that is no server's."""
+    for name, rewritten in (
+        (environment_conf.NAME, environment_conf.laid_out),
+        (layers.NAME, layers.laid_out),
+    ):
+        file = directory / name
+        if file.is_symlink() or not file.is_file():
+            continue
+        before = file.read_bytes()
+        # What is no UTF-8 stays as it is, for Puppet to complain of.
+        after = rewritten(before.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        if after != before:
+            file.write_bytes(after)
 
 
 def _digest(files: Mapping[str, str], fetched: str, machines: list[str]) -> str:

@@ -22,11 +22,13 @@ class FactSets:
         live: those that PuppetDB has, by certname.
         repo: where the fact sets of the others are.
         addresses: of the lab's boxes, by certname.
+        given: in the place of the fact sets of the repository.
     """
 
     live: Mapping[str, Facts]
     repo: Path
     addresses: Mapping[str, str]
+    given: Facts | None = None
 
     def of(self, machine: Machine) -> Facts:
         """Return the facts of a machine.
@@ -44,16 +46,15 @@ class FactSets:
         return {**base, "networking": networking}
 
     def _set(self, machine: Machine) -> dict[str, Any]:
+        if self.given is not None:
+            return dict(self.given)
         names = (f"facts/{machine.certname}.json", f"facts/{machine.role}.json", "debian13.json")
         for file in (self.repo / DIRECTORY / name for name in names):
             if file.exists():
-                try:
-                    return dict(json.loads(file.read_text(encoding="utf-8")))
-                except ValueError as error:
-                    raise FleetError(f"{file}: no fact set, a JSON object: {error}") from None
+                return read(file)
         raise FleetError(
             f"{machine.certname}: no facts: PuppetDB was not asked or does not know it, and there is none of"
-            f" {', '.join(str(DIRECTORY / name) for name in names)}"
+            f" {', '.join(str(DIRECTORY / name) for name in names)} (--facts FILE names one elsewhere)"
         )
 
     def notes(self, machines: Sequence[Machine]) -> list[str]:
@@ -64,7 +65,25 @@ class FactSets:
         names = ", ".join(without[:3]) + (", …" if len(without) > 3 else "")
         some = f"{len(without)} node{'s' if len(without) > 1 else ''} ({names})"
         who = "all nodes" if len(without) == len(machines) else some
-        return [f"{who}: facts of {DIRECTORY}, not of PuppetDB"]
+        source = DIRECTORY if self.given is None else "the file that was given"
+        return [f"{who}: facts of {source}, not of PuppetDB"]
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read a fact set: a JSON object, as `facter --json` or `puppet facts show --render-as json` print it.
+
+    Raises:
+        FleetError: it is none, or can't be read.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FleetError(f"{file}: no fact set, a JSON object: {error}") from None
+    if isinstance(found, dict) and isinstance(found.get("values"), dict):
+        found = found["values"]
+    if not isinstance(found, dict):
+        raise FleetError(f"{file}: no fact set, a JSON object")
+    return found
 
 
 def addresses(repo: Path) -> dict[str, str]:

@@ -4,15 +4,17 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 from fleet_cli.machine import process, temporary
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.repository import clones
 
 PRODUCTION_BRANCHES = ("production", "main", "master")
-SUBMODULE = "160000"
+SUBMODULE, LINK = "160000", "120000"
+"""Modes of git."""
 WORKING_TREE = "working tree"
 
 
@@ -34,12 +36,19 @@ class GitTree:
         tree: the id of the git tree.
         blobs: its files by path, those of submodules too.
         env: how git is told of objects that are in no repository.
+        missing: submodules whose files are not here, by path, and what to do.
     """
 
     name: str
     tree: str
     blobs: Mapping[str, Blob]
     env: Mapping[str, str]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def directories(self) -> set[str]:
+        """The paths of all its directories."""
+        return {str(parent) for name in self.blobs for parent in PurePosixPath(name).parents}
 
     def write(self, names: Sequence[str], target: Path) -> None:
         """Write files of it below a directory, as a checkout would."""
@@ -109,31 +118,25 @@ def _advice(repo: Path) -> str:
     return advice and f"; {advice}"
 
 
-def content(repo: Path, commit: str, path: str) -> bytes:
-    """Return the content of a file of a commit, nothing where there is none."""
-    try:
-        return git(repo, "cat-file", "blob", f"{commit}:{path}").encode()
-    except CommandFailedError:
-        return b""
-
-
-def of_commit(repo: Path, name: str, commit: str, paths: Sequence[str]) -> GitTree:
-    """The state of a commit; of its files those below `paths`."""
+def of_commit(repo: Path, name: str, commit: str) -> GitTree:
+    """The state of a commit."""
     tree = git(repo, "rev-parse", f"{commit}^{{tree}}").strip()
-    return GitTree(name, tree, dict(_blobs(repo, tree, paths, {}, committed=True)), {})
+    missing: dict[str, str] = {}
+    return GitTree(name, tree, dict(_blobs(repo, tree, {}, missing, committed=True)), {}, missing)
 
 
 @contextmanager
-def of_working_tree(repo: Path, paths: Sequence[str]) -> Iterator[GitTree]:
-    """The state of what is checked out, with what is changed or new and not ignored; of its files those below `paths`.
+def of_working_tree(repo: Path) -> Iterator[GitTree]:
+    """The state of what is checked out, with what is changed or new and not ignored.
 
     Nothing is added to the repository: what git writes for this is gone when the block is left.
     """
     commit_of(repo, "HEAD")
     with temporary.directory() as objects:
         env = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": _object_directories(repo)}
-        tree = _tree_of_files(repo, paths, env)
-        yield GitTree(WORKING_TREE, tree, dict(_blobs(repo, tree, paths, env, committed=False)), env)
+        tree = _tree_of_files(repo, env)
+        missing: dict[str, str] = {}
+        yield GitTree(WORKING_TREE, tree, dict(_blobs(repo, tree, env, missing, committed=False)), env, missing)
 
 
 def _object_directories(repo: Path) -> str:
@@ -143,15 +146,10 @@ def _object_directories(repo: Path) -> str:
     return os.pathsep.join(map(str, [*own, *modules.glob("**/objects")]))
 
 
-def _tree_of_files(repo: Path, paths: Sequence[str], env: Mapping[str, str]) -> str:
+def _tree_of_files(repo: Path, env: Mapping[str, str]) -> str:
     with _index(repo, "index") as index:
         env = {**env, **index}
-        present = [path for path in paths if (repo / path).exists()]
-        gone = [path for path in paths if path not in present]
-        if present:
-            git(repo, "add", "--all", "--", *present, env=env)
-        if gone:
-            git(repo, "rm", "-r", "--cached", "--quiet", "--ignore-unmatch", "--force", "--", *gone, env=env)
+        git(repo, "add", "--all", "--", ".", env=env)
         return git(repo, "write-tree", env=env).strip()
 
 
@@ -168,9 +166,9 @@ def _index(repo: Path, start: str | None) -> Iterator[dict[str, str]]:
 
 
 def _blobs(
-    repo: Path, tree: str, paths: Sequence[str], env: Mapping[str, str], *, committed: bool, below: str = ""
+    repo: Path, tree: str, env: dict[str, str], missing: dict[str, str], *, committed: bool, below: str = ""
 ) -> Iterator[tuple[str, Blob]]:
-    listing = git(repo, "ls-tree", "-r", "-z", "--full-tree", tree, "--", *paths, env=env)
+    listing = git(repo, "ls-tree", "-r", "-z", "--full-tree", tree, env=env)
     for entry in listing.split("\0"):
         if not entry:
             continue
@@ -181,15 +179,15 @@ def _blobs(
             continue
         module = repo / name
         if not (module / ".git").exists():
-            raise FleetError(f"{below}{name}: the submodule is missing: `git -C {repo} submodule update --init {name}`")
+            missing[below + name] = f"the submodule is missing: `git -C {repo} submodule update --init {name}`"
+            continue
         try:
-            part = (
-                git(module, "rev-parse", "--verify", "--quiet", f"{digest}^{{tree}}").strip()
-                if committed
-                else _tree_of_files(module, ["."], env)
-            )
+            if committed:
+                part = git(module, "rev-parse", "--verify", "--quiet", f"{digest}^{{tree}}").strip()
+            else:
+                env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] += os.pathsep + _object_directories(module)
+                part = _tree_of_files(module, env)
         except CommandFailedError:
-            raise FleetError(
-                f"{below}{name}: the submodule lacks the commit {digest[:10]}: `git -C {module} fetch`"
-            ) from None
-        yield from _blobs(module, part, [], env, committed=committed, below=f"{below}{name}/")
+            missing[below + name] = f"the submodule lacks the commit {digest[:10]}: `git -C {module} fetch`"
+            continue
+        yield from _blobs(module, part, env, missing, committed=committed, below=f"{below}{name}/")

@@ -3,9 +3,10 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from fleet_cli.machine import cache
 from fleet_cli.machine.errors import FleetError
@@ -21,13 +22,14 @@ class Given:
     """
 
     directory: Path
+    without_puppetfile: ClassVar[bool] = True
 
     @property
     def notes(self) -> Sequence[str]:
         """Say that they stand for both states."""
         return (f"modules: those in {self.directory}, in both states: what the Puppetfile names is not looked at",)
 
-    def recipe(self, puppetfile: str) -> str:
+    def recipe(self, puppetfile: str, own: Container[str]) -> str:  # noqa: ARG002 - all are put there
         """See modules.Source."""
         files = [f"{path} {hashlib.sha256(file.read_bytes()).hexdigest()}" for path, file in self._files()]
         if not files:
@@ -36,12 +38,13 @@ class Given:
             )
         return cache.digest("given", _moduledir(puppetfile), *files)
 
-    def install(self, puppetfile: bytes, directory: Path) -> None:
+    def install(self, puppetfile: bytes, own: Container[str], directory: Path) -> Mapping[str, str]:  # noqa: ARG002 - all are put there
         """See modules.Source."""
         for path, file in self._files():
             place = directory / _moduledir(puppetfile.decode("utf-8", "replace")) / path
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, place)
+        return {}
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
         """The files of modules, with their paths below the directory. A module may be a link, what is in it not."""

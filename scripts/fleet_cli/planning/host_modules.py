@@ -1,7 +1,7 @@
 """Modules that this machine's own r10k fetches, with its own configuration and its user's keys."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -26,12 +26,13 @@ class ByR10k:
     installed: Installation
     forge_url: str | None = None
     notes: ClassVar[Sequence[str]] = ()
+    without_puppetfile: ClassVar[bool] = False
 
-    def recipe(self, puppetfile: str) -> str:
+    def recipe(self, puppetfile: str, own: Container[str]) -> str:  # noqa: ARG002 - all are put there
         """See modules.Source."""
         return cache.digest("r10k of this machine", puppetfile, self.forge_url or "")
 
-    def install(self, puppetfile: bytes, directory: Path) -> None:
+    def install(self, puppetfile: bytes, own: Container[str], directory: Path) -> Mapping[str, str]:  # noqa: ARG002 - all are put there
         """See modules.Source."""
         r10k = self.installed.beside("r10k")
         if r10k is None:
@@ -54,3 +55,4 @@ class ByR10k:
                 raise FetchError(self.forge_url or "the Forge of this machine's r10k", error) from None
             (work / "Puppetfile").unlink()
             shutil.copytree(work, directory, symlinks=True, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
+        return {}

@@ -6,14 +6,18 @@ change concerns which node.
 """
 
 import hashlib
+import posixpath
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from fleet_cli.planning.environment import Environment
 
 _TYPE = re.compile(r"\b[A-Z]\w*(?:::[A-Z]\w*)*")
-_ALWAYS = ("file:environment.conf", "file:hiera.yaml", "under:manifests", "modules:", "plugins:")
+_ALWAYS = ("file:environment.conf", "file:hiera.yaml", "manifests:", "modules:", "plugins:")
+_THIS_CALL = secrets.token_hex(8)
+"""What no catalog of another call has among its inputs."""
 _CODE = (".pp", ".epp")
 
 
@@ -45,6 +49,10 @@ def value(name: str, environment: Environment, exports: Callable[[str], str]) ->
         return environment.digest(what)
     if kind == "exports":
         return exports(what)
+    if kind == "clock":
+        return _THIS_CALL  # both sides of a plan are compiled at the same time
+    if kind == "everything":
+        return f"{environment.name} {_THIS_CALL}"
     return _of_many(kind, what, environment)
 
 
@@ -52,13 +60,17 @@ def _of_many(kind: str, what: str, environment: Environment) -> str:
     known = environment.memory.get((kind, what))
     if known is None:
         if kind == "under":
-            names = environment.below(what)
+            names = environment.below(environment.links.real(what) or what)
+        elif kind == "manifests":
+            names = _manifests(environment)
+        elif kind == "fetched":
+            names = list(environment.fetched.files) if environment.fetched else []
         elif kind == "glob":
-            names = environment.matching(what)
+            names = environment.matching(posixpath.normpath(what))
         elif kind == "modules":
             known = _digest(f"{name} {directory}" for name, directory in sorted(environment.modules.items()))
         elif kind == "plugins":
-            names = [name for name in environment.names if _is_plugin(name)]
+            names = _plugins(environment)
         else:
             raise ValueError(f"an input of the unknown kind {kind}")
         if known is None:
@@ -67,9 +79,23 @@ def _of_many(kind: str, what: str, environment: Environment) -> str:
     return known
 
 
-def _is_plugin(name: str) -> bool:
-    """Whether a file is Ruby that a compilation may load. Facts are made on nodes, never here."""
-    return "/lib/" in f"/{name}" and "/lib/facter/" not in f"/{name}" and not name.startswith("hieradata/")
+def _manifests(environment: Environment) -> list[str]:
+    """The files that every catalog begins with: one, or all in a directory."""
+    manifest = environment.conf.manifest
+    if manifest is None:
+        return []
+    return [manifest] if manifest in environment.files else environment.below(manifest)
+
+
+def _plugins(environment: Environment) -> list[str]:
+    """The Ruby that a compilation may load. Facts are made on nodes, never here."""
+    libraries = ["lib", *(f"{directory}/lib" for directory in sorted(environment.modules.values()))]
+    return [
+        name
+        for library in libraries
+        for name in environment.below(library)
+        if not name.startswith(f"{library}/facter/")
+    ]
 
 
 def plugins(environment: Environment) -> str:
@@ -91,6 +117,8 @@ class _Finder:
         paths = asked["paths"]
         yield from (f"file:{path}" for path in paths)
         yield from (f"glob:{glob}" for glob in asked["globs"])
+        yield from (f"under:{directory}" for directory in asked["listed"])
+        yield from (f"{kind}:" for kind in asked["whole"])
         yield from (f"exports:{kind}" for kind in asked["collected"])
         files = {
             *(path for path in paths if path.endswith(_CODE)),

@@ -2,9 +2,11 @@
 
 Everything was fetched before: /forge is a Forge's directory; /git has a mirror of each git repository that is named,
 which git is told to take in the place of its URL; /tarballs has archives, by the names that r10k's cache has for them.
-The standard library alone.
+Standard input has JSON: `mirrors`, the directory of each by URL, and `left_out`, modules that r10k is not to see. The
+standard library alone.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,12 +20,16 @@ from forge_server import Handler  # type: ignore[import-not-found] # beside this
 
 WORK = Path("/tmp/repo")  # noqa: S108 - in a sandbox
 CACHE = Path("/tmp/cache")  # noqa: S108
+_LEFT_OUT = "define_singleton_method(:mod) {{ |name, args = nil| super(name, args) unless [{}].include?(name.to_s) }}; "
+"""Stands before the first line of the Puppetfile, so that its lines keep their numbers."""
 
 
 def main() -> int:
     """Serve the Forge's directory on the sandbox's loopback, and run r10k."""
+    request = json.load(sys.stdin)
     WORK.mkdir()
-    (WORK / "Puppetfile").write_bytes(Path("/Puppetfile").read_bytes())
+    left_out = ", ".join("'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'" for name in request["left_out"])
+    (WORK / "Puppetfile").write_bytes(_LEFT_OUT.format(left_out).encode() + Path("/Puppetfile").read_bytes())
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, root=Path("/forge"))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         config = Path("/tmp/r10k.yaml")  # noqa: S108
@@ -31,7 +37,7 @@ def main() -> int:
         config.write_text(f"cachedir: {CACHE}\nforge:\n  baseurl: {forge}\n", encoding="ascii")
         shutil.copytree("/tarballs", CACHE / "tarball")
         settings = {"safe.directory": "*", "protocol.allow": "never", "protocol.file.allow": "always"}
-        for url, mirror in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        for url, mirror in request["mirrors"].items():
             settings[f"url.{mirror}.insteadOf"] = url
         environment = {**os.environ, "GIT_CONFIG_COUNT": str(len(settings))}
         for number, (key, value) in enumerate(settings.items()):

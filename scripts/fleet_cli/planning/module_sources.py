@@ -6,8 +6,10 @@ this file fetches that: releases of a Forge by the digest that the Forge gives f
 
 import hashlib
 import json
+import posixpath
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -28,8 +30,39 @@ _LARGEST = 500 * 2**20
 """Bytes of a module's archive."""
 _GIT = ("-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", "-c", "core.askPass=true")
 
-Module = tuple[str, Mapping[str, Any]]
-"""A module's name and the options that a Puppetfile gives it."""
+
+@dataclass(frozen=True)
+class Module:
+    """A module that a Puppetfile names.
+
+    Attributes:
+        name: as it is written there.
+        directory: where r10k puts it, in the control repository.
+        options: what else is said of it.
+    """
+
+    name: str
+    directory: str
+    options: Mapping[str, Any]
+
+    @property
+    def slug(self) -> str:
+        """Its name on a Forge."""
+        return self.name.replace("/", "-")
+
+    @property
+    def kind(self) -> str:
+        """Where it comes from: `forge`, `git`, `tarball` or `svn`."""
+        if self.git_url:
+            return "git"
+        return "svn" if self.options.get("svn") else str(self.options.get("type", "forge"))
+
+    @property
+    def git_url(self) -> str:
+        """The git repository that has it; empty where it is a Forge's."""
+        if self.options.get("git"):
+            return str(self.options["git"])
+        return str(self.options.get("source", "")) if str(self.options.get("type")) == "git" else ""
 
 
 def named(puppetfile: Path) -> list[Module]:
@@ -44,13 +77,17 @@ def named(puppetfile: Path) -> list[Module]:
         modules = json.loads(said)
     except (CommandFailedError, ValueError):
         return []  # exit in a Puppetfile, say: r10k says what is wrong
-    return [(str(name), options) for name, options in modules if isinstance(options, dict)]
+    return [
+        Module(str(name), posixpath.normpath(directory), options)
+        for name, directory, options in modules
+        if isinstance(options, dict)
+    ]
 
 
 def from_forge(modules: list[Module], url: str, forge: Path) -> None:
     """Fetch the modules of a Forge into a directory that is laid out as the Forge is.
 
-    What the Forge does not have is left out: r10k says so.
+    What the Forge does not have is left out.
 
     Raises:
         FleetError: the Forge can't be reached, or gives something else than it says.
@@ -58,16 +95,27 @@ def from_forge(modules: list[Module], url: str, forge: Path) -> None:
     forge.mkdir(exist_ok=True)
     with requests.Session() as session:
         session.verify = host.certificates()
-        for name, options in modules:
-            if _git_url(options) or _kind(options) != "forge":
+        for module in modules:
+            if module.kind != "forge":
                 continue
-            slug = name.replace("/", "-")
-            version = options.get("version")
+            version = module.options.get("version")
             if not isinstance(version, str) or version == "latest":
-                about = _json(session, url, f"v3/modules/{slug}", forge)
+                about = _json(session, url, f"v3/modules/{module.slug}", forge)
                 version = str((about.get("current_release") or {}).get("version", ""))
             if version:
-                _release(session, url, f"{slug}-{version}", forge)
+                _release(session, url, f"{module.slug}-{version}", forge)
+
+
+def not_in_forge(modules: list[Module], forge: Path, where: str) -> dict[str, str]:
+    """Return those of a Forge that are not in its directory here, and why; `where` says whose directory that is."""
+    missing = {}
+    for module in modules:
+        version = module.options.get("version")
+        exact = isinstance(version, str) and version != "latest"
+        about = f"releases/{module.slug}-{version}" if exact else f"modules/{module.slug}"
+        if module.kind == "forge" and not (forge / "v3" / about).exists():
+            missing[module.name] = f"not in {where}" + (f" as {version}" if exact else "")
+    return missing
 
 
 def _release(session: requests.Session, url: str, release: str, forge: Path) -> None:
@@ -120,16 +168,16 @@ def _store(forge: Path, path: str, content: bytes) -> None:
     target.write_bytes(content)
 
 
-def from_git(modules: list[Module], directory: Path) -> dict[str, Path]:
-    """Fetch a mirror of each git repository that is named, by this user's own git and keys; return them by URL.
+def from_git(modules: list[Module], directory: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """Fetch a mirror of each git repository that is named, by this user's own git and keys.
 
-    Raises:
-        FleetError: one can't be fetched.
+    Returns the mirrors by URL, and the modules that could not be fetched with what git said.
     """
     directory.mkdir(exist_ok=True)
     mirrors: dict[str, Path] = {}
-    for name, options in modules:
-        url = _git_url(options)
+    missing: dict[str, str] = {}
+    for module in modules:
+        name, url = module.name, module.git_url
         if not url or url in mirrors:
             continue
         mirror = directory / str(len(mirrors))
@@ -138,41 +186,50 @@ def from_git(modules: list[Module], directory: Path) -> dict[str, Path]:
             try:
                 process.run(["git", *_GIT, *clone], env={"GIT_TERMINAL_PROMPT": "0"}, seconds=600.0)
             except CommandFailedError as error:
-                raise FleetError(
-                    f"Puppetfile: {printable(name)}: git could not fetch {printable(url)}:\n"
-                    f"{printable(error.output.strip())}"
-                ) from None
+                said = (error.output.strip().splitlines() or ["without a word"])[-1]
+                missing[name] = f"git could not fetch {printable(url)}: {printable(said)}"
+                continue
         mirrors[url] = mirror
-    return mirrors
+    return mirrors, missing
 
 
-def from_web(modules: list[Module], directory: Path) -> None:
+def from_web(modules: list[Module], directory: Path) -> dict[str, str]:
     """Fetch the modules of type `tarball` into a directory, under the names that r10k's cache has for them.
 
+    Returns those that are not there, and why.
+
     Raises:
-        FleetError: one can't be fetched, or is another one than the Puppetfile says.
+        FleetError: one is another file than the Puppetfile says, or what that says is no source and no version.
     """
+    missing: dict[str, str] = {}
     directory.mkdir(exist_ok=True)
     with requests.Session() as session:
         session.verify = host.certificates()
-        for name, options in modules:
-            if _kind(options) == "tarball":
-                _tarball(session, f"Puppetfile: {printable(name)}", options, directory)
+        for module in modules:
+            if module.kind == "tarball" and (why := _tarball(session, module, directory)):
+                missing[module.name] = why
+    return missing
 
 
-def _tarball(session: requests.Session, module: str, options: Mapping[str, Any], directory: Path) -> None:
+def _tarball(session: requests.Session, which: Module, directory: Path) -> str:
+    """Fetch a module; say why it could not be."""
+    module, options = f"Puppetfile: {printable(which.name)}", which.options
     url, wanted = str(options.get("source", "")), str(options.get("checksum") or options.get("version") or "")
     if urlsplit(url).scheme not in ("http", "https"):
         raise FleetError(f"{module}: a tarball's source must be a URL with http:// or https://")
     if wanted and not _SHA256.fullmatch(wanted):
         raise FleetError(f"{module}: a tarball's version is its SHA-256, in lower case")
-    content = _get(session, url)
+    try:
+        content = _get(session, url)
+    except FleetError as error:
+        return str(error)
     if content is None:
-        raise FleetError(f"{module}: there is nothing at {printable(url)}")
+        return f"there is nothing at {printable(url)}"
     found = hashlib.sha256(content).hexdigest()
     if wanted and found != wanted:
         raise FleetError(f"{module}: {printable(url)} is another file than the Puppetfile says: its SHA-256 is {found}")
     (directory / f"{wanted or _cached_as(url)}.tar.gz").write_bytes(content)
+    return ""
 
 
 def _cached_as(url: str) -> str:
@@ -180,26 +237,10 @@ def _cached_as(url: str) -> str:
     return re.sub(r"[^@\w.-]", "-", re.sub(r"(\w+://).*@", r"\1", url), flags=re.ASCII)
 
 
-def require_fetchable(modules: list[Module]) -> None:
-    """Refuse modules that can't be had without running their source's own programs.
-
-    Raises:
-        FleetError: one comes from Subversion; says what to do.
-    """
-    for name, options in modules:
-        if _kind(options) == "svn":
-            raise FleetError(
-                f"Puppetfile: {printable(name)} comes from Subversion, which fleet does not fetch: give it a git"
-                " repository (git: 'URL') or an archive (type: 'tarball', source: 'URL'), or say where its files are"
-                " (--modules DIR)"
-            )
-
-
-def _kind(options: Mapping[str, Any]) -> str:
-    return "svn" if options.get("svn") else str(options.get("type", "forge"))
-
-
-def _git_url(options: Mapping[str, Any]) -> str:
-    if options.get("git"):
-        return str(options["git"])
-    return str(options.get("source", "")) if str(options.get("type")) == "git" else ""
+def from_subversion(modules: list[Module]) -> dict[str, str]:
+    """Return the modules that Subversion has, and what to do: they can't be had without running its programs."""
+    what_to_do = (
+        "it comes from Subversion, which fleet does not fetch: give it a git repository (git: 'URL') or an archive"
+        " (type: 'tarball', source: 'URL'), or say where its files are (--modules DIR)"
+    )
+    return {module.name: what_to_do for module in modules if module.kind == "svn"}

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,11 @@ FETCHED = paths.CACHE / "plan/modules"
 LIMIT = 20
 INSIDE = "/modules"
 """Where the compiler has FETCHED: beside its environments, as on this machine, for the links in these."""
-_INDEX = "files.json"
+_INDEX = "index.json"
+_SHAPE = "2"
+"""Another one, whenever what is kept is of another shape."""
+_AGAIN_SECONDS = 600
+"""What lacks a module is made anew after this long: it may have been a server that was away."""
 
 
 class Source(Protocol):
@@ -26,14 +31,25 @@ class Source(Protocol):
     def notes(self) -> Sequence[str]:
         """What a reader of a plan has to know of them."""
 
-    def recipe(self, puppetfile: str) -> str:
+    @property
+    def without_puppetfile(self) -> bool:
+        """Whether there are modules where there is no Puppetfile, too."""
+
+    def recipe(self, puppetfile: str, own: Container[str]) -> str:
         """What modules are made from; equal recipes give the same ones."""
 
-    def install(self, puppetfile: bytes, directory: Path) -> None:
+    def install(self, puppetfile: bytes, own: Container[str], directory: Path) -> Mapping[str, str]:
         """Put the modules into a directory: each in the moduledir that the Puppetfile names.
 
+        Args:
+            puppetfile: its text.
+            own: the directories of the repository: modules that have one of them need not be put there.
+            directory: where to.
+
+        Returns the modules that can't be had, by the names that the Puppetfile gives them, and why.
+
         Raises:
-            FetchError: the Puppetfile names some that can't be had.
+            FetchError: r10k can't install the others.
             FleetError: none can be had, and what to do.
         """
 
@@ -45,10 +61,12 @@ class Modules:
     Attributes:
         name: the directory below FETCHED.
         files: the digest of each file, by its path in the control repository (`vendor/stdlib/…`).
+        missing: the modules that could not be fetched, by the names that the Puppetfile gives them, and why.
     """
 
     name: str
     files: Mapping[str, str]
+    missing: Mapping[str, str]
 
     @property
     def directory(self) -> Path:
@@ -57,23 +75,49 @@ class Modules:
 
 
 @contextmanager
-def fetched(puppetfile: bytes, source: Source) -> Iterator[Modules]:
+def fetched(puppetfile: bytes | None, source: Source, own: Container[str] = ()) -> Iterator[Modules]:
     """The modules of a Puppetfile.
+
+    Args:
+        puppetfile: its text, None where there is none.
+        source: where they come from.
+        own: the directories of the repository: a module that is in it is used as it is.
+
+    Args:
+        puppetfile: its text.
+        forge_url: the Forge.
+        own: the directories of the repository: a module that is in it is used as it is.
 
     Raises:
         FleetError: see Source.install.
     """
-    name = cache.digest(source.recipe(puppetfile.decode("utf-8", "replace")))[:20]
+    text = puppetfile or b""
+    name = cache.digest(_SHAPE, source.recipe(text.decode("utf-8", "replace"), own))[:20]
 
     def fill(new: Path) -> None:
-        source.install(puppetfile, new)
+        missing = source.install(text, own, new)
         running.open_to_all(new)
         found = sorted(path for path in new.rglob("*") if path.is_file())
-        index = {str(path.relative_to(new)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
-        (new / _INDEX).write_text(json.dumps(index), encoding="utf-8")
+        files = {str(path.relative_to(new)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+        (new / _INDEX).write_text(json.dumps({"files": files, "missing": dict(missing)}), encoding="utf-8")
 
-    with Directories(FETCHED, LIMIT).made(name, name, fill) as directory:
-        yield Modules(name, json.loads((directory / _INDEX).read_text(encoding="utf-8")))
+    with Directories(FETCHED, LIMIT).made(name, _recipe(name), fill) as directory:
+        files, missing = _index(directory)
+        others = {file: digest for file, digest in files.items() if str(Path(*Path(file).parts[:2])) not in own}
+        yield Modules(name, others, missing)
+
+
+def _recipe(name: str) -> str:
+    try:
+        _, missing = _index(FETCHED / name)
+    except (OSError, ValueError, KeyError):
+        return name
+    return f"{name} {int(time.time()) // _AGAIN_SECONDS}" if missing else name
+
+
+def _index(directory: Path) -> tuple[dict[str, str], dict[str, str]]:
+    index = json.loads((directory / _INDEX).read_text(encoding="utf-8"))
+    return index["files"], index["missing"]
 
 
 def link(found: Modules, environment: Path) -> None:
@@ -82,5 +126,5 @@ def link(found: Modules, environment: Path) -> None:
         place = environment / directory
         place.parent.mkdir(exist_ok=True)
         if not place.exists():
-            up = Path(*[".."] * (len(directory.parts) + 1))
+            up = Path(*[".."] * (len(directory.parts) + 2))
             place.symlink_to(up / FETCHED.name / found.name / directory)

@@ -147,17 +147,25 @@ def differences(
 
 
 def grouped(by_node: dict[str, list[Item]]) -> tuple[Group, ...]:
-    """Return what is the same on several nodes once; what concerns the same nodes stays together, in its order."""
+    """Return what is the same on several nodes once; what concerns the same nodes stays together, in its order.
+
+    The same lines added to or removed from files that differ elsewhere are the same.
+    """
     everything = [item for items in by_node.values() for item in items]
     coming = {item.subject for item in everything if isinstance(item, Effect) and item.what == "first release"}
     nodes: dict[Item, list[str]] = {}
+    seen: dict[Item, set[Item]] = {}
     for node, items in by_node.items():
         for item in items:
             if isinstance(item, Remark) and item.what == remarks.DATA and item.subject not in coming:
                 continue  # a service that is removed leaves its data as ever
-            nodes.setdefault(item, []).append(node)
+            alike = changes.without_context(item) if isinstance(item, ResourceChange) else item
+            nodes.setdefault(alike, []).append(node)
+            seen.setdefault(alike, set()).add(item)
     together: dict[tuple[str, ...], list[Item]] = {}
-    for item, where in nodes.items():
-        together.setdefault(tuple(where), []).append(item)
+    for alike, where in nodes.items():
+        # Where files differ elsewhere, so do the lines around what changes.
+        (shown,) = seen[alike] if len(seen[alike]) == 1 else (alike,)
+        together.setdefault(tuple(where), []).append(shown)
     groups = [Group(where, tuple(items)) for where, items in together.items()]
     return tuple(sorted(groups, key=lambda group: (-len(group.nodes), group.nodes)))

@@ -1,6 +1,7 @@
 """From two states of the control repository to a plan."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from fleet_cli.compiling import pool, program
 from fleet_cli.machine import steps
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.planning import environment, gittrees, inputs, modules, plan, store, unused
+from fleet_cli.planning import environment, gittrees, inputs, modules, on_nodes, plan, store, unused
 from fleet_cli.planning.catalogs import Catalogs, Compiler, Progress
 from fleet_cli.planning.environment import Environment
 from fleet_cli.planning.factsets import FactSets
@@ -17,6 +18,7 @@ from fleet_cli.planning.plan import Plan
 from fleet_cli.planning.store import Store
 from fleet_cli.puppet import sandboxed
 from fleet_cli.puppet.kinds import Puppet
+from fleet_cli.repository import inventory
 from fleet_cli.repository.inventory import Machine
 
 Counting = Callable[[str], Progress]
@@ -86,6 +88,7 @@ class Settings:
         choice: the nodes.
         facts: what they say of themselves.
         source: where the Puppetfile's modules come from.
+        machines: in the place of those that both states list.
         always: compile everything, even what can't be different.
         counting: where progress goes.
         catalogs: the file that keeps catalogs for later plans.
@@ -95,6 +98,7 @@ class Settings:
     choice: Choice
     facts: FactSets
     source: Source = environment.MIRROR
+    machines: Sequence[Machine] | None = None
     always: bool = False
     counting: Counting = say_progress
     catalogs: Path = store.FILE
@@ -112,7 +116,13 @@ def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> 
     Raises:
         FleetError: a state can't be laid out, or compiled at all. Errors in single catalogs are part of the plan.
     """
-    with _environments(repo, base, head, settings.source) as (before, after):
+    with _environments(repo, base, head, settings) as (before, after):
+        if not (before.machines or after.machines):
+            raise FleetError(
+                f"neither {before.label} nor {after.label} says which machines there are: write {inventory.FILE} with"
+                f" `fleet nodes > {inventory.FILE}`, or by hand, a line `CERTNAME: {{role: ROLE, tier: TIER}}` for each"
+                " (--nodes-yaml FILE names one elsewhere)"
+            )
         settings.choice.check({*before.machines, *after.machines})
         with store.opened(settings.catalogs) as catalogs:
             first, second = _compiled(before, after, catalogs, settings)
@@ -129,14 +139,19 @@ def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> 
 
 @contextmanager
 def _environments(
-    repo: Path, base: str | None, head: str | None, source: Source
+    repo: Path, base: str | None, head: str | None, settings: Settings
 ) -> Iterator[tuple[Environment, Environment]]:
+    source, machines = settings.source, settings.machines
     if base is None:
         branch, commit = gittrees.merge_base(repo)
-        first = environment.of_commit(repo, commit, source, f"{branch} ({commit[:10]})")
+        first = environment.of_commit(repo, commit, source, f"{branch} ({commit[:10]})", machines)
     else:
-        first = environment.of_commit(repo, base, source)
-    second = environment.of_commit(repo, head, source) if head else environment.of_working_tree(repo, source)
+        first = environment.of_commit(repo, base, source, machines=machines)
+    second = (
+        environment.of_commit(repo, head, source, machines=machines)
+        if head
+        else environment.of_working_tree(repo, source, machines)
+    )
     with first as before, second as after:
         yield before, after
 
@@ -148,10 +163,13 @@ def _compiled(before: Environment, after: Environment, catalogs: Store, settings
     """
     binds = {environment.ENVIRONMENTS: program.ENVIRONMENTS, modules.FETCHED: modules.INSIDE}
     parts = [[before, after]] if inputs.plugins(before) == inputs.plugins(after) else [[before], [after]]
+    clock = time.time()
     done: Catalogs | None = None
     for part in parts:
         with pool.opened(binds, placeholders=True, puppet=settings.puppet) as compilers:
-            compiling = Compiler(catalogs, compilers, settings.facts, always=settings.always, puppet=settings.puppet)
+            compiling = Compiler(
+                catalogs, compilers, settings.facts, clock=clock, always=settings.always, puppet=settings.puppet
+            )
             for one in part:
                 done = compiling.of(one, settings.choice, settings.counting(one.label), done)
                 yield done
@@ -160,7 +178,4 @@ def _compiled(before: Environment, after: Environment, catalogs: Store, settings
 def _notes(base: Catalogs, head: Catalogs, facts: FactSets) -> Iterator[str]:
     yield from dict.fromkeys([*base.environment.notes, *head.environment.notes])
     yield from facts.notes([machine for machine in head.environment.machines if machine.certname in head.by_certname])
-    before, after = base.environment, head.environment
-    changed = sorted(path for path, _ in {*before.files.items()} ^ {*after.files.items()} if "/lib/facter/" in path)
-    if changed:
-        yield f"{', '.join(dict.fromkeys(changed))}: what these facts become is not known before an agent has run"
+    yield from on_nodes.notes(base, head)

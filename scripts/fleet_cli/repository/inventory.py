@@ -5,6 +5,10 @@ list: nodes.yaml at its top, one machine a line:
 
     app1.example.org: {role: app, tier: production}
 
+A machine of which an external node classifier or a console says what it is has its classes there too:
+
+    app1.example.org: {role: app, tier: production, classes: [profile::base, profile::web]}
+
 Where there is no such file, the boxes of lab.yaml are the machines.
 """
 
@@ -25,6 +29,8 @@ MAX_DEPTH = 8
 _CERTNAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _WORD = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _KEYS = ("role", "tier")
+_CLASSES = "classes"
+_CLASS = re.compile(r"(?:::)?[a-z][a-z0-9_]*(?:::[a-z][a-z0-9_]*)*")
 
 
 @dataclass(frozen=True, order=True)
@@ -35,6 +41,7 @@ class Machine:
         certname: the name in its certificate.
         role, tier: the trusted extensions pp_role and pp_environment in it.
         file, line, role_column, tier_column: where it is declared, if that is known.
+        classes: those that an external node classifier declares for it.
     """
 
     certname: str
@@ -44,6 +51,7 @@ class Machine:
     line: int = field(default=1, compare=False, repr=False)
     role_column: int = field(default=1, compare=False, repr=False)
     tier_column: int = field(default=1, compare=False, repr=False)
+    classes: tuple[str, ...] = ()
 
     @property
     def group(self) -> tuple[str, str]:
@@ -58,12 +66,8 @@ def machines(repo: Path) -> list[Machine]:
         FleetError: nodes.yaml is wrong (the message has file and line), or neither it nor lab.yaml is there.
     """
     file = repo / FILE
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            raise FleetError(f"{file}: larger than {MAX_BYTES // 2**20} MiB: is it a list of machines?")
-        return parse(file.read_bytes(), str(file))
-    except FileNotFoundError:
-        pass
+    if file.exists():
+        return in_file(file)
     if not (repo / "lab.yaml").exists():
         raise FleetError(
             f"{repo}: neither {FILE} nor lab.yaml says which machines there are: write {FILE} with"
@@ -71,6 +75,20 @@ def machines(repo: Path) -> list[Machine]:
         )
     lab = labfile.load(repo / "lab.yaml")
     return sorted(Machine(box.certname, box.role, box.tier) for box in lab.boxes if box.role != labfile.BARE_ROLE)
+
+
+def in_file(file: Path) -> list[Machine]:
+    """Return the machines of a list.
+
+    Raises:
+        FleetError: it can't be read, or is wrong (the message has file and line).
+    """
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise FleetError(f"{file}: larger than {MAX_BYTES // 2**20} MiB: is it a list of machines?")
+        return parse(file.read_bytes(), str(file))
+    except OSError as error:
+        raise FleetError(f"{file}: {error.strerror}") from None
 
 
 def listed(repo: Path) -> list[Machine]:
@@ -154,15 +172,27 @@ def _machine(name: str, key: yaml.Node, value: yaml.Node) -> Machine:
     if not isinstance(key, yaml.ScalarNode) or not _CERTNAME.fullmatch(key.value):
         raise _wrong(name, key, "a machine is named by its certname: lower-case letters, digits, dots and dashes")
     words: dict[str, str] = {}
+    classes: tuple[str, ...] = ()
     for entry in value.value if isinstance(value, yaml.MappingNode) else ():
+        if isinstance(entry[0], yaml.ScalarNode) and entry[0].value == _CLASSES:
+            classes = _classes(name, key.value, entry[1])
+            continue
         if not all(isinstance(part, yaml.ScalarNode) for part in entry) or entry[0].value not in _KEYS:
-            raise _wrong(name, entry[0], f"{key.value}: a machine has a role and a tier, each a word, and no other key")
+            raise _wrong(name, entry[0], f"{key.value}: a machine has a role and a tier, each a word, and classes")
         if not _WORD.match(entry[1].value):
             raise _wrong(name, entry[1], f"{key.value}: {entry[1].value!r} is no {entry[0].value}")
         words[entry[0].value] = entry[1].value
     if set(words) != set(_KEYS):
         raise _wrong(name, key, f"{key.value}: expected {{role: ROLE, tier: TIER}}, as in the machine's certificate")
-    return Machine(key.value, words["role"], words["tier"])
+    return Machine(key.value, words["role"], words["tier"], classes=classes)
+
+
+def _classes(name: str, certname: str, value: yaml.Node) -> tuple[str, ...]:
+    said = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    for one in said:
+        if not isinstance(one, yaml.ScalarNode) or not _CLASS.fullmatch(one.value):
+            raise _wrong(name, one, f"{certname}: expected classes: [NAME, …], as code in Puppet's language names them")
+    return tuple(one.value for one in said)
 
 
 def _wrong(name: str, node: yaml.Node, message: str) -> FleetError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from fleet_cli.repository import globs, yaml_reader
+from fleet_cli.repository import environment_conf, globs, yaml_reader
 from fleet_cli.repository.documents import Document, Node, Pair, items, mapping
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.inventory import Machine
@@ -191,6 +191,11 @@ class Layers:
 def load(repo: Path) -> Layers:
     """Read hiera.yaml of a repository; what is wrong with it is in the findings."""
     return of(yaml_reader.read(repo / NAME, NAME))
+
+
+def laid_out(text: str) -> str:
+    """Return the text of a hiera.yaml for an environment that is no server's: its own data are its own."""
+    return re.sub(r"(\bdatadir:)(.*)", lambda said: said[1] + environment_conf.relative(said[2]), text)
 
 
 def of(document: Document) -> Layers:

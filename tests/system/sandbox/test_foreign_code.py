@@ -75,5 +75,6 @@ def test_debian_rules_leave_no_chroot_and_read_nothing_of_this_machine(tmp_path:
 
 def test_a_puppetfile_is_ruby_that_reaches_nothing(secret: Path) -> None:
     puppetfile = f"raise(File.exist?('{secret}') ? 'reached it' : 'found nothing')\n"
-    with pytest.raises(FleetError, match=r"found nothing"), modules.fetched(puppetfile.encode(), environment.MIRROR):
+    fetched = modules.fetched(puppetfile.encode(), environment.MIRROR, set())
+    with pytest.raises(FleetError, match=r"found nothing"), fetched:
         pass

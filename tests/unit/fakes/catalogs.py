@@ -23,7 +23,8 @@ def catalog(resources: Mapping[str, Mapping[str, Any]], edges: list[tuple[str, s
 def laid_out(root: Path, files: Mapping[str, bytes], name: str = "env") -> Environment:
     """An environment with these files; `root` stands for environment.ENVIRONMENTS, which the caller has set to it."""
     assert root == environment.ENVIRONMENTS
+    found = Environment(name, name, {path: str(hash(content)) for path, content in files.items()}, None, ())
     for path, content in files.items():
-        (root / name / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / name / path).write_bytes(content)
-    return Environment(name, name, {path: str(hash(content)) for path, content in files.items()}, None, ())
+        (found.directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (found.directory / path).write_bytes(content)
+    return found

@@ -102,3 +102,22 @@ def test_the_same_order_said_from_the_other_side_is_no_change() -> None:
     old = catalog({"File[/a]": {"before": "File[/b]"}, "File[/b]": {}})
     new = catalog({"File[/a]": {}, "File[/b]": {"require": ["File[/a]"]}})
     assert dependencies.find(old, new) == []
+
+
+def test_what_is_said_of_a_file_that_is_not_to_be_there_is_no_change() -> None:
+    gone = {"ensure": "absent", "content": "one\n", "mode": "0600"}
+    assert compare({"File[/a]": gone}, {"File[/a]": {**gone, "content": "two\n", "mode": "0644"}}) == []
+    (back,) = compare({"File[/a]": gone}, {"File[/a]": {"ensure": "file", "content": "one\n"}})
+    assert Parameter("ensure", '"absent"', '"file"') in back.parameters
+
+
+def test_what_only_the_node_works_out_is_compared_by_what_it_is_worked_out_from() -> None:
+    def deferred(argument: Any) -> dict[str, Any]:
+        return {"content": {"__ptype": "Deferred", "name": "sprintf", "arguments": ["%s", argument]}}
+
+    assert compare({"File[/a]": deferred("x")}, {"File[/a]": deferred("x")}) == []
+    (change,) = compare({"File[/a]": deferred("x")}, {"File[/a]": deferred("y")})
+    assert any('"x"' in line for line in change.parameters[0].diff)
+    secret = {"__ptype": "Sensitive", "__pvalue": "the-secret"}
+    (hidden,) = compare({"File[/a]": deferred("x")}, {"File[/a]": deferred(secret)})
+    assert hidden.parameters == (Parameter("content", HIDDEN, HIDDEN),)

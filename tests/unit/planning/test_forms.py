@@ -3,7 +3,7 @@
 import io
 import json
 
-from fleet_cli.planning import rendering_html, rendering_json, rendering_markdown, rendering_text
+from fleet_cli.planning import changes, rendering_html, rendering_json, rendering_markdown, rendering_text
 from fleet_cli.planning.changes import Parameter, ResourceChange
 from fleet_cli.planning.dependencies import Dependency
 from fleet_cli.planning.effects import Effect
@@ -115,3 +115,24 @@ def test_the_words_for_an_order_are_english() -> None:
         "  + File[/a] notifies Service[b]",
         "  - File[/a] no longer notifies Service[b]",
     ]
+
+
+def test_one_line_in_files_that_differ_elsewhere_is_one_change() -> None:
+    def changed(host: str, line: str) -> ResourceChange:
+        old, new = (f"# {host}\n# rules\n{rest}drop\n".encode() for rest in ("", line))
+        diff = changes.text_diff(old, new)
+        return ResourceChange(
+            "change", "File[/etc/nftables.conf]", (Parameter("content", "20 bytes", "26 bytes", diff),)
+        )
+
+    hosts = ("app1", "app2", "db1")
+    everywhere: dict[str, list[Item]] = {host: [changed(host, "allow\n")] for host in hosts}
+    (group,) = grouped(everywhere)
+    assert group.nodes == hosts
+    (item,) = group.items
+    assert isinstance(item, ResourceChange)
+    assert item.parameters[0].diff == ("+allow",)
+    alone = grouped({"app1": [changed("app1", "allow\n")], "db1": [changed("db1", "deny\n")]})
+    assert [one.nodes for one in alone] == [("app1",), ("db1",)]
+    assert "+deny" in str(alone[1].items)
+    assert " # rules" in str(alone[1].items), "what is on one node alone is shown with the lines around it"

@@ -1,5 +1,6 @@
 """A plan compares what the operator means, and leaves the operator's repository as it is."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -47,17 +48,11 @@ def test_the_working_tree_is_what_is_there_but_for_what_is_ignored(repo: Path, t
     (repo / "new file").write_text("new\n", encoding="utf-8")
     (repo / "x.log").write_text("ignored\n", encoding="utf-8")
     before = git(repo, "status", "--porcelain"), git(repo, "count-objects")
-    with gittrees.of_working_tree(repo, ["."]) as tree:
+    with gittrees.of_working_tree(repo) as tree:
         assert contents(tree, tmp_path / "out") == {
             ".gitignore": "*.log\n", "a": "changed again\n", "new file": "new\n",
         }  # fmt: skip
     assert (git(repo, "status", "--porcelain"), git(repo, "count-objects")) == before
-
-
-def test_only_the_asked_for_paths_are_in_a_tree_even_where_some_are_not_there(repo: Path) -> None:
-    (repo / "a").unlink()
-    with gittrees.of_working_tree(repo, ["a", "c"]) as tree:
-        assert dict(tree.blobs) == {}
 
 
 def test_the_base_is_where_the_branch_has_left_production(repo: Path) -> None:
@@ -98,7 +93,7 @@ def test_what_is_no_repository_is_said_to_be_none(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     git(empty, "init", "--quiet", "--initial-branch=main")
-    with pytest.raises(FleetError, match="names no commit"), gittrees.of_working_tree(empty, ["."]):
+    with pytest.raises(FleetError, match="names no commit"), gittrees.of_working_tree(empty):
         pass
 
 
@@ -115,23 +110,32 @@ def with_submodule(repo: Path, tmp_path: Path) -> Path:
 
 def test_files_of_a_submodule_are_part_of_both_states(with_submodule: Path, tmp_path: Path) -> None:
     (with_submodule / "modules/inner").write_text("not committed\n", encoding="utf-8")
-    committed = gittrees.of_commit(with_submodule, "main", "main", ["modules"])
-    assert contents(committed, tmp_path / "one") == {"modules/inner": "1\n"}
-    with gittrees.of_working_tree(with_submodule, ["modules"]) as tree:
-        assert contents(tree, tmp_path / "two") == {"modules/inner": "not committed\n"}
+    committed = gittrees.of_commit(with_submodule, "main", "main")
+    assert contents(committed, tmp_path / "one")["modules/inner"] == "1\n"
+    with gittrees.of_working_tree(with_submodule) as tree:
+        assert contents(tree, tmp_path / "two")["modules/inner"] == "not committed\n"
 
 
 def test_a_submodule_that_is_missing_is_named_with_what_to_do(with_submodule: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(with_submodule), str(clone))
-    with pytest.raises(
-        FleetError, match=r"modules: the submodule is missing: `git .* submodule update --init modules`"
-    ):
-        gittrees.of_commit(clone, "main", "main", ["modules"])
+    tree = gittrees.of_commit(clone, "main", "main")
+    assert "a" in tree.blobs
+    assert re.fullmatch(r"the submodule is missing: `git .* submodule update --init modules`", tree.missing["modules"])
 
 
 def test_a_submodule_without_the_commit_is_named(with_submodule: Path) -> None:
     git(with_submodule, "update-index", "--cacheinfo", f"160000,{'1' * 40},modules")
     git(with_submodule, "commit", "--quiet", "--message=Another commit of it")
-    with pytest.raises(FleetError, match=r"modules: the submodule lacks the commit 1111111111: `git .* fetch`"):
-        gittrees.of_commit(with_submodule, "main", "main", ["modules"])
+    tree = gittrees.of_commit(with_submodule, "main", "main")
+    assert re.fullmatch(r"the submodule lacks the commit 1111111111: `git .* fetch`", tree.missing["modules"])
+
+
+def test_a_module_that_is_a_clone_of_its_own_is_taken_as_it_is(repo: Path, tmp_path: Path) -> None:
+    copy = repo / "modules/other"
+    copy.mkdir(parents=True)
+    git(copy, "init", "--quiet", "--initial-branch=main")
+    commit(copy, inner="1\n")
+    (copy / "inner").write_text("not committed\n", encoding="utf-8")
+    with gittrees.of_working_tree(repo) as tree:
+        assert contents(tree, tmp_path / "out")["modules/other/inner"] == "not committed\n"

@@ -54,47 +54,47 @@ def files(directory: Path) -> set[str]:
 
 
 def test_given_modules_are_copied_where_the_puppetfile_wants_them(given: Given, tmp_path: Path) -> None:
-    given.install(PUPPETFILE.encode(), tmp_path / "new")
+    given.install(PUPPETFILE.encode(), (), tmp_path / "new")
     assert files(tmp_path / "new") == {"vendor/stdlib/metadata.json"}
-    given.install(b"", tmp_path / "default")
+    given.install(b"", (), tmp_path / "default")
     assert files(tmp_path / "default") == {"modules/stdlib/metadata.json"}
 
 
 def test_given_modules_that_were_edited_are_other_ones(given: Given) -> None:
-    before = given.recipe(PUPPETFILE)
-    assert given.recipe(PUPPETFILE + "# a comment") == before
+    before = given.recipe(PUPPETFILE, ())
+    assert given.recipe(PUPPETFILE + "# a comment", ()) == before
     (given.directory / "stdlib/metadata.json").write_text(METADATA.replace("9.4.1", "9.4.2"))
-    assert given.recipe(PUPPETFILE) != before
+    assert given.recipe(PUPPETFILE, ()) != before
 
 
 def test_a_directory_without_modules_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FleetError, match="there are no modules; --modules takes the directory"):
-        Given(tmp_path).recipe(PUPPETFILE)
+        Given(tmp_path).recipe(PUPPETFILE, ())
 
 
 def test_r10k_works_on_the_puppetfile_alone_and_leaves_modules_alone(installed: Installation, tmp_path: Path) -> None:
     r10k(installed, "mkdir -p vendor/stdlib/.git; cp Puppetfile vendor/stdlib/copy; ls >vendor/stdlib/.git/x")
-    ByR10k(installed).install(PUPPETFILE.encode(), tmp_path / "new")
+    ByR10k(installed).install(PUPPETFILE.encode(), (), tmp_path / "new")
     assert files(tmp_path / "new") == {"vendor/stdlib/copy"}
     assert (tmp_path / "new/vendor/stdlib/copy").read_text() == PUPPETFILE
 
 
 def test_a_forge_that_is_named_is_r10ks(installed: Installation, tmp_path: Path) -> None:
     r10k(installed, 'mkdir -p vendor/stdlib; for word; do :; done; cp "${word#--config=}" vendor/stdlib/copy')
-    ByR10k(installed, "https://forge.example.org").install(PUPPETFILE.encode(), tmp_path / "new")
+    ByR10k(installed, "https://forge.example.org").install(PUPPETFILE.encode(), (), tmp_path / "new")
     assert "baseurl: https://forge.example.org" in (tmp_path / "new/vendor/stdlib/copy").read_text()
 
 
 def test_without_r10k_it_says_what_to_install(installed: Installation, tmp_path: Path) -> None:
     with pytest.raises(FleetError, match=r"r10k is not on PATH.*gem install r10k`, or name .*--modules DIR"):
-        ByR10k(installed).install(PUPPETFILE.encode(), tmp_path / "new")
+        ByR10k(installed).install(PUPPETFILE.encode(), (), tmp_path / "new")
 
 
 def test_what_r10k_can_not_fetch_a_plan_fails_for_and_validate_notes(installed: Installation, tmp_path: Path) -> None:
     """Other mistakes are found all the same."""
     r10k(installed, "echo 'no such release'; exit 1")
     with pytest.raises(FetchError, match="no such release"):
-        ByR10k(installed).install(PUPPETFILE.encode(), tmp_path / "new")
+        ByR10k(installed).install(PUPPETFILE.encode(), (), tmp_path / "new")
     (tmp_path / "Puppetfile").write_text(PUPPETFILE)
     found = validated.find(tmp_path, puppetfile.of(tmp_path), ByR10k(installed))
     assert [module.slug for module in found.missing] == ["puppetlabs-stdlib"]

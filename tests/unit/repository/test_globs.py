@@ -53,4 +53,6 @@ def test_a_glob_matches_what_it_does_for_ruby_in_its_order(pattern: str, true: l
 @pytest.mark.parametrize(("pattern", "true"), TRUE.items(), ids=TRUE)
 def test_a_plan_knows_the_files_of_a_glob_that_a_catalog_is_made_from(pattern: str, true: list[str]) -> None:
     environment = Environment("", "", dict.fromkeys(FILES, ""), None, ())
-    assert environment.matching(pattern) == sorted(true)
+    found = environment.matching(pattern)
+    assert [name for name in found if name in FILES] == sorted(true)
+    assert {*found} - {*FILES} <= environment.directories

@@ -22,7 +22,8 @@ def test_machines_are_read_with_their_trusted_extensions() -> None:
     [
         ("a.example: {role: app, tier: x}\nb.example: {role: app}\n", 2, "expected {role: ROLE, tier: TIER}"),
         ("a.example: {role: app, tier: x}\n\na.example: {role: app, tier: x}\n", 3, "first in line 1"),
-        ("a.example: {role: app, tier: x, rank: 1}\n", 1, "no other"),
+        ("a.example: {role: app, tier: x, rank: 1}\n", 1, "and classes"),
+        ("a.example: {role: app, tier: x, classes: [A]}\n", 1, "classes: [NAME, …]"),
         ("a.example:\n  role: app\n  tier: [x]\n", 3, "each a word"),
         ("a.example: {role: app, tier: ''}\n", 1, "'' is no tier"),
         ("A.example: {role: app, tier: x}\n", 1, "certname"),
