@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from fleet_cli.compiling import program
 from fleet_cli.machine import temporary
 
 FACTS = Path(__file__).with_name("debian13.json")
+ENVIRONMENT = "common"
 EYAML_KEYS = "/etc/puppet/eyaml"
 """Where hiera.yaml has the keys of eyaml."""
 
@@ -93,50 +95,85 @@ class Catalog:
         }
 
 
-def compile_nodes(nodes: Sequence[Node], repo: Path, keys: Path) -> list[Catalog]:
-    """Compile the catalogs of all nodes in one Puppet process, in the nodes' order.
-
-    What a node exports, those after it collect, as if it had reached PuppetDB by then.
+class Compiling:
+    """One Puppet process for many catalogs: it loads Puppet, and parses the code of the repository, once.
 
     Args:
-        nodes: the nodes.
-        repo: the control repository with its modules in vendor/.
+        compiler: the process.
+        environments: the directory that it has its environments in.
+        repo: the control repository with its modules in vendor/; /repo where Puppet runs.
+    """
+
+    def __init__(self, compiler: program.Compiler, environments: Path, repo: Path) -> None:
+        self._compiler, self._repo = compiler, repo
+        self._hieradata = environments / ENVIRONMENT / "hieradata"
+        self._written: set[str] = set()
+        self._exports = 0
+        self._common_facts = json.loads(FACTS.read_text(encoding="utf-8"))
+        self._hieradata.parent.mkdir()
+        for entry in repo.iterdir():
+            if entry.name != "hieradata":
+                (self._hieradata.parent / entry.name).symlink_to(Path("/repo") / entry.name)
+        shutil.copytree(repo / "hieradata", self._hieradata, copy_function=os.link)
+
+    def __call__(self, nodes: Sequence[Node]) -> list[Catalog]:
+        """Compile the catalogs of all nodes, in their order.
+
+        What a node exports, those after it collect, as if it had reached PuppetDB by then.
+        """
+        catalogs = []
+        exported: list[dict[str, Any]] = []
+        self._export(exported)
+        for node in nodes:
+            self._have(node.hiera)
+            answer = self._compiler.compile(self._request(node))
+            if made := answer.get("exported"):
+                exported += [{**one, "certname": node.certname} for one in made]
+                self._export(exported)
+            catalogs.append(Catalog(answer))
+        return catalogs
+
+    def _export(self, resources: Sequence[Mapping[str, Any]]) -> None:
+        self._exports += 1
+        self._compiler.export(str(self._exports), resources)
+
+    def _request(self, node: Node) -> program.Request:
+        host, _, domain = node.certname.partition(".")
+        names = {"hostname": host, "domain": domain, "fqdn": node.certname}
+        facts = {**self._common_facts, "networking": {**self._common_facts["networking"], **names}, **node.facts}
+        extensions = {"pp_role": node.role, "pp_environment": node.tier}
+        exports = str(self._exports)
+        return program.Request(node.certname, extensions, ENVIRONMENT, facts, node.code, exports, node.puppetdb)
+
+    def _have(self, hiera: Mapping[str, str]) -> None:
+        """Have in Hiera what the repository has, but for some files; Puppet reads a file anew if it is another one."""
+        for path in self._written:
+            (self._hieradata / path).unlink()
+            if (self._repo / "hieradata" / path).exists():
+                (self._hieradata / path).hardlink_to(self._repo / "hieradata" / path)
+        self._written = set(hiera)
+        for path, text in hiera.items():
+            file = self._hieradata / path
+            file.unlink(missing_ok=True)  # a hard link: writing to it would write to the repository
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def compiling(repo: Path, keys: Path) -> Iterator[Compiling]:
+    """Something that compiles catalogs of a control repository until the block is left.
+
+    Args:
+        repo: with its modules in vendor/.
         keys: the directory of the eyaml keys.
     """
-    common_facts = json.loads(FACTS.read_text(encoding="utf-8"))
-    catalogs = []
-    exported: list[dict[str, Any]] = []
     with temporary.directory() as directory:
         live, reads = {directory: program.ENVIRONMENTS}, {repo: "/repo", keys: EYAML_KEYS}
         with program.started(live, reads, placeholders=False) as compiler:
-            for number, node in enumerate(nodes):
-                environment = f"node{number}" if node.hiera else "common"
-                if not (directory / environment).exists():
-                    _lay_out(directory / environment, repo, node.hiera)
-                compiler.export(str(len(exported)), exported)
-                answer = compiler.compile(_request(node, environment, common_facts, str(len(exported))))
-                exported += [{**one, "certname": node.certname} for one in answer.get("exported", ())]
-                catalogs.append(Catalog(answer))
-    return catalogs
+            yield Compiling(compiler, directory, repo)
 
 
-def _request(node: Node, environment: str, common_facts: Mapping[str, Any], exports: str) -> program.Request:
-    host, _, domain = node.certname.partition(".")
-    names = {"hostname": host, "domain": domain, "fqdn": node.certname}
-    facts = {**common_facts, "networking": {**common_facts["networking"], **names}, **node.facts}
-    extensions = {"pp_role": node.role, "pp_environment": node.tier}
-    return program.Request(node.certname, extensions, environment, facts, node.code, exports, node.puppetdb)
-
-
-def _lay_out(environment: Path, repo: Path, hiera: Mapping[str, str]) -> None:
-    """An environment that is the repository but for some files of Hiera; `repo` is /repo where Puppet runs."""
-    environment.mkdir()
-    for entry in repo.iterdir():
-        if entry.name != "hieradata":
-            (environment / entry.name).symlink_to(Path("/repo") / entry.name)
-    shutil.copytree(repo / "hieradata", environment / "hieradata", copy_function=os.link)
-    for path, text in hiera.items():
-        file = environment / "hieradata" / path
-        file.unlink(missing_ok=True)  # a hard link: writing to it would write to the repository
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+def compile_nodes(nodes: Sequence[Node], repo: Path, keys: Path) -> list[Catalog]:
+    """Compile catalogs once: see compiling."""
+    with compiling(repo, keys) as compile:
+        return compile(nodes)

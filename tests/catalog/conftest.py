@@ -1,7 +1,7 @@
 """The control repository as a Puppet server has it: with the Puppetfile's modules and with secrets it can decrypt."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from fleet_cli.repository import labfile, secrets
 from fleet_cli.roots import forge, rootfs
 
 from .. import new_secrets
-from .catalogs import Catalog, Node, compile_nodes
+from .catalogs import Catalog, Node, compiling
 
 Compile = Callable[[Sequence[Node]], list[Catalog]]
 
@@ -67,9 +67,10 @@ def deployed(lab: labfile.Lab, eyaml_keys: Path, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="session")
-def compile(deployed: Path, eyaml_keys: Path) -> Compile:
+def compile(deployed: Path, eyaml_keys: Path) -> Iterator[Compile]:
     """Compile catalogs of the deployed control repository: give it nodes, get a catalog for each."""
-    return lambda nodes: compile_nodes(nodes, deployed, eyaml_keys)
+    with compiling(deployed, eyaml_keys) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Where this machine gets Debian's packages from, for the root file systems that are made here."""
 
+from functools import cache
+
 from fleet_cli.machine import host, process
 from fleet_cli.machine.errors import FleetError
 
@@ -7,8 +9,9 @@ RELEASE = "trixie"
 """The Debian release of all root file systems, which is that of the nodes."""
 
 
+@cache  # apt needs a second for it
 def sources() -> str:
-    """This machine's Debian repositories, as one-line sources for the release of the nodes.
+    """This machine's Debian repositories, as one-line sources for the release of the nodes; asked for once a process.
 
     Raises:
         FleetError: apt on this machine has no Debian repository with downloaded lists.
@@ -34,6 +37,7 @@ def sources() -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
 def settings() -> str:
     """What this machine's apt was told about dates and proxies, which its guests need as well."""
     names = (
