@@ -20,7 +20,7 @@ from fleet_cli.repository.trees import Directory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "50"))
 """With MODEL_EXAMPLES in the environment, so many, and other ones each time."""
 CERTNAME, ROLE, TIER = (
     f"%{{trusted.{name}}}" for name in ("certname", "extensions.pp_role", "extensions.pp_environment")

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,7 @@ def test_nothing_goes_on_after_an_interruption(control: Control, how: signal.Sig
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         compilers: list[int] = []
         while not compilers and child.poll() is None:
+            time.sleep(0.02)  # between two looks
             compilers = [pid for pid in below(child.pid) if _is_compiler(pid)]
         started = list(below(child.pid))
         os.kill(child.pid, how)

@@ -67,7 +67,8 @@ def only_planned(finding: Finding) -> str:
     return ""
 
 
-def test_a_plan_finds_what_octocatalog_diff_finds(tmp_path: Path) -> None:
+@pytest.mark.drill
+def test_octocatalog_diff(tmp_path: Path) -> None:
     reason = octocatalog.why_not()
     if reason:
         pytest.skip(reason)

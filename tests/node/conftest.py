@@ -34,11 +34,7 @@ _services = _declared()
 DEPLOYED = [Deployed(box, service) for box in LAB.boxes for service in _services.get(box.certname, [])]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.option.markexpr:
-        drills = [item for item in items if item.get_closest_marker("drill")]
-        config.hook.pytest_deselected(items=drills)
-        items[:] = [item for item in items if item not in drills]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = f"system containers can't run on this machine: {_no_boxes}"
     for item in items:
         if _no_boxes:

@@ -7,13 +7,6 @@ import pytest
 from operators_machine import Machine
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.option.markexpr:
-        drills = [item for item in items if item.get_closest_marker("drill")]
-        config.hook.pytest_deselected(items=drills)
-        items[:] = [item for item in items if item not in drills]
-
-
 @pytest.fixture
 def operators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """A machine on which people work with rights."""

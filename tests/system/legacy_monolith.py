@@ -39,7 +39,7 @@ def install() -> None:
     """The service as its package has it, and the monolith with what generates its client."""
     system = "/usr/bin/python3"
     call(system, "-m", "venv", "/venv")
-    pip = ("/venv/bin/python", "-m", "pip", "install", "--quiet", "--no-deps")
+    pip = ("/venv/bin/python", "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps")
     call(*pip, "--require-hashes", "--only-binary=:all:", "-r", "/service/requirements.txt")
     call(system, "-m", "pip", "wheel", "--quiet", "--use-pep517", "--no-deps", "--no-index", "--no-build-isolation",
          "--wheel-dir", "/wheel", "/service")  # fmt: skip
@@ -48,7 +48,7 @@ def install() -> None:
     Path("/data/site.ini").write_text("[log]\nfile = /data/orders.log\n[database]\nurl = sqlite:////data/orders.db\n")
     call("/venv/bin/orders", "db", "upgrade")
     call(system, "-m", "venv", "/monolith")
-    call("/monolith/bin/python", "-m", "pip", "install", "--quiet", "--only-binary=:all:", GENERATOR)
+    call("/monolith/bin/python", "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:", GENERATOR)
     shutil.copy("/service/docs/source/monolith.py", "/monolith/monolith.py")
 
 

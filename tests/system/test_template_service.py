@@ -31,14 +31,15 @@ class Services:
         locks = [f"--requirement={self.orders}/requirements{kind}.txt" for kind in ("", "-test")]
         self.pip("--require-hashes", "--only-binary=:all:", *locks)
         self.pip("setuptools", "wheel")
-        for service in (self.orders, self.inventory):
-            self.install(service)
+        self.install(self.orders, self.inventory)
 
-    def install(self, service: Path) -> None:
-        self.pip("--no-deps", "--no-build-isolation", "--editable", str(service))
+    def install(self, *services: Path) -> None:
+        self.pip("--no-deps", "--no-build-isolation", *(f"--editable={service}" for service in services))
 
     def pip(self, *arguments: str) -> None:
-        subprocess.run([self.python, "-m", "pip", "install", "--quiet", *arguments], check=True)
+        # What is never imported needs no byte code.
+        options = ("--quiet", "--no-compile", "--disable-pip-version-check")
+        subprocess.run([self.python, "-m", "pip", "install", *options, *arguments], check=True)
 
     def test(self, service: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The result of a service's own tests, asked for as `tox` does."""
@@ -128,10 +129,9 @@ def test_who_adds_a_resource_as_the_docs_say_ends_with_green_tests(services: Ser
     )
 
 
-def test_who_joins_two_newest_migrations_as_the_docs_say_ends_with_green_tests(
-    services: Services, ledger: Path
-) -> None:
-    """Two branches that meet are an everyday matter, and none for which a shipped test is to be mended."""
+@pytest.mark.drill
+def test_joined_migrations(services: Services, ledger: Path) -> None:
+    """Two branches that meet are an everyday matter: who joins them as the docs say ends with green tests."""
     for number in ("0002", "0003"):
         follow(services, ledger, f".venv/bin/ledger db revision -m Mine --rev-id {number} --head 0001 --splice")
     page = (ledger / "docs/source/migrations.rst").read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ IN_ROOT_FILE_SYSTEMS = ("system", "catalog")
 """The parts that need root, for root file systems of Debian 13; they run beside the node tests, if both are wanted."""
 
 DRILL = "drill"
-"""Long trials, among the node tests or the system tests: run by their names only."""
+"""Long trials, in any part but the unit tests: run by their names only."""
 
 _DRILL = re.compile(r"^@pytest\.mark\.drill\n(?:@.*\n)*def test_(\w+)\(", re.MULTILINE)
 OUTCOMES = {0: "passed", 5: "none selected"}
@@ -161,8 +161,8 @@ class _Runs:
 def drills(repo: Path) -> dict[str, str]:
     """Return the names of all drills, file by file, and the part that each is run as."""
     found: dict[str, str] = {}
-    for part, folder in ((DRILL, "node"), ("system", "system")):
-        for file in sorted((repo / "tests" / folder).glob("test_*.py")):
+    for part, folder in ((DRILL, "node"), ("system", "system"), ("catalog", "catalog")):
+        for file in sorted((repo / "tests" / folder).rglob("test_*.py")):
             found |= dict.fromkeys(_DRILL.findall(file.read_text(encoding="utf-8")), part)
     return found
 

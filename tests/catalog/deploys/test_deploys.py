@@ -34,9 +34,8 @@ def test_what_follows_no_branch_that_is_deployed_stays(deployed: Server) -> None
     assert topic in deployed.environments
 
 
-def test_the_way_back_goes_all_the_way_and_forward_again(server: Server) -> None:
-    names = [server.commit()]
-    server.ok("production")
+def test_the_way_back_goes_all_the_way_and_forward_again(deployed: Server) -> None:
+    server, names = deployed, [deployed.given]
     for port in (81, 82):
         names.append(server.change(port))
         server.ok("production")

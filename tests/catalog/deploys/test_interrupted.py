@@ -54,19 +54,21 @@ KILL = """
     pkill -9 -f 'deploy-environment|[r]10k|reader.rb'; sleep 0.2
 """
 
-REACHED = {
+REACHED_BY_R10K = {
     "r10k works": "[ -e /server/state/r10k-is-at-work ]",
     "r10k has made the working copy": "grep -q 'port: 87' /server/state/checkouts/production/hieradata/common.yaml",
+}
+REACHED = {
     "the copy is checked": '[ -n "$(ls /server/code/making 2>/dev/null)" ]',
     "it is in its place": '[ "$(ls /server/code/environments | wc -l)" -gt 2 ]',
 }
 """A command of the shell for each step of a deploy: it is true once that is reached."""
 
 
-@pytest.mark.parametrize("step", REACHED)
-def test_a_deploy_that_is_killed_leaves_nothing_half_made_and_the_next_goes_on(deployed: Server, step: str) -> None:
+def require_nothing_half_made(deployed: Server, reached: str) -> None:
+    """Kill a deploy, and deploy again."""
     new = deployed.change(87)
-    deployed.run(["true"], before=f"{{ {KILL.format(reached=REACHED[step])} true; }}")
+    deployed.run(["true"], before=f"{{ {KILL.format(reached=reached)} true; }}")
     assert (deployed.directory / "reached").exists(), "the test has missed its moment"
     assert deployed.given in deployed.environments
     for name in deployed.environments:
@@ -78,6 +80,17 @@ def test_a_deploy_that_is_killed_leaves_nothing_half_made_and_the_next_goes_on(d
     assert list((deployed.directory / "code/making").iterdir()) == []
 
 
+@pytest.mark.parametrize("step", REACHED)
+def test_a_deploy_that_is_killed_leaves_nothing_half_made_and_the_next_goes_on(deployed: Server, step: str) -> None:
+    require_nothing_half_made(deployed, REACHED[step])
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("step", REACHED_BY_R10K)
+def test_killed_r10k(deployed: Server, step: str) -> None:
+    require_nothing_half_made(deployed, REACHED_BY_R10K[step])
+
+
 FULL = "mount -t tmpfs -o size={size},mode=755 small /server/{place}"
 
 FILLED = (
@@ -87,17 +100,18 @@ FILLED = (
 """The state's own disk, with all that was there, and no room for more."""
 
 
-@pytest.mark.parametrize(
-    "before",
-    [
-        pytest.param(FULL.format(size="64k", place="code/making"), id="where the commit is made"),
-        pytest.param(FULL.format(size="64k", place="cache"), id="where r10k keeps what it has fetched"),
-        pytest.param(FULL.format(size="16k", place="state/checkouts"), id="where r10k checks out"),
-        pytest.param(FILLED, id="where the answers are"),
-    ],
-)
-def test_a_full_disk_is_said_and_nothing_changes(deployed: Server, before: str) -> None:
-    """Nodes would be told of a commit that is not whole, or of none."""
+FULL_DISKS = {
+    "where the commit is made": FULL.format(size="64k", place="code/making"),
+    "where the answers are": FILLED,
+}
+FULL_DISKS_OF_R10K = {
+    "where it keeps what it has fetched": FULL.format(size="64k", place="cache"),
+    "where it checks out": FULL.format(size="16k", place="state/checkouts"),
+}
+
+
+def require_said(deployed: Server, before: str) -> None:
+    """Deploy with too little room, and then with enough."""
     given, environments = deployed.answers, deployed.environments
     new = deployed.change(89)
     (deployed.directory / "code/making").mkdir(exist_ok=True)
@@ -116,6 +130,18 @@ def test_a_full_disk_is_said_and_nothing_changes(deployed: Server, before: str) 
     assert deployed.environments - ({new} if before == FILLED else set()) == environments
     assert deployed.ok("production")
     assert deployed.answers["fleet"]["environment"] == new
+
+
+@pytest.mark.parametrize("disk", FULL_DISKS)
+def test_a_full_disk_is_said_and_nothing_changes(deployed: Server, disk: str) -> None:
+    """Nodes would be told of a commit that is not whole, or of none."""
+    require_said(deployed, FULL_DISKS[disk])
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("disk", FULL_DISKS_OF_R10K)
+def test_full_disks_of_r10k(deployed: Server, disk: str) -> None:
+    require_said(deployed, FULL_DISKS_OF_R10K[disk])
 
 
 def test_without_the_forge_nothing_changes(deployed: Server) -> None:

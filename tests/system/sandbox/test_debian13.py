@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 from fleet_cli.machine import host, paths, temporary
 from fleet_cli.roots import rootfs
 
@@ -35,7 +36,9 @@ exec runuser --user developer -- env HOME=/home/developer LANG=C.UTF-8 "$@"
 """
 
 
-def test_a_developer_on_debian_13_validates_without_root(tmp_path: Path) -> None:
+@pytest.mark.drill
+def test_debian_13(tmp_path: Path) -> None:
+    """A developer there validates without root."""
     clone = tmp_path / "given"
     subprocess.run(["git", "clone", "--quiet", "--no-local", REPO, clone], check=True)
     for name in ("scripts", "requirements.txt"):  # what is not committed yet is tried as well
