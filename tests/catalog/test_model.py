@@ -1,6 +1,5 @@
 """What the model of the control repository says a machine gets is what Puppet looks up for it."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ from fleet_cli.repository.trees import Directory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "50"))
-"""With MODEL_EXAMPLES in the environment, so many, and other ones each time."""
+SETTINGS = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 CERTNAME, ROLE, TIER = (
     f"%{{trusted.{name}}}" for name in ("certname", "extensions.pp_role", "extensions.pp_environment")
 )
@@ -193,14 +191,20 @@ def puppet() -> Iterator[Puppet]:
 
 
 @given(files=repositories())
-@settings(
-    max_examples=EXAMPLES,
-    derandomize="MODEL_EXAMPLES" not in os.environ,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(SETTINGS, max_examples=50, derandomize=True)
 def test_a_machine_gets_what_puppet_looks_up_for_it(files: dict[str, Any], puppet: Puppet) -> None:
+    require_the_same(files, puppet)
+
+
+@pytest.mark.drill
+@given(files=repositories())
+@settings(SETTINGS, max_examples=1000)
+def test_lookups(files: dict[str, Any], puppet: Puppet) -> None:
+    """Other repositories each time."""
+    require_the_same(files, puppet)
+
+
+def require_the_same(files: dict[str, Any], puppet: Puppet) -> None:
     repo = puppet.write(files)
     data = fleet_data.read(Directory(repo), MACHINES)
     for machine in MACHINES:

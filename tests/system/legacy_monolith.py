@@ -38,17 +38,19 @@ def call(*command: str) -> None:
 def install() -> None:
     """The service as its package has it, and the monolith with what generates its client."""
     system = "/usr/bin/python3"
-    call(system, "-m", "venv", "/venv")
-    pip = ("/venv/bin/python", "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps")
-    call(*pip, "--require-hashes", "--only-binary=:all:", "-r", "/service/requirements.txt")
+    # The pip of Debian does for both; and what is never imported needs no byte code.
+    pip = (system, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python")
+    for directory in ("/venv", "/monolith"):
+        call(system, "-m", "venv", "--without-pip", directory)
+    service = (*pip, "/venv/bin/python", "install", "--no-compile", "--no-deps")
+    call(*service, "--require-hashes", "--only-binary=:all:", "-r", "/service/requirements.txt")
     call(system, "-m", "pip", "wheel", "--quiet", "--use-pep517", "--no-deps", "--no-index", "--no-build-isolation",
          "--wheel-dir", "/wheel", "/service")  # fmt: skip
-    call(*pip, "--no-index", *map(str, Path("/wheel").glob("*.whl")))
+    call(*service, "--no-index", *map(str, Path("/wheel").glob("*.whl")))
     Path("/data").mkdir()
     Path("/data/site.ini").write_text("[log]\nfile = /data/orders.log\n[database]\nurl = sqlite:////data/orders.db\n")
     call("/venv/bin/orders", "db", "upgrade")
-    call(system, "-m", "venv", "/monolith")
-    call("/monolith/bin/python", "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:", GENERATOR)
+    call(*pip, "/monolith/bin/python", "install", "--no-compile", "--only-binary=:all:", GENERATOR)
     shutil.copy("/service/docs/source/monolith.py", "/monolith/monolith.py")
 
 
