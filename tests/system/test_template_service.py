@@ -25,7 +25,7 @@ class Services:
 
     def __init__(self, root: Path) -> None:
         self.root, self.python = root, root / "venv/bin/python"
-        venv.create(root / "venv", with_pip=True)
+        venv.create(root / "venv")
         self.orders = templates.render("orders", root, upstream="inventory")
         self.inventory = templates.render("inventory", root)
         locks = [f"--requirement={self.orders}/requirements{kind}.txt" for kind in ("", "-test")]
@@ -34,12 +34,14 @@ class Services:
         self.install(self.orders, self.inventory)
 
     def install(self, *services: Path) -> None:
-        self.pip("--no-deps", "--no-build-isolation", *(f"--editable={service}" for service in services))
+        self.pip(
+            "--no-deps", "--no-build-isolation", "--use-pep517", *(f"--editable={service}" for service in services)
+        )
 
     def pip(self, *arguments: str) -> None:
-        # What is never imported needs no byte code.
-        options = ("--quiet", "--no-compile", "--disable-pip-version-check")
-        subprocess.run([self.python, "-m", "pip", "install", *options, *arguments], check=True)
+        # The pip that is here does; and what is never imported needs no byte code.
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(self.python)]
+        subprocess.run([*pip, "install", "--no-compile", *arguments], check=True)
 
     def test(self, service: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The result of a service's own tests, asked for as `tox` does."""
