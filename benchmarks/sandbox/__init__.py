@@ -1,0 +1,1 @@
+"""What a sandbox costs `fleet validate`, `fleet plan` and `fleet build`."""
