@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 REPO = Path(__file__).resolve().parents[2]
-KINDS = ("validate", "plan", "build")
+KINDS = ("validate", "plan", "plan --all", "build")
 
 
 class Run(NamedTuple):
@@ -44,9 +44,11 @@ class Side(NamedTuple):
         Raises:
             SystemExit: it failed.
         """
+        plan = ["-C", "control", "plan", "HEAD~1", "HEAD", "--puppetdb"]
         arguments = {
             "validate": ["-C", "control", "validate"],
-            "plan": ["-C", "control", "plan", "HEAD~1", "HEAD", "--puppetdb", "none"],
+            "plan": [*plan, "none"],
+            "plan --all": [*plan, "none", "--all"],
             "build": ["build", "billing", "--output", "dist"],
         }[kind]
         fleet = ["env", f"PYTHONPATH={self.checkout}/scripts", sys.executable, "-m", "fleet_cli"]
