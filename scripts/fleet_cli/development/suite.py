@@ -1,6 +1,7 @@
 """All tests, part by part, each by one run of pytest.
 
-The node tests wait for boxes more than they work, so other parts that are asked for with them run beside them.
+The node tests wait for boxes more than they work, and so does what brings these up: other parts that are asked for with
+them run beside them.
 """
 
 import os
@@ -28,7 +29,7 @@ PARTS = ("unit", "system", "catalog", "node")
 """In the order in which they run. The first needs nothing but the virtual environment."""
 
 IN_ROOT_FILE_SYSTEMS = ("system", "catalog")
-"""The parts that need root, for root file systems of Debian 13; they run beside the node tests, if both are wanted."""
+"""The parts that need root, for root file systems of Debian 13."""
 
 DRILL = "drill"
 """Long trials, among the node tests or the system tests: run by their names only."""
@@ -77,7 +78,7 @@ def run(
     with _Runs(repo, options, None if RUN_NOTHING.intersection(options) else prepare) as runs:
         later = []
         if "node" in parts and not reason and not (RUN_NOTHING | ONE_BY_ONE).intersection(options):
-            later = [part for part in parts if part in IN_ROOT_FILE_SYSTEMS]
+            later = [part for part in parts if part != "node"]
         outcomes = runs.run([part for part in parts if part not in later], later)
     click.echo()
     for part in parts:
