@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fleet_cli.fleet.asking import FAN_OUT
 from fleet_cli.lab import description, ssh
+from fleet_cli.lab.boxes import NOT_SHARED
 from fleet_cli.machine import paths, process, steps, temporary
 from fleet_cli.repository.labfile import Box, Lab
 
@@ -88,7 +89,7 @@ def _boxes(lab: Lab) -> tuple[Box, ...]:
 def _described(lab: Lab, names: Sequence[str], work: Path) -> Path:
     """Describe the lab as a fleet in which names of no node are further names of its nodes."""
     boxes = _boxes(lab)
-    text = paths.SSH_CONFIG.read_text(encoding="utf-8")
+    text = NOT_SHARED + paths.SSH_CONFIG.read_text(encoding="utf-8")
     for number, name in enumerate(names):
         box = boxes[number % len(boxes)]
         _, _, how = text[text.index(f"Host {box.name} ") :].partition("\n\n")[0].partition("\n")

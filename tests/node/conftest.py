@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +82,24 @@ def staging(lab: Lab) -> Box:
 
 @pytest.fixture(scope="session")
 def looked_up(lab: Lab) -> dict[str, dict[str, Any]]:
-    """What `puppet lookup` on the server resolves for each node as the services that are placed on it, by box name."""
-    result = {}
-    for box in lab.nodes:
-        declared = _lookup(lab, box, "flask_microservice::services")
-        groups: dict[str, list[str]] = {}
-        if any("nodes" in entry for entry in declared.values()):
-            found = _lookup(lab, box, "flask_microservice::groups", "--default", "none")
-            groups = found if isinstance(found, dict) else {}
-        result[box.name] = {
-            name: entry
-            for name, entry in declared.items()
-            if "nodes" not in entry or placement.runs(entry["nodes"], groups, box.certname)
-        }
-    return result
+    """What `look_up` returns of each node that runs services, by box name."""
+    apps = [box for box in lab.nodes if box.role == "app"]
+    with ThreadPoolExecutor() as pool:
+        return dict(zip([box.name for box in apps], pool.map(partial(look_up, lab), apps), strict=True))
+
+
+def look_up(lab: Lab, box: Box) -> dict[str, Any]:
+    """Return what `puppet lookup` on the server resolves for a node as the services that are placed on it."""
+    declared = _lookup(lab, box, "flask_microservice::services")
+    groups: dict[str, list[str]] = {}
+    if any("nodes" in entry for entry in declared.values()):
+        found = _lookup(lab, box, "flask_microservice::groups", "--default", "none")
+        groups = found if isinstance(found, dict) else {}
+    return {
+        name: entry
+        for name, entry in declared.items()
+        if "nodes" not in entry or placement.runs(entry["nodes"], groups, box.certname)
+    }
 
 
 def _lookup(lab: Lab, box: Box, key: str, *options: str) -> Any:
@@ -116,14 +123,27 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture
 def production_restored(lab: Lab, tmp_path: Path) -> Iterator[None]:
     """Whatever a test deploys to production: afterwards what was deployed before is so again, on all nodes."""
+    with restored(lab, tmp_path / "before"):
+        yield
+
+
+@contextmanager
+def restored(lab: Lab, directory: Path) -> Iterator[None]:
+    """Whatever is deployed to production meanwhile: afterwards what was before is so again, on all nodes.
+
+    Args:
+        directory: one that is not there yet, for a clone of what was deployed before.
+    """
     deployed = laboratory.deployed_from(lab)
-    before = Workspace.clone(tmp_path / "before")
-    yield
-    before.fleet.ok("deploy")
-    assert laboratory.deployed_from(lab) == deployed
-    commit = deploying.deployed(FLEET)
-    if behind := [box.name for box in lab.nodes if not nodes.converged(box, commit)]:
-        before.fleet.ok("run", *behind)
+    before = Workspace.clone(directory)
+    try:
+        yield
+    finally:
+        before.fleet.ok("deploy")
+        assert laboratory.deployed_from(lab) == deployed
+        commit = deploying.deployed(FLEET)
+        if behind := [box.name for box in (lab.server, *lab.nodes) if not nodes.converged(box, commit)]:
+            before.fleet.ok("run", *behind)
 
 
 @pytest.fixture

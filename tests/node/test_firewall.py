@@ -98,17 +98,16 @@ def test_a_port_is_open_for_as_long_as_hiera_declares_it_to_those_it_declares(wo
     path = f"hieradata/nodes/{box.certname}.yaml"
     rule = {"probe": {"port": UNDECLARED_PORT, "clients": [friend.address]}}
     workspace.branch("opened")
-    try:
-        workspace.commit(path, yaml.safe_dump({"profile::firewall::rules": rule}))
-        workspace.fleet.ok("deploy", "opened")
-        workspace.fleet.ok("run", box.name, "--environment", "opened")
-        with listening(box, UNDECLARED_PORT):
+    workspace.commit(path, yaml.safe_dump({"profile::firewall::rules": rule}))
+    workspace.fleet.ok("deploy", "opened")
+    with listening(box, UNDECLARED_PORT):
+        try:
+            workspace.fleet.ok("run", box.name, "--environment", "opened")
             assert reaches(friend, box, UNDECLARED_PORT)
             assert not reaches(stranger, box, UNDECLARED_PORT)
+        finally:
             workspace.fleet.ok("run", box.name, "--end-trial")
-            assert not reaches(friend, box, UNDECLARED_PORT)
-    finally:
-        workspace.fleet.ok("run", box.name, "--end-trial")
+        assert not reaches(friend, box, UNDECLARED_PORT)
 
 
 def test_rules_are_back_when_someone_has_removed_them(workspace: Workspace) -> None:

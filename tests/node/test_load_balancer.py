@@ -325,8 +325,7 @@ def test_no_request_is_lost_when_a_service_is_removed_from_a_machine(
         print(f"{service.name} through {service.box.name}, removed from {machine.name}: {sent}")
         assert sent.lost == []
     finally:
-        workspace.fleet.ok("run", machine.name, "--end-trial")
-        workspace.fleet.ok("run", service.box.name)
+        workspace.fleet.ok("run", machine.name, service.box.name, "--end-trial")
     wait_for(lambda: service.servers() == before, "the machine is back")
 
 

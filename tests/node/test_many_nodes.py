@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from deployed import LAB, REPO
+from fleet_cli.fleet import agents
+from fleet_cli.lab.boxes import NOT_SHARED
 from fleet_cli.machine import paths
 from workspace import Workspace
 
@@ -15,6 +17,7 @@ NODES = 200
 CONNECTIONS = 64
 MEBIBYTES = 300
 LOOK_SECONDS = 0.2
+AT_WORK = f"another run of the agent has gone on for {agents.LOCK_LIMIT_SECONDS} s"
 
 
 @dataclass
@@ -68,7 +71,7 @@ def _kibibytes(pid: int) -> int:
 def test_many_nodes(workspace: Workspace, tmp_path: Path) -> None:
     # Targets that are the same box take turns there: the more boxes, the sooner it ends.
     boxes = LAB.nodes
-    text = paths.SSH_CONFIG.read_text(encoding="utf-8")
+    text = NOT_SHARED + paths.SSH_CONFIG.read_text(encoding="utf-8")
     names = [f"target{number}.fleet.test" for number in range(NODES)]
     for number, name in enumerate(names):
         box = boxes[number % len(boxes)]
@@ -106,7 +109,12 @@ def test_many_nodes(workspace: Workspace, tmp_path: Path) -> None:
     print(f"{NODES} nodes: at most {peak.connections} connections and {peak.mebibytes:.0f} MiB at a time")
     assert peak.connections <= CONNECTIONS
     assert peak.mebibytes <= MEBIBYTES
-    runs = json.loads(out)
-    assert sorted(run["node"] for run in runs) == sorted(name.partition(".")[0] for name in names)
-    assert not [run for run in runs if run["outcome"] not in ("unchanged", "would change")], err
-    assert child.returncode == 0, err
+    runs = {run["node"]: run for run in json.loads(out)}
+    # No machine of a real fleet has forty names: here a target may find its box at work for others all the time.
+    busy = {name for name, run in runs.items() if run["outcome"] == "not run" and AT_WORK in "".join(run["errors"])}
+    print(f"{len(busy)} of them have waited {agents.LOCK_LIMIT_SECONDS} s for others that are the same box")
+    assert sorted(runs) == sorted(name.partition(".")[0] for name in names)
+    wrong = {name: run for name, run in runs.items() if run["outcome"] not in ("unchanged", "would change")}
+    assert wrong.keys() == busy, err
+    assert len(busy) < NODES / 10
+    assert child.returncode == (1 if busy else 0), err

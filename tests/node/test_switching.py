@@ -186,17 +186,6 @@ class TestRun:
         assert (other.status()["state"], other.status()["kept"][0]) == ("serving", other_before)
         assert other.traces() == []
 
-    def test_a_config_that_the_service_refuses_never_serves(self, control: Workspace, node: Node, url: str) -> None:
-        before = node.release
-        configure(control, HIERA, SERVICE, {"levle": "info"})
-        with Load(url) as load:
-            run = apply(control, node)
-        assert (run["outcome"], load.lost, set(load.releases)) == ("failed", [], {before}), load
-        assert "unknown key levle in [log]; did you mean level?" in run["failed"][0]["message"]
-        assert f"/etc/{SERVICE}/default_config.ini:" in run["failed"][0]["message"], "file and line are not named"
-        # The node's people see it too, and a further run still fails.
-        assert node.status()["state"] == "outdated"
-
     def test_going_back_brings_the_config_back_and_puppet_does_not_undo_it(
         self, control: Workspace, node: Node
     ) -> None:
@@ -212,6 +201,21 @@ class TestRun:
         assert run["outcome"] == "failed"
         assert "was rolled back on this node" in run["failed"][0]["message"]
         assert node.release == first
+
+
+@pytest.mark.drill
+@pytest.mark.usefixtures("good_at_last", "declared_again")
+def test_refused_config(control: Workspace, node: Node, url: str) -> None:
+    """It never serves."""
+    before = node.release
+    configure(control, HIERA, SERVICE, {"levle": "info"})
+    with Load(url) as load:
+        run = apply(control, node)
+    assert (run["outcome"], load.lost, set(load.releases)) == ("failed", [], {before}), load
+    assert "unknown key levle in [log]; did you mean level?" in run["failed"][0]["message"]
+    assert f"/etc/{SERVICE}/default_config.ini:" in run["failed"][0]["message"], "file and line are not named"
+    # The node's people see it too, and a further run still fails.
+    assert node.status()["state"] == "outdated"
 
 
 @pytest.mark.drill

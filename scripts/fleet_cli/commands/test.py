@@ -31,7 +31,7 @@ def _part_first(_context: click.Context, _parameter: click.Parameter, words: tup
 @click.pass_obj
 def test(context: Context, require_lab: bool, deploy: bool, words: tuple[str, ...]) -> None:
     """Run the tests: unit (Python, lint), system (what runs in a Debian 13), catalog (what Puppet compiles), node (the
-    boxes); without PART all, in which system and catalog run beside node.
+    boxes); without PART all, in which the others run beside node.
 
     The unit and catalog tests need no root, the others do. The node tests work on what is deployed; where there is no
     lab, they bring one up. Options other than those below go to pytest: fleet test node -k rotated

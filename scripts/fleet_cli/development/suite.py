@@ -1,6 +1,7 @@
 """All tests, part by part, each by one run of pytest.
 
-The node tests wait for boxes more than they work, so other parts that are asked for with them run beside them.
+The node tests wait for boxes more than they work, and so does what brings these up: other parts that are asked for with
+them run beside them.
 """
 
 import os
@@ -28,7 +29,7 @@ PARTS = ("unit", "system", "catalog", "node")
 """In the order in which they run. The first needs nothing but the virtual environment."""
 
 IN_DEBIAN_13 = ("system", "catalog")
-"""The parts that work in a Debian 13 of this machine; they run beside the node tests, if both are wanted."""
+"""The parts that work in a Debian 13 of this machine."""
 
 DRILL = "drill"
 """Long trials, in any part but the unit tests: run by their names only."""
@@ -77,7 +78,7 @@ def run(
     with _Runs(repo, options, None if RUN_NOTHING.intersection(options) else prepare) as runs:
         later = []
         if "node" in parts and not reason and not (RUN_NOTHING | ONE_BY_ONE).intersection(options):
-            later = [part for part in parts if part in IN_DEBIAN_13]
+            later = [part for part in parts if part != "node"]
         outcomes = runs.run([part for part in parts if part not in later], later)
     click.echo()
     for part in parts:

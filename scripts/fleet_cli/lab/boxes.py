@@ -27,6 +27,17 @@ lxc.net.0.flags = up
 lxc.net.0.mtu = {{ mtu }}
 """
 
+SHARED = """\
+# All commands share one connection to a box, which stays a minute longer: each of its own would cost half a second.
+Host *
+  ControlMaster auto
+  ControlPath {sockets}/%h.sock
+  ControlPersist 60
+  ServerAliveInterval 15
+"""
+NOT_SHARED = "Host *\n  ControlPath none\n\n"
+"""Before such a configuration: each command has a connection of its own."""
+
 
 class Boxes:
     """The boxes of a lab, through Vagrant's LXC provider."""
@@ -54,11 +65,17 @@ class Boxes:
                     " `fleet lab down` and a new `fleet lab up` start from a clean machine"
                 ) from None
         known = paths.SSH_CONFIG.read_text(encoding="utf-8") if paths.SSH_CONFIG.exists() else ""
-        if wanted or any(f"Host {box.name}\n" not in known for box in boxes):
+        if wanted or any(f"Host {box.name} " not in known for box in boxes):
             self._write_ssh_config()
 
     def down(self) -> None:
         """Destroy every box, those too whose processes were killed."""
+        for socket in paths.SSH_KEY.parent.glob("*.sock"):
+            process.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", socket.stem], check=False)
+            socket.unlink(missing_ok=True)
+        for container in sorted(paths.LXC.glob(paths.CONTAINER_PREFIX + "*")):
+            # Nothing on them is kept: Vagrant would wait until each has ended all its services.
+            self._lxc("lxc-stop", "--kill", "--name", container.name, check=False)
         if paths.VAGRANT_DOTFILES.exists() and shutil.which("vagrant"):
             self._vagrant("destroy", "--force", "--parallel", check=False)
         for container in sorted(paths.LXC.glob(paths.CONTAINER_PREFIX + "*")):
@@ -126,7 +143,8 @@ class Boxes:
         # A node is known by the name in its certificate, as well.
         for box in self.lab.boxes:
             text = text.replace(f"Host {box.name}\n", f"Host {box.name} {box.certname}\n")
-        paths.SSH_CONFIG.write_text(text, encoding="utf-8")
+        shared = SHARED.format(sockets=paths.SSH_KEY.parent)
+        paths.SSH_CONFIG.write_text(f"{text.rstrip()}\n\n{shared}", encoding="utf-8")
         description.write(self.lab)
 
     def _vagrant(self, *arguments: str, check: bool = True) -> process.Result:

@@ -185,6 +185,7 @@ def _enroll(lab: Lab, repo: Path, boxes: Sequence[Box]) -> None:
 def _uninformed_balancers(lab: Lab, new: Sequence[Box], behind: Sequence[Box]) -> list[Box]:
     """The balancers whose last run was, or will be, before that of a box that they are to find."""
     found = []
+    behind = [box for box in behind if box != lab.server]  # which no balancer asks for anything
     for balancer in lab.nodes:
         if balancer.role != BALANCER_ROLE or balancer in behind or not Boxes(lab).running(balancer):
             continue

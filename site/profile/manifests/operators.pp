@@ -47,19 +47,24 @@ class profile::operators (
   $wanted = $people.map |$name, $person| {
     $person['ensure'] ? {
       'absent' => [],
-      default  => profile::operator_groups($person['rights']).map |$group| { "-e '${group}:${name}'" },
+      default  => profile::operator_groups($person['rights']).map |$group| { "${group}:${name}" },
     }
   }.flatten
-  $strangers = @("SHELL"/L$)
-    getent group ${rights.join(' ')} | awk -F '[:,]' '{ for (i = 4; i <= NF; i++) if (\$i) print \$1 ":" \$i }' \
-    | grep -v -x -F ${["-e ''", *$wanted].join(' ')}
-    |-SHELL
+  $script = @("AWK"/L$)
+    \$1 ~ /^(${rights.join('|')})$/ {
+      for (i = 4; i <= NF; i++)
+        if (\$i && !index(wanted, " " \$1 ":" \$i " ")) { print \$1 ":" \$i; found = 1 }
+    }
+    END { exit !found }
+    |-AWK
+  $strangers = ['/usr/bin/awk', '-F', '[:,]', '-v', "wanted= ${wanted.join(' ')} ", $script, '/etc/group']
   exec { 'nobody else has a right':
-    command  => "${strangers} | while IFS=: read -r group name; do gpasswd --delete \"\$name\" \"\$group\"; done",
-    onlyif   => $strangers,
-    path     => ['/usr/sbin', '/usr/bin', '/sbin', '/bin'],
-    provider => shell,
-    require  => Group[$rights],
+    command => [
+      '/bin/sh', '-c', '"$@" | while IFS=: read -r group name; do gpasswd --delete "$name" "$group"; done', 'sh', *$strangers,
+    ],
+    onlyif  => [$strangers],
+    path    => ['/usr/bin', '/bin'],
+    require => Group[$rights],
   }
 
   file {

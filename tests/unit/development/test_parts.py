@@ -172,7 +172,7 @@ class Recorder:
 @pytest.mark.parametrize(
     ("parts", "option", "beside_them"),
     [
-        (suite.PARTS, "-q", ["tests/system", "tests/catalog"]),
+        (suite.PARTS, "-q", ["tests/unit", "tests/system", "tests/catalog"]),
         (["catalog", "node"], "-q", ["tests/catalog"]),
         (["system", "catalog"], "-q", []),
         (suite.PARTS, "-s", []),

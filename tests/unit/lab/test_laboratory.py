@@ -86,6 +86,11 @@ def test_a_balancer_is_not_bothered_with_another_tiers_machine(converge: Callabl
     assert converge(["puppet", "staging1"], enrolled=["lb1", "db1", "app1"]) == ["enroll staging1"]
 
 
+def test_a_balancer_is_not_bothered_with_the_puppet_server(converge: Callable[..., list[str]]) -> None:
+    everything = ["lb1", "app1", "staging1", "db1"]
+    assert converge(["puppet", *everything], enrolled=everything, behind=["puppet"]) == ["run puppet"]
+
+
 def test_boxes_that_are_behind_are_run_in_that_order_too(converge: Callable[..., list[str]]) -> None:
     everything = ["lb1", "app1", "staging1", "db1"]
     done = converge(["puppet", *everything], enrolled=everything, behind=everything)

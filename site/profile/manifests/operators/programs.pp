@@ -34,6 +34,17 @@ class profile::operators::programs {
     '/etc/fleet-operators.ini':
       content => "# Written by Puppet (profile::operators::programs).\n[machine]\ncertname = ${trusted['certname']}\n",
       ;
+    ['report', 'inspect', 'log', 'run', 'rollback'].map |$name| { "/usr/local/sbin/fleet-${name}" }:
+      mode    => '0755',
+      content => file('profile/operators/launcher.py'),
+      require => File["${library}/operators"],
+      ;
+    '/etc/sudoers.d/fleet-operators':
+      mode         => '0440',
+      content      => file('profile/operators/sudoers'),
+      validate_cmd => '/usr/sbin/visudo -cf %',
+      require      => Package['sudo'],
+      ;
   }
 
   # sudo takes a session's own list of groups otherwise: one that is open would keep the rights that its person has lost.
@@ -42,36 +53,5 @@ class profile::operators::programs {
     line    => 'Set group_source dynamic',
     match   => '^Set group_source ',
     require => Package['sudo'],
-  }
-
-  concat { '/etc/sudoers.d/fleet-operators':
-    owner        => 'root',
-    group        => 'root',
-    mode         => '0440',
-    validate_cmd => '/usr/sbin/visudo -cf %',
-    require      => Package['sudo'],
-  }
-  concat::fragment { 'operators: what this is':
-    target  => '/etc/sudoers.d/fleet-operators',
-    content => "# Written by Puppet (profile::operators).\n",
-    order   => '0',
-  }
-
-  profile::operators::program {
-    'fleet-report':
-      allowed => { 'read' => [''] },
-      ;
-    'fleet-inspect':
-      allowed => { 'read' => [''] },
-      ;
-    'fleet-log':
-      allowed => { 'read' => [''] },
-      ;
-    'fleet-run':
-      allowed => { 'run' => ['', '--noop'] },
-      ;
-    'fleet-rollback':
-      allowed => { 'run' => 'any' },
-      ;
   }
 }

@@ -5,18 +5,24 @@
 #
 # @see docs/operators.md
 class profile::operators::server {
-  profile::operators::program {
-    'fleet-query':
-      allowed => { 'read' => [''] },
+  include profile::operators::programs
+
+  file {
+    default:
+      ensure => file,
+      owner  => 'root',
+      group  => 'root',
       ;
-    'fleet-answers':
-      allowed => { 'read' => [''] },
+    ['query', 'answers', 'deploy', 'publish'].map |$name| { "/usr/local/sbin/fleet-${name}" }:
+      mode    => '0755',
+      content => file('profile/operators/launcher.py'),
+      require => File["${profile::operators::programs::library}/operators"],
       ;
-    'fleet-deploy':
-      allowed => { 'deploy' => 'any' },
-      ;
-    'fleet-publish':
-      allowed => { 'read' => ['--list'], 'publish' => [''] },
+    '/etc/sudoers.d/fleet-operators-server':
+      mode         => '0440',
+      content      => file('profile/operators/sudoers-server'),
+      validate_cmd => '/usr/sbin/visudo -cf %',
+      require      => Package['sudo'],
       ;
   }
 }
