@@ -61,7 +61,7 @@ def test_no_connection_is_left_when_the_boxes_are_gone(
     (tmp_path / "ssh").mkdir()
     (tmp_path / "ssh/10.77.0.31.sock").touch()
     asked: list[list[str]] = []
-    monkeypatch.setattr(boxes.process, "run", lambda argv, **_: asked.append(argv))
+    monkeypatch.setattr(process, "run", lambda argv, **_: asked.append(argv))
     made.down()
     assert [argv[0:1] + argv[-3:] for argv in asked] == [["ssh", "-O", "exit", "10.77.0.31"]]
     assert list((tmp_path / "ssh").iterdir()) == []
