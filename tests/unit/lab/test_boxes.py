@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fleet_cli.lab import boxes
 from fleet_cli.lab.boxes import NOT_SHARED, Boxes
 from fleet_cli.machine import paths, process
 from fleet_cli.repository import labfile
