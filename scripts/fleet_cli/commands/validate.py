@@ -30,6 +30,7 @@ SUITE = ("fleet", "main")
               help="Where the services' packages are, if not in the apt repository that Hiera names:"
               " a directory of .deb files, or an apt repository.")  # fmt: skip
 @click.option("--require-packages", is_flag=True, help="Without the packages it could not be checked: exit status 2.")
+@click.option("--no-style", is_flag=True, help="Leave out yamllint and puppet-lint.")
 @click.pass_obj
 def validate(  # noqa: PLR0917 - an option each
     context: Context,
@@ -39,6 +40,7 @@ def validate(  # noqa: PLR0917 - an option each
     write_schema: bool,
     packages: str | None,
     require_packages: bool,
+    no_style: bool,
 ) -> None:
     """Check Hiera, the Puppetfile, Puppet code and templates, and say what is wrong where.
 
@@ -50,7 +52,7 @@ def validate(  # noqa: PLR0917 - an option each
     """
     try:
         source = Packages(Repository(packages, *SUITE) if packages else None, require_packages)
-        validation = Validation(context.repo, [_below(context.repo, path) for path in paths], source)
+        validation = Validation(context.repo, [_below(context.repo, path) for path in paths], source, not no_style)
         if write_schema:
             click.echo(_write_schema(validation))
             return

@@ -20,7 +20,7 @@ class Vendored:
 
     Attributes:
         directories: where each is, by the name of its directory in the moduledir.
-        missing: those of the Puppetfile that are nowhere.
+        missing: those of the Puppetfile that are nowhere in the version that is pinned: nothing is known of them.
         versions: the version of each that is at hand, needed or not, by slug.
     """
 
@@ -32,28 +32,35 @@ class Vendored:
 def find(repo: Path, puppetfile: Puppetfile) -> Vendored:
     """Find the modules of a Puppetfile, and unpack those of the Forge mirror that are not unpacked yet.
 
-    Where the version that is pinned is not at hand, another one of the module stands in, so that a mistake in the
-    Puppetfile does not make mistakes of all keys of that module.
-
     Raises:
         FleetError: there is no Forge mirror yet, and it could not be made.
     """
     at_hand = _own(repo / puppetfile.moduledir) if puppetfile.moduledir else {}
-    wanted = [module for module in puppetfile.modules if module.name]
-    if any(not _fitting(module, at_hand) for module in wanted):
+    wanted = [module for module in puppetfile.modules if module.name and not module.is_local]
+    unfetched = [module for module in wanted if not _is_fetched(repo, puppetfile, module, at_hand)]
+    if unfetched:
         for slug, version in _mirrored().items():
             at_hand.setdefault((slug, version), UNPACKED / f"{slug}-{version}")
-    directories: dict[str, Path] = {}
+    directories = {
+        module.name: repo / puppetfile.moduledir / module.name for module in wanted if module not in unfetched
+    }
     missing = []
-    for module in wanted:
-        found = _fitting(module, at_hand) or _stand_in(module, at_hand)
-        if found is None:
+    for module in unfetched:
+        found = (module.slug, module.pin or "")
+        if found not in at_hand or module.is_from_elsewhere:
             missing.append(module)
             continue
         directories[module.name] = at_hand[found]
         if at_hand[found].parent == UNPACKED:
             _unpack(*found)
     return Vendored(directories, tuple(missing), dict(sorted(at_hand)))
+
+
+def _is_fetched(repo: Path, puppetfile: Puppetfile, module: Module, at_hand: Mapping[tuple[str, str], Path]) -> bool:
+    """Whether r10k has put a module into the moduledir, in the version that is pinned if one of the Forge is."""
+    if module.pin and not module.is_from_elsewhere:
+        return at_hand.get((module.slug, module.pin), UNPACKED).name == module.name
+    return (repo / puppetfile.moduledir / module.name).is_dir()
 
 
 def _own(moduledir: Path) -> dict[tuple[str, str], Path]:
@@ -72,19 +79,6 @@ def _mirrored() -> dict[str, str]:
     releases = [path.name for path in (forge.ensure() / "v3/releases").iterdir()]
     # OWNER-NAME-VERSION: neither of the first two has a dash.
     return {"-".join(name.split("-")[:2]): "-".join(name.split("-")[2:]) for name in releases}
-
-
-def _fitting(module: Module, at_hand: Mapping[tuple[str, str], Path]) -> tuple[str, str] | None:
-    if module.pin:
-        return (module.slug, module.pin) if (module.slug, module.pin) in at_hand else None
-    # One from git: its version is what r10k fetched.
-    fits = [key for key, path in at_hand.items() if path.name == module.name and path.parent != UNPACKED]
-    return fits[0] if fits else None
-
-
-def _stand_in(module: Module, at_hand: Mapping[tuple[str, str], Path]) -> tuple[str, str] | None:
-    others = [key for key in at_hand if key[0] == module.slug]
-    return max(others, default=None)
 
 
 def _unpack(slug: str, version: str) -> None:

@@ -5,6 +5,7 @@ puppet_code.rb takes seconds for that, so its answer is cached for as long as no
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,9 +22,23 @@ from fleet_cli.validation.puppet_code import PuppetCode
 PROGRAM = Path(__file__).with_name("puppet_code.rb")
 CACHE: Cache[Mapping[str, Any]] = Cache(paths.CACHE / "validate/code", 50)
 """The "code" that puppet_code.rb answered, by Environment.digest."""
+_CODE = (".pp", ".epp", ".erb", ".rb")
 _INSIDE = "/control"
 _VENDOR = "/vendor"
 _PROGRAMS = "/validation"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """environment.conf.
+
+    Attributes:
+        modulepath: the directories of modules below the repository, highest first.
+        manifest: the main manifest, or its directory.
+    """
+
+    modulepath: tuple[str, ...] = ("modules",)
+    manifest: str = "manifests"
 
 
 @dataclass(frozen=True)
@@ -32,51 +47,64 @@ class Environment:
 
     Attributes:
         repo: the control repository.
-        modulepath: directories of modules in it, highest first, without that of the Puppetfile's modules.
-        vendored: the Puppetfile's modules.
+        settings: its environment.conf.
+        moduledir: the directory of the modulepath whose modules are given one by one; empty if none is.
+        modules: the Puppetfile's modules, and those that the repository has beside them, by name.
     """
 
     repo: Path
-    modulepath: Sequence[str]
-    vendored: Mapping[str, Path]
+    settings: Settings
+    moduledir: str
+    modules: Mapping[str, Path]
+
+    @property
+    def _modulepath(self) -> list[str]:
+        return [directory for directory in self.settings.modulepath if directory != self.moduledir]
 
     @cached_property
     def digest(self) -> str:
         """Changes when any file changes that puppet_code.rb reads to describe the code."""
         whole = hashlib.sha256(PROGRAM.read_bytes())
-        for directory in ("manifests", *self.modulepath):
-            for file in sorted((self.repo / directory).rglob("*")):
-                if file.suffix == ".pp" or file.name == "metadata.json":
-                    whole.update(f"\0{file.relative_to(self.repo)}\0".encode() + file.read_bytes())
-        for name, module in sorted(self.vendored.items()):
+        for directory in (self.settings.manifest, *self._modulepath):
+            for file in _code_below(self.repo / directory):
+                whole.update(f"\0{file.relative_to(self.repo)}\0".encode() + file.read_bytes())
+        for name, module in sorted(self.modules.items()):
             # What is unpacked here is named by its version; what r10k put into the repository may have been edited.
             whole.update(f"\0{name}\0{module.name}".encode())
             if module.is_relative_to(self.repo):
-                for file in sorted(module.rglob("*.pp")):
+                for file in _code_below(module):
                     whole.update(file.read_bytes())
         return whole.hexdigest()
 
-    def ask(self, describe: bool, check: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    def ask(
+        self, describe: bool, check: Mapping[str, Sequence[str]], lint: Sequence[str] | None = ()
+    ) -> dict[str, Any]:
         """Run puppet_code.rb, which takes seconds.
 
         Args:
             describe: whether to describe the code.
             check: files below the repository, by what to check them as: lint, epp, erb.
+            lint: options of puppet-lint; None to leave out what it says.
 
         Raises:
             FleetError: Puppet can't run, or can't read the code at all.
         """
         request = {
-            "modulepath": [*(f"{_INSIDE}/{directory}" for directory in self.modulepath), _VENDOR],
-            "manifests": f"{_INSIDE}/manifests",
+            "modulepath": [*(f"{_INSIDE}/{directory}" for directory in self._modulepath), _VENDOR],
+            "manifests": f"{_INSIDE}/{self.settings.manifest}",
             "describe": describe,
+            "lint_options": lint,
             "check": {kind: [f"{_INSIDE}/{name}" for name in names] for kind, names in check.items()},
         }
         command = ["ruby", f"{_PROGRAMS}/{PROGRAM.name}"]
         # Of the clone no more than that: there may be keys in it, or what is not committed.
-        tops = {name.split("/", 1)[0] for names in ((*self.modulepath, "manifests"), *check.values()) for name in names}
+        tops = {
+            name.split("/", 1)[0]
+            for names in ((*self._modulepath, self.settings.manifest), *check.values())
+            for name in names
+        }
         reads = {self.repo / top: f"{_INSIDE}/{top}" for top in sorted(tops) if (self.repo / top).exists()}
-        reads.update({directory: f"{_VENDOR}/{name}" for name, directory in self.vendored.items()})
+        reads.update({directory: f"{_VENDOR}/{name}" for name, directory in self.modules.items()})
         reads[PROGRAM.parent] = _PROGRAMS
         try:
             said = running.run("toolbox", command, reads=reads, stdin=json.dumps(request)).stdout
@@ -101,15 +129,30 @@ class Environment:
         return puppet_code.load(answer, self.digest)
 
 
-def modulepath(repo: Path, moduledir: str) -> list[str]:
-    """The directories of environment.conf's modulepath in the repository, without the moduledir of the Puppetfile."""
+def settings_of(repo: Path) -> Settings:
+    """Read environment.conf of a repository; without one the server's defaults hold."""
     try:
         text = (repo / "environment.conf").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
+    except (OSError, UnicodeDecodeError):
+        return Settings()
+    said = {}
     for line in text.splitlines():
         name, _, value = line.partition("=")
-        if name.strip() == "modulepath":
-            parts = [part.strip().rstrip("/") for part in value.split(":")]
-            return [part for part in parts if part != moduledir and not part.startswith(("$", "/"))]
-    return ["modules"]
+        said[name.strip()] = value.strip().strip("'\"")
+    parts = [posixpath.normpath(part.strip()) for part in said.get("modulepath", "modules").split(":") if part.strip()]
+    own = tuple(part for part in parts if _is_below(part))
+    manifest = posixpath.normpath(said.get("manifest", "manifests"))
+    return Settings(own, manifest if _is_below(manifest) else "manifests")
+
+
+def _is_below(directory: str) -> bool:
+    """Whether a directory of environment.conf is known to be one of the repository."""
+    return not directory.startswith(("/", "../")) and "$" not in directory
+
+
+def _code_below(directory: Path) -> list[Path]:
+    """The files that puppet_code.rb reads: manifests, templates, Ruby that may look something up, and metadata."""
+    if directory.is_file():
+        return [directory]
+    files = (file for file in directory.rglob("*") if file.suffix in _CODE or file.name == "metadata.json")
+    return sorted(file for file in files if file.is_file())
