@@ -64,11 +64,13 @@ class Validation:
             return check.schema(check.data(), code)
 
     def _hiera(self, puppet: PuppetCheck) -> HieraFiles:
-        hiera = layers.load(self.repo) if (self.repo / layers.NAME).exists() else None
-        names = fleet_data.names(hiera, Directory(self.repo)) if hiera else []
-        return HieraFiles(
-            hiera, self._needed(hiera, names) if hiera else [], module_data.of(self.repo, puppet.files.modules)
-        )
+        modules = module_data.of(self.repo, puppet.files.modules)
+        if not (self.repo / layers.NAME).exists():
+            return HieraFiles(None, [], modules)
+        hiera = layers.load(self.repo)
+        names = fleet_data.names(hiera, Directory(self.repo))
+        own = [name for name in names if hiera.place(name) or not hiera.is_read_otherwise(name)]
+        return HieraFiles(hiera, self._needed(hiera, own), modules)
 
     def _needed(self, hiera: layers.Layers, names: list[str]) -> list[str]:
         """The files that have to be read: where the paths are of single machines, not those of other ones."""

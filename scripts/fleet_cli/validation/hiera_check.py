@@ -164,7 +164,10 @@ class HieraCheck:
             self.missing |= {key.partition("::")[0] for key in keys} - code.module_names
 
     def _without_packages(self, data: FleetData, code: PuppetCode, complete: bool) -> Iterator[Finding]:
-        yield from self.layers.findings
+        config = self.files.get(layers.NAME)
+        is_current = config is None or config.broken or hiera_yaml.is_current(config)
+        if is_current:
+            yield from self.layers.findings
         yield from self._hiera_yaml()
         own, merges = self._own(data)
         conversions = merging.conversions([*(data.documents[name] for name in data.places), *own.values()])
@@ -181,7 +184,8 @@ class HieraCheck:
             yield from keys.findings(data, checked, code, self.missing)
             yield from keys.findings_of_modules(self.hiera.modules, own, checked, code)
             yield from lookup_options.findings(data, code, self.missing)
-        yield from unread_files.findings(data, code)
+        if is_current:
+            yield from unread_files.findings(data, code)
         for module in self.hiera.modules:
             yield from unread_files.findings_of_module(module)
         if data.broken:

@@ -10,8 +10,11 @@ YAMLLINT = (".yamllint", ".yamllint.yaml", ".yamllint.yml")
 """As yamllint itself looks for them."""
 _RAKEFILE = re.compile(r"^[^#\n]*PuppetLint\.configuration\.(?:send\(?\s*[:'\"]+)?(disable|enable)_(\w+)", re.MULTILINE)
 _NAMES_FILES = re.compile(r"^(?:extends|ignore-from-file):(.*)$", re.MULTILINE)
-_USUAL = ("--no-parameter_order-check",)
-"""Options of puppet-lint where nobody says anything. Puppet passes parameters by name: their order breaks nothing."""
+_USUAL = ("--no-parameter_order-check", "--no-unquoted_resource_title-check")
+"""Options of puppet-lint where nobody says anything.
+
+Puppet passes parameters by name: their order breaks nothing. `'key'.lookup` is a title, and no word without quotes.
+"""
 _USUAL_YAML = "extends: relaxed\nrules:\n  line-length: disable\n"
 
 

@@ -18,6 +18,12 @@ Exists = Callable[[str], bool]
 """Whether a directory, below where the hiera.yaml is, is there or comes from elsewhere."""
 
 
+def is_current(document: Document) -> bool:
+    """Whether a hiera.yaml is of the version that Puppet reads in environments and modules."""
+    version = document.top.get("version")
+    return version is not None and version.node.value == 5
+
+
 def findings(name: str, document: Document, exists: Exists) -> Iterator[Finding]:
     """What is wrong with a hiera.yaml that could be read.
 
@@ -27,10 +33,10 @@ def findings(name: str, document: Document, exists: Exists) -> Iterator[Finding]
         exists: whether a datadir is there.
     """
     top = document.top
-    if document.broken or not top:
+    if document.broken:
         return
     version = top.get("version")
-    if version is None or version.node.value != 5:
+    if not is_current(document):
         said = "names no version, which means 3" if version is None else f"is of version {version.node.value}"
         place = version.node if version else Node(1, 1, None)
         message = f"it {said}: below the server's own, Puppet reads version 5 alone"

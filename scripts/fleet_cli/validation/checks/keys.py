@@ -1,5 +1,6 @@
 """Keys of Hiera that nothing looks up, or nothing on the nodes that read them."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 
 from fleet_cli.repository.documents import Document
@@ -69,7 +70,7 @@ def _verdict(key: str, roles: frozenset[str], code: PuppetCode, everything: list
     """Code, message and suggestion for a key in a file that machines of some roles read; None if all is well."""
     unit = key.rpartition("::")[0]
     if key not in code.parameters and not code.looks_up(key):
-        near = did_you_mean(key, everything)
+        near = did_you_mean(key, _below(unit, everything) if unit in code.classes else everything)
         if near or ANY not in code.lookups:
             what = f"class '{unit}' has no such parameter" if unit in code.classes else "nothing looks it up"
             return "unknown-key", f"'{key}' is no key that is used: {what}", near
@@ -85,6 +86,11 @@ def _verdict(key: str, roles: frozenset[str], code: PuppetCode, everything: list
         what,
         f"it belongs to the role {' or '.join(having)}" if having else "no role has its class",
     )
+
+
+def _below(unit: str, everything: list[str]) -> list[str]:
+    """The keys that begin with the name of a class: to look through all of them takes long."""
+    return everything[bisect_left(everything, f"{unit}::") : bisect_left(everything, f"{unit}:;")]
 
 
 def _looks_up(key: str, unit: str, role: str, code: PuppetCode) -> bool:

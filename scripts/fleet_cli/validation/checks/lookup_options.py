@@ -16,6 +16,7 @@ _OF_DEEP = ("knockout_prefix", "merge_debug", "merge_hash_arrays", "sort_merged_
 _NO_HASHES = frozenset(
     ("Array", "Boolean", "Enum", "Float", "Integer", "Numeric", "Pattern", "Scalar", "String", "Tuple", "Undef")
 )
+_ONE_VALUE = frozenset(("Boolean", "Enum", "Float", "Integer", "Numeric", "Pattern", "String"))
 _OPTIONS = ("merge", "convert_to")
 
 
@@ -63,6 +64,8 @@ def _unfitting(strategy: str | None, kind: Type, code: PuppetCode) -> str:
         return f"is {type_words.words(kind, code.aliases)}: the strategy 'hash' merges hashes alone"
     if strategy == "unique" and kinds and kinds <= {"Hash", "Struct"}:
         return f"is {type_words.words(kind, code.aliases)}: the strategy 'unique' refuses hashes"
+    if strategy in ("deep", "unique") and kinds and kinds <= _ONE_VALUE:
+        return f"is {type_words.words(kind, code.aliases)}: the strategy '{strategy}' has nothing to merge"
     return ""
 
 

@@ -20,8 +20,6 @@ def findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
         wrong.add("tier")
     for name in data.documents:
         place = data.places.get(name)
-        if place is None and data.layers.is_read_otherwise(name):
-            continue
         if place is None:
             template = did_you_mean(name, data.layers.templates())
             message = "no layer of hiera.yaml reads this file"
