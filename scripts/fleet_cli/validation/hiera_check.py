@@ -155,6 +155,10 @@ class HieraCheck:
             what = f"layer {opaque[0]}" if len(opaque) == 1 else f"layers {', '.join(opaque)}"
             says = "it says" if len(opaque) == 1 else "they say"
             self.notes.append(f"{what} of {layers.NAME} can't be read here: what {says} is not checked")
+        if absent := self._kept_elsewhere(data):
+            self.notes.append(
+                f"{layers.NAME} reads what is not here ({', '.join(absent)}): what it says is not checked"
+            )
         if not self.has_machines:
             self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
         if data.broken:
@@ -222,17 +226,23 @@ class HieraCheck:
         elsewhere = [*self.layers.opaque, *self._kept_elsewhere(data)]
         if self.hiera.layers is None or elsewhere:
             if found:
-                where = f"layer '{elsewhere[0]}', whose data is not here," if elsewhere else "the server's own Hiera"
-                self.notes.append(
-                    f"{len(found)} keys that values interpolate are in no file here; {where} may have them"
-                )
+                where = ", ".join(elsewhere) or "the server's own Hiera"
+                count = "a key that values interpolate is" if len(found) == 1 else f"{len(found)} interpolated keys are"
+                self.notes.append(f"{count} in no file here; {where} may have it: {found[0]}")
             return
         yield from found
 
     def _kept_elsewhere(self, data: FleetData) -> list[str]:
-        """The layers that read one file for all machines, which is not here."""
-        read = {location.part for location in self.layers.locations if not location.variables and not location.glob}
-        return sorted(part for part in read if part not in data.documents and not self.files.is_directory(part))
+        """What layers read and is put in place by somebody else: directories, and files that all machines read."""
+        absent = [name for name in self.layers.datadirs if not self.files.is_directory(name)]
+        found = [name for name in absent if self.exists(name)]
+        for location in self.layers.locations:
+            part = location.part
+            if location.variables or location.glob or part in data.documents or self.files.is_directory(part):
+                continue
+            if not part.startswith(("/", "../", *(f"{name}/" for name in absent))):
+                found.append(part)
+        return list(dict.fromkeys(found))
 
     def _services(self, data: FleetData, code: PuppetCode) -> list[Running]:
         if self._running is None:
