@@ -32,6 +32,7 @@ SUITE = ("fleet", "main")
               " a directory of .deb files, or an apt repository.")  # fmt: skip
 @puppet_options
 @click.option("--require-packages", is_flag=True, help="Without the packages it could not be checked: exit status 2.")
+@click.option("--no-style", is_flag=True, help="Leave out yamllint and puppet-lint.")
 @click.pass_obj
 def validate(  # noqa: PLR0917 - an option each
     context: Context,
@@ -43,6 +44,7 @@ def validate(  # noqa: PLR0917 - an option each
     require_packages: bool,
     kind: str,
     modules: Path | None,
+    no_style: bool,
 ) -> None:
     """Check Hiera, the Puppetfile, Puppet code and templates, and say what is wrong where.
 
@@ -56,7 +58,7 @@ def validate(  # noqa: PLR0917 - an option each
         source = Packages(Repository(packages, *SUITE) if packages else None, require_packages)
         below = [_below(context.repo, path) for path in paths]
         with chosen(kind, modules) as using:
-            validation = Validation(context.repo, below, source, puppet=using.puppet, source=using.source)
+            validation = Validation(context.repo, below, source, not no_style, puppet=using.puppet, source=using.source)
             if write_schema:
                 click.echo(_write_schema(validation))
                 return

@@ -39,9 +39,9 @@ class Finding:
         }  # fmt: skip
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was most likely meant to be; None if none is like it."""
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.7) -> str | None:
+    """The known name that `name` was most likely meant to be; None if none is so much like it, from 0 to 1."""
+    found = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

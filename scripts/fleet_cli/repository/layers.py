@@ -22,7 +22,10 @@ UNKNOWN = "?"
 _OF_DIRECTORIES = "flask_microservice::eyaml_lookup_key"
 """Takes the files of a directory for one."""
 _READ_AS_YAML = ("yaml_data", "eyaml_lookup_key", _OF_DIRECTORIES)
-_FUNCTIONS = ("data_hash", "lookup_key", "data_dig", "hiera3_backend")
+DEFAULT_DATADIR = "data"
+FUNCTIONS = ("data_hash", "lookup_key", "data_dig", "hiera3_backend")
+_OF_THE_ENVIRONMENT = re.compile(r"/.*/environments/%\{\s*(?:::)?(?:server_facts\.)?environment\s*\}(?:/|\Z)")
+"""An absolute path of the server that is the repository itself, deployed as an environment."""
 _HOLDS = "\ue000"
 """Holds the place of a variable while the rest of a template is looked at."""
 
@@ -150,15 +153,22 @@ class Layers:
         datadirs: the directories of files of Hiera.
         opaque: the names of layers that are no YAML below the repository: what they say is not known.
         findings: what is wrong with the file.
+        unread: where such layers have files below the repository, which something else than YAML's reader reads.
     """
 
     def __init__(
-        self, locations: list[Location], datadirs: list[str], findings: list[Finding], opaque: Iterable[str] = ()
+        self,
+        locations: list[Location],
+        datadirs: list[str],
+        findings: list[Finding],
+        opaque: Iterable[str] = (),
+        unread: Iterable[Location] = (),
     ) -> None:
         self.locations = locations
         self.datadirs = datadirs
         self.findings = findings
-        self.opaque = tuple(opaque)
+        self.opaque = tuple(dict.fromkeys(opaque))
+        self._unread = tuple(unread)
 
     def place(self, name: str) -> Place | None:
         """Return the highest place of a file, a path below the repository; None if no layer reads it."""
@@ -170,6 +180,10 @@ class Layers:
             needs = location.needs(name)
             if needs is not None:
                 yield Place(number, tuple(needs.items()))
+
+    def is_read_otherwise(self, name: str) -> bool:
+        """Whether a layer that is no YAML has the file."""
+        return any(location.needs(name) is not None for location in self._unread)
 
     def is_of_one_machine(self, name: str) -> bool:
         """Whether a file is read for one machine alone."""
@@ -188,9 +202,24 @@ class Layers:
         return None
 
 
+def directory(said: str) -> str:
+    """A datadir as hiera.yaml has it, below the repository where it is the repository's own on the server."""
+    return _OF_THE_ENVIRONMENT.sub("", said).rstrip("/") or "."
+
+
+def fixed_part(datadir: str) -> str | None:
+    """The part of a datadir that is the same for all machines; None if there is none below the repository."""
+    return _fixed_directory(posixpath.normpath(datadir) + "/")
+
+
 def load(repo: Path) -> Layers:
     """Read hiera.yaml of a repository; what is wrong with it is in the findings."""
-    return of(yaml_reader.read(repo / NAME, NAME))
+    return of(document(repo, NAME))
+
+
+def document(directory: Path, name: str) -> Document:
+    """Read the hiera.yaml of a directory, of which `name` is the path that findings have."""
+    return yaml_reader.read(directory / NAME, name)
 
 
 def laid_out(text: str) -> str:
@@ -206,11 +235,13 @@ def of(document: Document) -> Layers:
     locations: list[Location] = []
     datadirs: dict[str, None] = {}
     opaque = []
+    unread: list[Location] = []
     entries = items(top["hierarchy"].node) if "hierarchy" in top else []
     for entry in entries:
         its = _Entry(mapping(entry), defaults)
         if its.function not in _READ_AS_YAML:
             opaque.append(its.name)  # files of another kind, which are not for this program
+            unread += its.locations()
             continue
         if its.fixed_datadir is not None:
             datadirs[its.fixed_datadir] = None
@@ -221,7 +252,7 @@ def of(document: Document) -> Layers:
         datadirs.update(dict.fromkeys(_beside(found, datadirs)))
     if not entries and not findings:
         findings.append(Finding(NAME, 1, 1, "no-layers", "it has no hierarchy: no file of Hiera is read"))
-    return Layers(locations, list(datadirs), findings, opaque)
+    return Layers(locations, list(datadirs), findings, opaque, unread)
 
 
 @dataclass(frozen=True)
@@ -237,7 +268,7 @@ class _Entry:
     def function(self) -> str:
         """What reads its files: the entry's own, else the default one."""
         for said in (self.said, self.defaults):
-            for key in _FUNCTIONS:
+            for key in FUNCTIONS:
                 if key in said:
                     return str(said[key].node.value)
         return "yaml_data"
@@ -245,18 +276,18 @@ class _Entry:
     @property
     def datadir(self) -> str:
         said = self.said.get("datadir") or self.defaults.get("datadir")
-        return str(said.node.value).rstrip("/") if said else "data"
+        return directory(str(said.node.value)) if said else DEFAULT_DATADIR
 
     @property
     def fixed_datadir(self) -> str | None:
         """The part of the datadir that is the same for all machines; None if there is none."""
-        return _fixed_directory(posixpath.normpath(self.datadir) + "/")
+        return fixed_part(self.datadir)
 
     def locations(self) -> Iterator[Location]:
         for template, glob in self._templates():
-            whole = f"{self.datadir}/{template}"
+            whole = _OF_THE_ENVIRONMENT.sub("", posixpath.join(self.datadir, template))
             variables = [found[1] for found in _VARIABLE.finditer(whole)]
-            part = posixpath.normpath(_VARIABLE.sub(_HOLDS, posixpath.join(self.datadir, template)))
+            part = posixpath.normpath(_VARIABLE.sub(_HOLDS, whole))
             files = not glob and self.function == _OF_DIRECTORIES
             if not glob:
                 yield Location(whole, part, tuple(variables), glob, files)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from fleet_cli.repository.documents import Document, Node, mapping
 
@@ -57,8 +58,43 @@ def of_options(options: Mapping[str, Iterable[Node]]) -> Merges:
     return Merges({key: strategy for key, strategy in said.items() if not key.startswith("^")}, patterns)
 
 
+@cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error:
         return re.compile(r"(?!)")
+
+
+@dataclass(frozen=True)
+class Conversions:
+    """To which type Hiera converts the values of keys: `convert_to` of lookup_options.
+
+    Attributes:
+        exact: the name of the type by key.
+        patterns: the same by a pattern of keys.
+    """
+
+    exact: Mapping[str, str]
+    patterns: tuple[tuple[str, str], ...]
+
+    def of(self, key: str) -> str:
+        """The name of a type, such as Integer; empty if values stay as they are."""
+        if key in self.exact:
+            return self.exact[key]
+        return next((kind for pattern, kind in self.patterns if _compiled(pattern).search(key)), "")
+
+
+def conversions(documents: Iterable[Document]) -> Conversions:
+    """Put together what files say of converting; of what several say of a key, the first counts."""
+    found: dict[str, str] = {}
+    for document in documents:
+        options = document.top.get(OPTIONS_KEY)
+        for key, said in mapping(options.node).items() if options else ():
+            pair = mapping(said.node).get("convert_to")
+            value = pair.node.value if pair else None
+            kind = value[0].value if isinstance(value, list) and value else value
+            if isinstance(kind, str):
+                found.setdefault(key, kind)
+    patterns = tuple((key, kind) for key, kind in found.items() if key.startswith("^"))
+    return Conversions({key: kind for key, kind in found.items() if not key.startswith("^")}, patterns)

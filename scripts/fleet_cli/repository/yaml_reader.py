@@ -13,12 +13,13 @@ import yaml
 
 from fleet_cli.repository.documents import Document, Node, Pair, mapping
 from fleet_cli.repository.finding import Finding
-from fleet_cli.repository.scalars import Refused, Scalar, resolve
+from fleet_cli.repository.scalars import Refused, Scalar, Symbol, resolve
 
 MAX_BYTES = 8 * 2**20
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
 """Values of a file, each alias counted as often as what it stands for."""
+BYTE_ORDER_MARK = "\ufeff"
 SHORT = 40
 """Texts of fewer characters than this come again and again, and are kept once."""
 
@@ -54,6 +55,10 @@ def parse(data: bytes, name: str) -> Document:  # noqa: PLR0911 - a line an erro
         message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
         return _nothing(name, (before.count(b"\n") + 1, column), "not-utf-8", message, "save the file as UTF-8")
     reader = _Reader(name)
+    if text.startswith(BYTE_ORDER_MARK):
+        text = text[1:]
+        message = "it begins with a byte order mark, which is invisible, and which not every reader skips"
+        reader.findings.append(Finding(name, 1, 1, "byte-order-mark", message, "save the file as UTF-8 without one"))
     try:
         top = reader.read(text)
     except _UnreadableError as error:
@@ -100,10 +105,8 @@ def _nothing(name: str, place: tuple[int, int], code: str, message: str, suggest
     return Document({}, [Finding(name, *place, code, message, suggestion)], broken=True)
 
 
-def _refuse_tag(event: Any) -> None:
-    if event.tag.startswith("!") and event.tag != "!":
-        message = f"the tag {event.tag}, which Puppet's reader does not know"
-        raise _UnreadableError(_place(event.start_mark), "yaml-tag", message, "leave it out")
+_SYMBOLS = ("!ruby/sym", "!ruby/symbol")
+"""Tags of Ruby's YAML that Puppet's reader takes."""
 
 
 class _Open(NamedTuple):
@@ -149,8 +152,10 @@ class _Reader:
         value: Scalar = text
         if event.implicit[0] and not event.style:
             value = resolve(text)
+        elif event.tag in _SYMBOLS:
+            value = Symbol(text)
         elif event.tag:
-            _refuse_tag(event)
+            self._note_tag(event)
         if isinstance(value, Refused):
             message = f"a {value.kind}, which Puppet's reader refuses to read"
             raise _UnreadableError((line, column), "yaml-date", message, f"quote it: '{text}'")
@@ -164,7 +169,7 @@ class _Reader:
         if len(self._open) >= MAX_DEPTH:
             raise _UnreadableError(place, "yaml-too-deep", f"nested more than {MAX_DEPTH} deep")
         if event.tag:
-            _refuse_tag(event)
+            self._note_tag(event)
         if event.anchor:
             self._unfinished.add(event.anchor)
         self._open.append(_Open(Node(*place, value), event.anchor, [], [1]))
@@ -177,6 +182,15 @@ class _Reader:
             self._anchors[done.anchor] = (done.node, size)
         self._merged.pop(id(done.node.value), None)
         self._add(done.node, size)
+
+    def _note_tag(self, event: Any) -> None:
+        """What a tag stands before is read all the same, so that the rest of Hiera can be checked."""
+        if event.tag.startswith("!") and event.tag != "!":
+            refused = event.tag.startswith("!ruby/")
+            message = f"the tag {event.tag}, " + (
+                "for which Puppet's reader refuses the file" if refused else "which Puppet's reader does not know"
+            )
+            self.findings.append(Finding(self._name, *_place(event.start_mark), "yaml-tag", message, "leave it out"))
 
     def _alias(self, event: Any) -> None:
         place, name = _place(event.start_mark), event.anchor

@@ -109,6 +109,10 @@ class Files:
             result[name] = file.checked
         return result
 
+    def is_directory(self, name: str) -> bool:
+        """Whether a path is that of a directory."""
+        return (self.repo / name).is_dir()
+
     def digest(self, name: str) -> str:
         """The digest of a file's content; empty if it was not read."""
         return self._now[name].digest if name in self._now else ""

@@ -1,28 +1,32 @@
 """Hiera as a whole: each file against the code, then all of them against each other and the machines."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 from fleet_cli.machine import cache
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import machines, merging
+from fleet_cli.repository import layers, machines, merging
 from fleet_cli.repository.documents import Document
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.layers import Layers
-from fleet_cli.validation import file_check, json_schema, machine_services
+from fleet_cli.repository.merging import Conversions
+from fleet_cli.validation import file_check, json_schema, machine_services, named_classes
+from fleet_cli.validation.checked import Checked
 from fleet_cli.validation.checks import (
     balancers,
     config,
     databases,
+    hiera_yaml,
     interpolation,
     keys,
     lookup_options,
     nodes,
     placement,
     ports,
+    references,
     secrets,
     service_names,
     shadowing,
@@ -32,6 +36,7 @@ from fleet_cli.validation.checks import (
     versions,
 )
 from fleet_cli.validation.files import Files
+from fleet_cli.validation.module_data import ModuleData
 from fleet_cli.validation.package_index import Repository
 from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.running import Running
@@ -61,30 +66,61 @@ class Packages:
         return self.required or self.repository is not None
 
 
+@dataclass(frozen=True)
+class HieraFiles:
+    """Which files are Hiera's.
+
+    Attributes:
+        layers: hiera.yaml; None where the repository has none.
+        names: the files of its data directories.
+        modules: the data of the repository's own modules.
+    """
+
+    layers: Layers | None
+    names: Sequence[str]
+    modules: Sequence[ModuleData]
+
+    @property
+    def own_data(self) -> list[str]:
+        """The files of modules."""
+        return [name for module in self.modules for name in module.names]
+
+    @property
+    def read(self) -> list[str]:
+        """All files that are read."""
+        configs = [module.hiera for module in self.modules]
+        return [*self.names, *self.own_data, *configs, *machines.FILES, layers.NAME]
+
+
 @dataclass
 class HieraCheck:
     """What goes into it.
 
     Attributes:
         files: what was read.
-        layers: hiera.yaml.
-        names: the files of Hiera.
-        own_data: those that modules of the repository bring.
+        hiera: which files are Hiera's.
         missing: the names of modules of which nothing is known.
         packages: where packages come from.
         notes: gets what could not be checked, and why.
+        exists: whether a directory is there, or is put there by somebody else.
         certnames: the machines of which what they have of their own is checked; all, if not given.
+        knows_modules: whether the names of all modules are known.
     """
 
     files: Files
-    layers: Layers
-    names: Sequence[str]
-    own_data: Sequence[str]
+    hiera: HieraFiles
     missing: set[str]
     packages: "Packages"
     notes: list[str]
+    exists: Callable[[str], bool] = lambda _: True
     certnames: set[str] | None = None
+    knows_modules: bool = True
     _running: list[Running] | None = None
+
+    @cached_property
+    def layers(self) -> Layers:
+        """hiera.yaml, empty if there is none."""
+        return self.hiera.layers or Layers([], [], [])
 
     @property
     def has_machines(self) -> bool:
@@ -94,7 +130,7 @@ class HieraCheck:
 
     def data(self) -> FleetData:
         """The files with their layers and machines."""
-        documents = {name: document for name in self.names if (document := self.files.get(name))}
+        documents = {name: document for name in self.hiera.names if (document := self.files.get(name))}
         return FleetData(self.layers, documents, list(self._machines()))
 
     def findings(self, data: FleetData, code: PuppetCode, complete: bool) -> list[Finding]:
@@ -105,13 +141,42 @@ class HieraCheck:
             code: what the Puppet code says.
             complete: whether that is all of it.
         """
+        self._note(data, code)
+        code.named_by_hiera = named_classes.Named(data.documents.values(), code.classes)
         found = list(self._without_packages(data, code, complete))
         return found if data.broken else [*found, *self._config(data, code, found)]
 
+    def _note(self, data: FleetData, code: PuppetCode) -> None:
+        """Say what can't be checked, a line for each kind."""
+        if self.hiera.layers is None:
+            self.notes.append(f"there is no {layers.NAME}: what the server's own Hiera says is not known")
+        opaque = [f"'{name}'" for name in self.layers.opaque]
+        if opaque:
+            what = f"layer {opaque[0]}" if len(opaque) == 1 else f"layers {', '.join(opaque)}"
+            says = "it says" if len(opaque) == 1 else "they say"
+            self.notes.append(f"{what} of {layers.NAME} can't be read here: what {says} is not checked")
+        if absent := self._kept_elsewhere(data):
+            self.notes.append(
+                f"{layers.NAME} reads what is not here ({', '.join(absent)}): what it says is not checked"
+            )
+        if not self.has_machines:
+            self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
+        if data.broken:
+            self.notes.append(f"{data.broken[0]} can't be read, so the files are not checked against each other")
+        if not self.knows_modules:
+            keys = {key for document in data.documents.values() for key in document.top if "::" in key}
+            self.missing |= {key.partition("::")[0] for key in keys} - code.module_names
+
     def _without_packages(self, data: FleetData, code: PuppetCode, complete: bool) -> Iterator[Finding]:
+        config = self.files.get(layers.NAME)
+        is_current = config is None or config.broken or hiera_yaml.is_current(config)
+        if is_current:
+            yield from self.layers.findings
+        yield from self._hiera_yaml()
         own, merges = self._own(data)
-        digest = cache.digest(code.digest, repr(merges))
-        check = partial(file_check.check, code=code, merges=merges)
+        conversions = merging.conversions([*(data.documents[name] for name in data.places), *own.values()])
+        digest = cache.digest(code.digest, repr(merges), repr(conversions))
+        check = partial(file_check.check, code=code, merges=merges, conversions=conversions)
         checked = self.files.check([*data.documents, *own], digest, check)
         for each in checked.values():
             yield from each.findings
@@ -121,12 +186,16 @@ class HieraCheck:
         if complete:
             yield from nodes.findings(data, code)
             yield from keys.findings(data, checked, code, self.missing)
+            yield from keys.findings_of_modules(self.hiera.modules, own, checked, code)
             yield from lookup_options.findings(data, code, self.missing)
-        yield from unread_files.findings(data, code)
+        if is_current:
+            yield from unread_files.findings(data, code)
+        for module in self.hiera.modules:
+            yield from unread_files.findings_of_module(module)
         if data.broken:
             return  # what one file alone can't tell hangs on what that file says
-        module_keys = {key for document in own.values() for key in document.top}
-        yield from interpolation.findings(data, checked, module_keys)
+        yield from references.findings(data, own, code, conversions)
+        yield from self._unknown_lookups(data, own, checked)
         yield from shadowing.findings(data, merges)
         all_running = self._services(data, code)
         for here in all_running:
@@ -136,6 +205,45 @@ class HieraCheck:
         yield from placement.findings(data, all_running)
         yield from balancers.findings(data, code, all_running)
 
+    def _hiera_yaml(self) -> Iterator[Finding]:
+        if document := self.files.get(layers.NAME):
+            yield from hiera_yaml.findings(layers.NAME, document, self.exists)
+        for module in self.hiera.modules:
+            yield from module.config.findings
+            directory = module.module
+
+            def exists(datadir: str, directory: str = directory) -> bool:
+                return self.exists(f"{directory}/{datadir}")
+
+            yield from hiera_yaml.findings(module.hiera, module.config, exists)
+
+    def _unknown_lookups(
+        self, data: FleetData, own: dict[str, Document], checked: Mapping[str, Checked]
+    ) -> Iterator[Finding]:
+        """Values that interpolate a key that nothing has; where some layer is kept elsewhere, it may be there."""
+        module_keys = {key for document in own.values() for key in document.top}
+        found = list(interpolation.findings(data, checked, module_keys, self.missing))
+        elsewhere = [*self.layers.opaque, *self._kept_elsewhere(data)]
+        if self.hiera.layers is None or elsewhere:
+            if found:
+                where = ", ".join(elsewhere) or "the server's own Hiera"
+                count = "a key that values interpolate is" if len(found) == 1 else f"{len(found)} interpolated keys are"
+                self.notes.append(f"{count} in no file here; {where} may have it: {found[0]}")
+            return
+        yield from found
+
+    def _kept_elsewhere(self, data: FleetData) -> list[str]:
+        """What layers read and is put in place by somebody else: directories, and files that all machines read."""
+        absent = [name for name in self.layers.datadirs if not self.files.is_directory(name)]
+        found = [name for name in absent if self.exists(name)]
+        for location in self.layers.locations:
+            part = location.part
+            if location.variables or location.glob or part in data.documents or self.files.is_directory(part):
+                continue
+            if not part.startswith(("/", "../", *(f"{name}/" for name in absent))):
+                found.append(part)
+        return list(dict.fromkeys(found))
+
     def _services(self, data: FleetData, code: PuppetCode) -> list[Running]:
         if self._running is None:
             self._running = list(machine_services.running(data, code, self.certnames))
@@ -144,6 +252,8 @@ class HieraCheck:
     def _config(self, data: FleetData, code: PuppetCode, found: list[Finding]) -> list[Finding]:
         """What the packages say of the config of services; a note, if they can't be had and need not be."""
         source = self.packages.repository or config.repository(data, self.files.repo)
+        if source is None and "flask_microservice" not in code.module_names and not self.packages.required:
+            return []  # a repository without services
         try:
             if source is None:
                 raise FleetError("Hiera names no apt repository (profile::fleet_repository::url, suite, component)")
@@ -157,13 +267,13 @@ class HieraCheck:
     def schema(self, data: FleetData, code: PuppetCode) -> json_schema.Schema:
         """Return the JSON Schema of a file of Hiera."""
         own, merges = self._own(data)
-        check = partial(file_check.check, code=code, merges=merges)
+        check = partial(file_check.check, code=code, merges=merges, conversions=Conversions({}, ()))
         checked = [check(name, document) for name, document in {**data.documents, **own}.items()]
         return json_schema.whole(code, merges, code.lookups | {key.key for each in checked for key in each.lookups})
 
     def _own(self, data: FleetData) -> tuple[dict[str, Document], merging.Merges]:
         """The data of modules, and how keys are merged."""
-        own = {name: document for name in self.own_data if (document := self.files.get(name))}
+        own = {name: document for name in self.hiera.own_data if (document := self.files.get(name))}
         return own, merging.collect([*(data.documents[name] for name in data.places), *own.values()])
 
     def _machines(self) -> Iterator[Machine]:

@@ -1,7 +1,7 @@
 """Where other people's modules are: in the repository, or on this machine, from the Forge mirror or another source."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Vendored:
 
     Attributes:
         directories: where each is, by the name of its directory in the moduledir.
-        missing: those of the Puppetfile that are nowhere.
+        missing: those of the Puppetfile that are nowhere in the version that is pinned: nothing is known of them.
         versions: the version of each that is at hand, needed or not, by slug.
         notes: why some are missing.
     """
@@ -37,29 +37,33 @@ class Vendored:
 def find(repo: Path, puppetfile: Puppetfile, source: Source | None = None) -> Vendored:
     """Find the modules of a Puppetfile: in the repository, else from a source or, without one, from the Forge mirror.
 
-    Where the version that is pinned is not at hand, another one of the module stands in, so that a mistake in the
-    Puppetfile does not make mistakes of all keys of that module.
-
     Raises:
         FleetError: there is no Forge mirror yet, and it could not be made; or the source has nothing to fetch with.
     """
     at_hand = _own(repo / puppetfile.moduledir) if puppetfile.moduledir else {}
-    wanted = [module for module in puppetfile.modules if module.name]
+    wanted = [module for module in puppetfile.modules if module.name and not module.is_local]
+    unfetched = [module for module in wanted if not _is_fetched(repo, puppetfile, module, at_hand)]
     notes: tuple[str, ...] = ()
-    if any(not _fitting(module, at_hand) for module in wanted):
-        if source is None:
-            others = {(slug, version): UNPACKED / f"{slug}-{version}" for slug, version in _mirrored().items()}
-        else:
-            try:
-                others = _fetched(repo, puppetfile, source)
-            except FetchError as error:
-                others, notes = {}, (str(error),)
-        at_hand = {**others, **at_hand}
-    directories: dict[str, Path] = {}
+    elsewhere: Mapping[str, Path] = {}
+    if unfetched and source is None:
+        for slug, version in _mirrored().items():
+            at_hand.setdefault((slug, version), UNPACKED / f"{slug}-{version}")
+    elif unfetched and source:
+        try:
+            elsewhere = _fetched(repo, puppetfile, source)
+        except FetchError as error:
+            notes = (str(error),)
+        at_hand = {**_own_of(elsewhere.values()), **at_hand}
+    directories = {
+        module.name: repo / puppetfile.moduledir / module.name for module in wanted if module not in unfetched
+    }
     missing = []
-    for module in wanted:
-        found = _fitting(module, at_hand) or _stand_in(module, at_hand)
-        if found is None:
+    for module in unfetched:
+        if module.name in elsewhere:
+            directories[module.name] = elsewhere[module.name]
+            continue
+        found = (module.slug, module.pin or "")
+        if found not in at_hand or module.is_from_elsewhere:
             missing.append(module)
             continue
         directories[module.name] = at_hand[found]
@@ -68,40 +72,40 @@ def find(repo: Path, puppetfile: Puppetfile, source: Source | None = None) -> Ve
     return Vendored(directories, tuple(missing), dict(sorted(at_hand)), notes)
 
 
+def _is_fetched(repo: Path, puppetfile: Puppetfile, module: Module, at_hand: Mapping[tuple[str, str], Path]) -> bool:
+    """Whether r10k has put a module into the moduledir, in the version that is pinned if one of the Forge is."""
+    if module.pin and not module.is_from_elsewhere:
+        return at_hand.get((module.slug, module.pin), UNPACKED).name == module.name
+    return (repo / puppetfile.moduledir / module.name).is_dir()
+
+
 def _own(moduledir: Path) -> dict[tuple[str, str], Path]:
     """What r10k has put into the repository's own moduledir: slug and version, and where."""
+    return _own_of(moduledir.glob("*"))
+
+
+def _own_of(directories: Iterable[Path]) -> dict[tuple[str, str], Path]:
     found = {}
-    for metadata in moduledir.glob("*/metadata.json"):
+    for directory in directories:
         try:
-            said = json.loads(metadata.read_text(encoding="utf-8"))
-            found[(str(said["name"]).replace("/", "-"), str(said["version"]))] = metadata.parent
+            said = json.loads((directory / "metadata.json").read_text(encoding="utf-8"))
+            found[(str(said["name"]).replace("/", "-"), str(said["version"]))] = directory
         except (ValueError, KeyError, TypeError, OSError):
             continue
     return found
 
 
-def _fetched(repo: Path, puppetfile: Puppetfile, source: Source) -> dict[tuple[str, str], Path]:
+def _fetched(repo: Path, puppetfile: Puppetfile, source: Source) -> dict[str, Path]:
+    """The modules of a source, by the names of their directories."""
     with fetched((repo / puppetfiles.NAME).read_bytes(), source) as modules:
-        return _own(modules.directory / (puppetfile.moduledir or puppetfiles.R10KS_MODULEDIR))
+        moduledir = modules.directory / (puppetfile.moduledir or puppetfiles.R10KS_MODULEDIR)
+        return {module.name: module for module in sorted(moduledir.glob("*")) if module.is_dir()}
 
 
 def _mirrored() -> dict[str, str]:
     releases = [path.name for path in (forge.ensure() / "v3/releases").iterdir()]
     # OWNER-NAME-VERSION: neither of the first two has a dash.
     return {"-".join(name.split("-")[:2]): "-".join(name.split("-")[2:]) for name in releases}
-
-
-def _fitting(module: Module, at_hand: Mapping[tuple[str, str], Path]) -> tuple[str, str] | None:
-    if module.pin:
-        return (module.slug, module.pin) if (module.slug, module.pin) in at_hand else None
-    # One from git: its version is what r10k fetched.
-    fits = [key for key, path in at_hand.items() if path.name == module.name and path.parent != UNPACKED]
-    return fits[0] if fits else None
-
-
-def _stand_in(module: Module, at_hand: Mapping[tuple[str, str], Path]) -> tuple[str, str] | None:
-    others = [key for key in at_hand if key[0] == module.slug]
-    return max(others, default=None)
 
 
 def _unpack(slug: str, version: str) -> None:

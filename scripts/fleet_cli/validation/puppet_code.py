@@ -1,8 +1,9 @@
 """What Puppet code says: classes, parameters and their types, who mentions whom, what is looked up."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from fleet_cli.validation.type_words import Type
@@ -21,8 +22,22 @@ _TOLD_BY_THE_MODULE: Mapping[str, Type] = {
     },
 }  # fmt: skip
 """Types that a module checks in its own words, so that its parameters have wider ones: Flask_microservice::Secrets."""
+ANY = "*"
+"""In the place of a part of a key that is known only when the code runs."""
 ROLE_PREFIX = "role::"
 """manifests/site.pp includes the class of this prefix and the role's name."""
+
+
+def looked_up(key: str, lookups: Collection[str]) -> bool:
+    """Whether a key is among those that are looked up; one that may be any key counts for none."""
+    if key in lookups:
+        return True
+    return any(_pattern(each).fullmatch(key) for each in lookups if ANY in each and each != ANY)
+
+
+@cache
+def _pattern(lookup: str) -> re.Pattern[str]:
+    return re.compile(".+".join(map(re.escape, lookup.split(ANY))))
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Unit:
-    """A class, a defined type, a function, or the main manifest, whose name is empty."""
+    """A class, a defined type, a function, a template or Ruby file, or the main manifest, whose name is empty.
+
+    Attributes:
+        includes_any: whether it includes classes that it does not name itself.
+    """
 
     kind: str
     name: str
@@ -43,6 +62,7 @@ class Unit:
     mentions: frozenset[str]
     prefixes: tuple[str, ...]
     lookups: frozenset[str]
+    includes_any: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +88,9 @@ class PuppetCode:
         dependencies: by slug of a module, what its metadata says that it needs.
         versions: by slug, the modules' own versions.
         module_names: the first parts of names that belong to a module.
+        mentioned: the first parts of all names in it, those too that are no unit here.
         digest: of everything that this came from.
+        named_by_hiera: the texts in the values of each key of Hiera: classes that code includes may be among them.
     """
 
     units: Mapping[tuple[str, str], Unit]
@@ -76,7 +98,9 @@ class PuppetCode:
     dependencies: Mapping[str, list[Mapping[str, str]]]
     versions: Mapping[str, str]
     module_names: frozenset[str]
+    mentioned: frozenset[str]
     digest: str
+    named_by_hiera: Callable[[str], Iterable[str]] = lambda _: ()
     _reached: dict[str, Reach] = field(default_factory=dict)
 
     @cached_property
@@ -105,6 +129,10 @@ class PuppetCode:
         """The keys that any code looks up by name."""
         return frozenset(name for unit in self.units.values() for name in unit.lookups)
 
+    def looks_up(self, key: str) -> bool:
+        """Whether any code looks a key up."""
+        return looked_up(key, self.lookups)
+
     def reach(self, role: str) -> Reach:
         """What may take part in the catalog of a machine of a role."""
         if role not in self._reached:
@@ -120,6 +148,7 @@ class PuppetCode:
         for unit in self.units.values():
             by_name.setdefault(unit.name, []).append(unit)
         waiting = list(by_name.get("", [])) + list(by_name.get(ROLE_PREFIX + role, []))
+        waiting += [unit for unit in self.units.values() if unit.kind == "file"]
         seen: set[str] = set()
         while waiting:
             unit = waiting.pop()
@@ -129,8 +158,18 @@ class PuppetCode:
                     seen.add(name)
                     waiting += by_name[name]
 
-    def _named_by(self, unit: Unit, names: Iterable[str]) -> Iterator[str]:
+    def _named_by(self, unit: Unit, names: Collection[str]) -> Iterator[str]:
         yield from unit.mentions
+        keys = {*unit.lookups, *([f"{unit.name}::{ANY}"] if unit.includes_any and unit.kind == "class" else [])}
+        for key in keys:
+            yield from (name for name in self.named_by_hiera(key) if name in names)
+        if (
+            unit.kind == "main"
+            and unit.includes_any
+            and not unit.lookups
+            and not any("::" in one for one in unit.prefixes)
+        ):
+            yield from self.classes  # a fact or an ENC names them
         for prefix in unit.prefixes:
             # The main manifest's own prefix stands for the role, which is known here.
             if "::" in prefix and not (unit.kind == "main" and prefix == ROLE_PREFIX):
@@ -144,12 +183,12 @@ def load(answer: Mapping[str, Any], digest: str) -> PuppetCode:
         parameters = {name: Parameter(said["type"], said["optional"]) for name, said in each["parameters"].items()}
         units[each["kind"], each["name"]] = Unit(
             each["kind"], each["name"], parameters, frozenset(each["mentions"]) - {""}, tuple(each["prefixes"]),
-            frozenset(each["lookups"]),
+            frozenset(each["lookups"]), each["includes_any"],
         )  # fmt: skip
     modules = answer["modules"]
     return PuppetCode(
         units, answer["aliases"],
         {module["slug"]: module["dependencies"] for module in modules if module["slug"]},
         {module["slug"]: module["version"] for module in modules if module["slug"] and module["version"]},
-        frozenset(module["name"] for module in modules), digest,
+        frozenset(module["name"] for module in modules), frozenset(answer["mentioned"]), digest,
     )  # fmt: skip

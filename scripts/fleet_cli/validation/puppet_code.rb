@@ -4,13 +4,15 @@
 #
 #   ruby puppet_code.rb < request.json > answer.json
 #
-# request.json: {"modulepath": [DIRECTORY, ...], "manifests": DIRECTORY, "describe": true or false,
-#   "check": {"lint": [FILE.pp, ...], "epp": [FILE.epp, ...], "erb": [FILE.erb, ...]},
-#   "style": whether puppet-lint is to check the first, besides Puppet}
-# answer.json: {"code": {"units": [...], "aliases": {NAME: TYPE}, "modules": [...], "broken": [FILE, ...]}, "problems": [...]}
+# request.json: {"modulepath": [DIRECTORY, ...], "manifests": FILE or DIRECTORY, "describe": true or false,
+#   "lint_options": [OPTION of puppet-lint, ...] or null to leave it out,
+#   "check": {"lint": [FILE.pp, ...], "epp": [FILE.epp, ...], "erb": [FILE.erb, ...]}}
+# answer.json: {"code": {"units": [...], "aliases": {NAME: TYPE}, "modules": [...], "mentioned": [MODULE, ...],
+#   "broken": [FILE, ...]}, "problems": [...]}
 #
-# A unit is a class, a defined type, a function or the main manifest. It has its parameters with their types, the names of
-# other units that it mentions in whatever way, and the Hiera keys that it looks up by name.
+# A unit is a class, a defined type, a function, the main manifest, or a template or Ruby file that looks something up. It
+# has its parameters with their types, the names of other units that it mentions in whatever way, and the Hiera keys that
+# it looks up by name; `*` stands for a part of a key that is known only when the code runs.
 require 'json'
 require 'puppet'
 require 'tmpdir'
@@ -83,6 +85,9 @@ class Description
   # Data types that checks go by, although no parameter has them.
   ASKED_FOR = %w[Flask_microservice::System_name Flask_microservice::Secret_environment].freeze
   LOOKUPS = %w[lookup hiera hiera_array hiera_hash hiera_include].freeze
+  INCLUDES = %w[include contain require hiera_include].freeze
+  # How Ruby and ERB look a key up: call_function('lookup', 'KEY'), scope.function_hiera(['KEY']), lookup('KEY').
+  LOOKED_UP = /(?:\bcall_function\(?\s*\[?\s*[:'"]|\bfunction_|\b)(?:lookup|hiera(?:_array|_hash|_include)?)['"]?\s*[,(\[]\s*\[?\s*(?:(['"])([^'"\n]+)\1|(\S))/
 
   def initialize(environment)
     @environment = environment
@@ -93,13 +98,15 @@ class Description
   end
 
   def to_h
-    Dir.glob(File.join(@environment.manifest, '**/*.pp')).each { |file| main(file) }
+    manifests = File.file?(@environment.manifest) ? '' : '**/*.pp'
+    Dir.glob(File.join(@environment.manifest, manifests).chomp('/')).each { |file| main(file) }
     @environment.modules.sort_by(&:name).each { |mod| read(mod) }
     ASKED_FOR.each { |name| ask_for(name) }
     names = @units.to_h { |unit| [unit['name'], true] }
+    mentioned = @units.flat_map { |unit| unit['mentions'] }.map { |name| name.partition('::').first }.uniq
     @units.each { |unit| unit['mentions'].select! { |name| names.key?(name) } }
     { 'units' => @units, 'aliases' => @types.aliases, 'modules' => @environment.modules.map { |mod| metadata(mod) },
-      'broken' => @broken }
+      'mentioned' => mentioned, 'broken' => @broken }
   end
 
   private
@@ -127,6 +134,23 @@ class Description
         @units << unit(kind, definition, loader) if kind
       end
     end
+    Dir.glob(File.join(mod.path, '{templates/**/*.{epp,erb},lib/**/*.rb}')).each { |file| other(file) }
+  end
+
+  # A template or a file of Ruby: any catalog may use it.
+  def other(file)
+    text = File.read(file, encoding: 'UTF-8')
+    return unless text.valid_encoding? && text.match?(/lookup|hiera/)
+
+    said = file.end_with?('.epp') ? said_in(Puppet::Pops::Parser::EppParser.new.parse_string(text, file).model) : said_in_ruby(text)
+    @units << { 'kind' => 'file', 'name' => file, 'parameters' => {}, **said } unless said['lookups'].empty?
+  rescue Puppet::Error, SystemCallError
+    nil # a template that does not parse is one of the problems
+  end
+
+  def said_in_ruby(text)
+    keys = text.scan(LOOKED_UP).map { |_, key, _| key ? root(key.gsub(/\#\{[^}]*\}/, '*')) : '*' }
+    { 'mentions' => [], 'prefixes' => [], 'lookups' => keys.uniq, 'includes_any' => false }
   end
 
   # A file that does not parse is one of the problems; here it only says nothing.
@@ -150,31 +174,55 @@ class Description
   end
 
   def said_in(model)
-    said = { 'mentions' => [], 'prefixes' => [], 'lookups' => [] }
+    said = { 'mentions' => [], 'prefixes' => [], 'lookups' => [], 'includes_any' => [] }
     said['mentions'] << model.parent_class.delete_prefix('::') if model.respond_to?(:parent_class) && model.parent_class
     model._pcore_all_contents([]) { |part| note(part, said) }
-    said.transform_values(&:uniq)
+    { **said.transform_values(&:uniq), 'includes_any' => said['includes_any'].any? }
   end
 
   def note(part, said)
     case part
-    when M::QualifiedName, M::LiteralString then said['mentions'] << part.value.delete_prefix('::')
+    when M::LiteralString
+      said['mentions'] << part.value.delete_prefix('::')
+      said['lookups'].concat(said_in_ruby(part.value)['lookups']) if part.value.include?('<%')
+    when M::QualifiedName then said['mentions'] << part.value.delete_prefix('::')
     when M::QualifiedReference then said['mentions'] << part.cased_value.downcase
     when M::ConcatenatedString
       first = part.segments.first
       said['prefixes'] << first.value if first.is_a?(M::LiteralString)
-    when M::CallNamedFunctionExpression then looked_up(part, said)
+    when M::CallNamedFunctionExpression then called(part.functor_expr, part.arguments, said)
+    when M::CallMethodExpression
+      called(part.functor_expr.right_expr, [part.functor_expr.left_expr, *part.arguments], said) if part.functor_expr.is_a?(M::NamedAccessExpression)
     end
   end
 
-  def looked_up(call, said)
-    return unless call.functor_expr.is_a?(M::QualifiedName) && LOOKUPS.include?(call.functor_expr.value)
+  def called(function, arguments, said)
+    return unless function.is_a?(M::QualifiedName)
 
-    names = call.arguments.first
-    Array(names.is_a?(M::LiteralList) ? names.values : names).each do |name|
-      # '*' is any key: which one is known only when the code runs.
-      said['lookups'] << (name.is_a?(M::LiteralString) ? name.value : '*')
+    said['includes_any'] << true if INCLUDES.include?(function.value) && arguments.any? { |each| each.is_a?(M::VariableExpression) || each.is_a?(M::CallExpression) }
+    return unless LOOKUPS.include?(function.value)
+
+    # lookup({name => 'KEY', ...}) has it among its options.
+    options = arguments.find { |each| each.is_a?(M::LiteralHash) }
+    named = options&.entries&.find { |entry| entry.key.respond_to?(:value) && entry.key.value == 'name' }
+    names = arguments.first.equal?(options) && named ? named.value : arguments.first
+    Array(names.is_a?(M::LiteralList) ? names.values : names).each { |name| said['lookups'] << key_of(name) }
+  end
+
+  # The key that an expression stands for.
+  def key_of(name)
+    case name
+    when M::LiteralString, M::QualifiedName then root(name.value)
+    when M::ConcatenatedString
+      text = name.segments.map { |part| part.is_a?(M::LiteralString) ? part.value : '*' }.join.gsub(/\*+/, '*')
+      root(text)
+    else '*'
     end
+  end
+
+  # What comes after a dot is inside of the key's value.
+  def root(key)
+    key.match?(/\A["']/) ? key[1..].partition(key[0]).first : key.delete_prefix('::').partition('.').first
   end
 
   def metadata(mod)
@@ -197,7 +245,7 @@ Dir.mktmpdir do |directory|
   environment = Puppet::Node::Environment.create(:validate, request['modulepath'], request['manifests'])
   loaders = Puppet::Pops::Loaders.new(environment)
   Puppet.override(current_environment: environment, loaders: loaders) do
-    answer = { 'problems' => PuppetFiles.new(style: request['style']).problems(**request['check'].transform_keys(&:to_sym)) }
+    answer = { 'problems' => PuppetFiles.new(request['lint_options']).problems(**request['check'].transform_keys(&:to_sym)) }
     answer['code'] = Description.new(environment).to_h if request['describe']
     puts JSON.generate(answer)
   end

@@ -12,15 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from fleet_cli.machine import paths
-from fleet_cli.machine.cache import Cache
+from fleet_cli.machine.cache import Cache, digest
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.puppet.kinds import Puppet
+from fleet_cli.repository import environment_conf
+from fleet_cli.repository.environment_conf import EnvironmentConf
 from fleet_cli.validation import modules, puppet_code
 from fleet_cli.validation.puppet_code import PuppetCode
 
 PROGRAM = Path(__file__).with_name("puppet_code.rb")
+PROGRAMS_DIGEST = digest(*(file.read_text(encoding="utf-8") for file in sorted(PROGRAM.parent.rglob("*.rb"))))
+"""Another one, whenever what reads and checks Puppet code does it in another way."""
 CACHE: Cache[Mapping[str, Any]] = Cache(paths.CACHE / "validate/code", 50)
 """The "code" that puppet_code.rb answered, by Environment.digest."""
+_CODE = (".pp", ".epp", ".erb", ".rb")
 _INSIDE = "/control"
 _VENDOR = "/vendor"
 _PROGRAMS = "/validation"
@@ -32,54 +37,68 @@ class Environment:
 
     Attributes:
         repo: the control repository.
-        modulepath: directories of modules in it, highest first, without that of the Puppetfile's modules.
-        vendored: the Puppetfile's modules.
+        settings: its environment.conf.
+        moduledir: the directory of the modulepath whose modules are given one by one; empty if none is.
+        modules: the Puppetfile's modules, and those that the repository has beside them, by name.
         puppet: what reads it.
     """
 
     repo: Path
-    modulepath: Sequence[str]
-    vendored: Mapping[str, Path]
+    settings: EnvironmentConf
+    moduledir: str
+    modules: Mapping[str, Path]
     puppet: Puppet
+
+    @property
+    def _modulepath(self) -> list[str]:
+        return [directory for directory in self.settings.modulepath if directory != self.moduledir]
+
+    @property
+    def _manifest(self) -> str:
+        return self.settings.manifest or "manifests"
 
     @cached_property
     def digest(self) -> str:
         """Changes when Puppet, or any file changes that puppet_code.rb reads to describe the code."""
-        whole = hashlib.sha256(PROGRAM.read_bytes() + self.puppet.digest.encode())
-        for directory in ("manifests", *self.modulepath):
-            for file in sorted((self.repo / directory).rglob("*")):
-                if file.suffix == ".pp" or file.name == "metadata.json":
-                    whole.update(f"\0{file.relative_to(self.repo)}\0".encode() + file.read_bytes())
-        for name, module in sorted(self.vendored.items()):
+        whole = hashlib.sha256(f"{PROGRAMS_DIGEST}{self.puppet.digest}".encode())
+        for directory in (self._manifest, *self._modulepath):
+            for file in _code_below(self.repo / directory):
+                whole.update(f"\0{file.relative_to(self.repo)}\0".encode() + file.read_bytes())
+        for name, module in sorted(self.modules.items()):
             # What is unpacked here is named by its version; what r10k put elsewhere is not, and may have been edited.
             whole.update(f"\0{name}\0{module.name}".encode())
             if module.parent != modules.UNPACKED:
-                for file in sorted(module.rglob("*.pp")):
+                for file in _code_below(module):
                     whole.update(file.read_bytes())
         return whole.hexdigest()
 
-    def ask(self, describe: bool, check: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    def ask(
+        self, describe: bool, check: Mapping[str, Sequence[str]], lint: Sequence[str] | None = ()
+    ) -> dict[str, Any]:
         """Run puppet_code.rb, which takes seconds.
 
         Args:
             describe: whether to describe the code.
             check: files below the repository, by what to check them as: lint, epp, erb.
+            lint: options of puppet-lint; None to leave out what it says.
 
         Raises:
             FleetError: Puppet can't run, or can't read the code at all.
         """
         control = self.puppet.at(_INSIDE)
         request = {
-            "modulepath": [*(f"{control}/{directory}" for directory in self.modulepath), self.puppet.at(_VENDOR)],
-            "manifests": f"{control}/manifests",
+            "modulepath": [*(f"{control}/{directory}" for directory in self._modulepath), self.puppet.at(_VENDOR)],
+            "manifests": f"{control}/{self._manifest}",
             "describe": describe,
+            "lint_options": lint,
             "check": {kind: [f"{control}/{name}" for name in names] for kind, names in check.items()},
-            "style": self.puppet.lints,
         }
         # Of the clone no more than that: there may be keys in it, or what is not committed.
-        tops = {name.split("/", 1)[0] for names in ((*self.modulepath, "manifests"), *check.values()) for name in names}
+        tops = {
+            name.split("/", 1)[0] for names in ((*self._modulepath, self._manifest), *check.values()) for name in names
+        }
         reads = {self.repo / top: f"{_INSIDE}/{top}" for top in sorted(tops) if (self.repo / top).exists()}
-        reads.update({directory: f"{_VENDOR}/{name}" for name, directory in self.vendored.items()})
+        reads.update({directory: f"{_VENDOR}/{name}" for name, directory in self.modules.items()})
         reads[PROGRAM.parent] = _PROGRAMS
         try:
             said = self.puppet.run(f"{_PROGRAMS}/{PROGRAM.name}", reads=reads, stdin=json.dumps(request)).stdout
@@ -104,15 +123,17 @@ class Environment:
         return puppet_code.load(answer, self.digest)
 
 
-def modulepath(repo: Path, moduledir: str) -> list[str]:
-    """The directories of environment.conf's modulepath in the repository, without the moduledir of the Puppetfile."""
+def settings_of(repo: Path) -> EnvironmentConf:
+    """Read environment.conf of a repository; without one the server's defaults hold."""
     try:
-        text = (repo / "environment.conf").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    for line in text.splitlines():
-        name, _, value = line.partition("=")
-        if name.strip() == "modulepath":
-            parts = [part.strip().rstrip("/") for part in value.split(":")]
-            return [part for part in parts if part != moduledir and not part.startswith(("$", "/"))]
-    return ["modules"]
+        return environment_conf.parse((repo / environment_conf.NAME).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return EnvironmentConf()
+
+
+def _code_below(directory: Path) -> list[Path]:
+    """The files that puppet_code.rb reads: manifests, templates, Ruby that may look something up, and metadata."""
+    if directory.is_file():
+        return [directory]
+    files = (file for file in directory.rglob("*") if file.suffix in _CODE or file.name == "metadata.json")
+    return sorted(file for file in files if file.is_file())

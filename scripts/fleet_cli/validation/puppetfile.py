@@ -1,4 +1,7 @@
-"""The Puppetfile: which modules, each at exactly which version. Read as text, since it is a program that r10k runs."""
+"""The Puppetfile: which modules, each at exactly which version. Read as text, since it is a program that r10k runs.
+
+What Ruby's own words decide (`if`, `each`, a variable) is not known here: see Puppetfile.is_program.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +13,7 @@ from fleet_cli.repository.finding import Finding
 NAME = "Puppetfile"
 R10KS_MODULEDIR = "modules"
 """Where r10k puts modules if the Puppetfile does not say it."""
+_WORDS = ("mod", "moduledir", "forge")
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+)|(?P<comment>\#[^\n]*)|(?P<newline>\n)|(?P<text>'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")
     |(?P<key>[a-z_]\w*:(?!:))|(?P<symbol>:[a-z_]\w*)|(?P<arrow>=>)|(?P<comma>,)|(?P<word>[A-Za-z_]\w*)|(?P<other>.)""",
@@ -51,6 +55,20 @@ class Module:
         return self.slug.rpartition("-")[2]
 
     @property
+    def is_from_elsewhere(self) -> bool:
+        """Whether it is not from the Forge."""
+        kind = self.options.get("type")
+        return bool({"git", "svn", "tarball"} & set(self.options)) or (kind is not None and kind.text != "forge")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the repository's own, which r10k leaves alone."""
+        kind = self.options.get("type")
+        return self.options.get("local", Token("", "false", 0, 0)).text != "false" or (
+            kind is not None and kind.text == "local"
+        )
+
+    @property
     def pin(self) -> str | None:
         """The exact version of the Forge; None if there is none."""
         return self.version.text if self.version and _EXACT.fullmatch(self.version.text) else None
@@ -58,11 +76,21 @@ class Module:
 
 @dataclass
 class Puppetfile:
-    """What it says, and what is wrong with the way that it says it."""
+    """What it says, and what is wrong with the way that it says it.
+
+    Attributes:
+        modules: in their order.
+        moduledir: where r10k puts them; empty without a Puppetfile.
+        moduledir_line: where that is said.
+        findings: what is wrong.
+        is_program: whether some of it is Ruby that only r10k can run.
+    """
 
     modules: list[Module] = field(default_factory=list)
     moduledir: str = ""
+    moduledir_line: int = 1
     findings: list[Finding] = field(default_factory=list)
+    is_program: bool = False
 
 
 def of(repo: Path) -> Puppetfile:
@@ -77,17 +105,31 @@ def of(repo: Path) -> Puppetfile:
 
 def read(text: str) -> Puppetfile:
     """Read the text of a Puppetfile."""
-    result = Puppetfile()
-    for statement in _statements(text):
+    result = Puppetfile(moduledir=R10KS_MODULEDIR)
+    for statement in map(_without_brackets, _statements(text)):
         head = statement[0]
-        if head.text == "mod" and len(statement) > 1 and statement[1].kind == "text":
+        if any(token.kind == "text" and "#{" in token.text for token in statement):
+            result.is_program = True
+        elif head.text == "mod" and len(statement) > 1 and statement[1].kind == "text":
             result.modules.append(_module(statement, result.findings))
-        elif head.text == "moduledir" and len(statement) == 2:
-            result.moduledir = statement[1].text
-        elif head.text != "forge":
+        elif head.text == "moduledir" and len(statement) == 2 and statement[1].kind == "text":
+            result.moduledir, result.moduledir_line = statement[1].text.removeprefix("./").rstrip("/"), head.line
+        elif head.kind == "word" and len(statement) > 1 and statement[1].kind == "text" and head.text not in _WORDS:
             message = f"'{head.text}' is not understood here"
             _add(result.findings, head, "puppetfile-syntax", message, "write mod 'OWNER-NAME', 'VERSION'")
+        elif head.text != "forge":
+            result.is_program = True
     return result
+
+
+def _without_brackets(statement: list[Token]) -> list[Token]:
+    """A statement without the parentheses around its arguments, and the braces around its options."""
+    if len(statement) > 1 and statement[0].text in _WORDS and statement[1].text == "(" and statement[-1].text == ")":
+        statement = [statement[0], *statement[2:-1]]
+    opened = next((place for place, token in enumerate(statement) if token.text == "{"), None)
+    if statement[0].text == "mod" and opened is not None and statement[-1].text == "}":
+        return [*statement[:opened], *statement[opened + 1 : -1]]
+    return statement
 
 
 def _add(findings: list[Finding], token: Token | Module, code: str, message: str, suggestion: str = "") -> None:
@@ -111,11 +153,17 @@ def _statements(text: str) -> Iterator[list[Token]]:
     for token in _tokens(text):
         if token.kind != "newline":
             current.append(token)
-        elif current and current[-1].kind not in ("comma", "arrow", "key"):
+        elif current and current[-1].kind not in ("comma", "arrow", "key") and _closed(current):
             yield current
             current = []
     if current:
         yield current
+
+
+def _closed(tokens: list[Token]) -> bool:
+    """Whether no bracket of a `mod(` is open."""
+    texts = [token.text for token in tokens if token.kind == "other"]
+    return tokens[0].text != "mod" or all(texts.count(one) <= texts.count(end) for one, end in ("()", "{}"))
 
 
 def _module(statement: list[Token], findings: list[Finding]) -> Module:
@@ -127,15 +175,20 @@ def _module(statement: list[Token], findings: list[Finding]) -> Module:
             _add(findings, rest[0], "puppetfile-syntax", f"'{rest[0].text}' where a comma was expected")
             break
         match [token.kind for token in rest[1:4]]:
+            case []:
+                break  # Ruby lets a comma stand at the end
             case ["symbol", "arrow", _]:
                 options[rest[1].text[1:]], rest = rest[3], rest[4:]
             case ["text", "arrow", _]:
                 options[rest[1].text], rest = rest[3], rest[4:]
             case ["key", _, *_]:
                 options[rest[1].text[:-1]], rest = rest[2], rest[3:]
+            case ["symbol", *_] if rest[1].text == ":local":
+                options["local"], rest = rest[1], rest[2:]
             case ["text" | "symbol", *_] if version is None:
                 version, rest = rest[1], rest[2:]
             case _:
                 _add(findings, rest[0], "puppetfile-syntax", "what follows this comma is not understood")
                 break
-    return Module(name.text.replace("/", "-"), name.line, name.column, version, options)
+    slug = name.text.replace("/", "-")
+    return Module(slug, name.line, name.column, version or options.get("version"), options)

@@ -17,7 +17,6 @@ BAD = {
     "UTF-16": ("name: x".encode("utf-16"), "not-utf-8"),
     "a control character": (b"a: \x07", "yaml-syntax"),
     "a tab for indentation": (b"a:\n\tb: 1\n", "yaml-syntax"),
-    "an object of Ruby": (b"a: !ruby/object:Gem::Installer {}\n", "yaml-tag"),
     "a list": (b"- a\n- b\n", "not-a-mapping"),
     "two documents": (b"---\na: 1\n---\nb: 2\n", "second-document"),
     "an alias of nothing": (b"a: *b\n", "yaml-unknown-anchor"),

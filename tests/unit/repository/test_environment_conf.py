@@ -17,6 +17,7 @@ from fleet_cli.repository.environment_conf import EnvironmentConf
         ("manifest = $codedir/environments/$environment/m/\n", ("modules",), "m"),
         ("manifest = $environmentpath/$environment\n", ("modules",), "."),
         ("manifest = /srv/site.pp\n", ("modules",), None),
+        ("modulepath='site : dist'\n", ("site", "dist"), "manifests"),
         ('modulepath = "site:modules"\n', ("site", "modules"), "manifests"),
     ],
 )

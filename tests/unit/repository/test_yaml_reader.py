@@ -127,3 +127,16 @@ def test_of_a_key_twice_the_last_one_counts_and_it_is_said() -> None:
     document = yaml_reader.parse(b"a: 1\nb:\n  c: 1\n  c: 2\n", "twice.yaml")
     assert values(document) == {"a": 1, "b": {"c": 2}}
     assert [(finding.line, finding.column, finding.code) for finding in document.findings] == [(4, 3, "duplicate-key")]
+
+
+def test_a_byte_order_mark_is_told_and_the_rest_is_read() -> None:
+    document = yaml_reader.parse(b"\xef\xbb\xbf---\na: 1\n", "marked.yaml")
+    assert values(document) == {"a": 1}
+    assert [finding.code for finding in document.findings] == ["byte-order-mark"]
+
+
+def test_an_object_of_ruby_is_told_where_it_is_and_the_rest_is_read() -> None:
+    document = yaml_reader.parse(b"a: 1\nb: !ruby/object:Gem::Installer {}\nc: !ruby/sym x\n", "tags.yaml")
+    assert set(document.top) == {"a", "b", "c"}
+    assert not document.broken
+    assert [(finding.line, finding.code) for finding in document.findings] == [(2, "yaml-tag")]

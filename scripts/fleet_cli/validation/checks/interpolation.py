@@ -1,11 +1,13 @@
 """Texts of Hiera with `%{...}` in them: what Hiera knows, what it does not, and what arrives as it is written."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from typing import NamedTuple
 
 from fleet_cli.repository.documents import Node
 from fleet_cli.repository.finding import Finding, did_you_mean
 from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.validation import variables
 from fleet_cli.validation.checked import Checked, Lookup
 from fleet_cli.validation.problem import Problem
 
@@ -17,7 +19,8 @@ _WORD = re.compile(r"[a-z]\w*(?:\.\w+)*")
 _REFERENCE = re.compile(
     r"%\{\s*(?:(?:lookup|hiera|alias)\((?:\"[^\"]+\"|'[^']+')\)|(?:::)?(?:facts|trusted|server_facts)\.[^{}]+)\s*\}"
 )
-_LOOKUP = re.compile(r"%\{\s*(?:lookup|hiera|alias)\(\s*(['\"])(?P<key>[^'\"]+)\1\s*\)\s*\}")
+_LOOKUP = re.compile(r"%\{\s*(?P<function>lookup|hiera|alias)\(\s*(['\"])(?P<key>[^'\"]+)\2\s*\)\s*\}")
+_OPEN_CALL = re.compile(r"\w+\(")
 
 _VARIABLES = frozenset(
     ("facts", "trusted", "server_facts", "environment", "module_name", "clientcert", "clientversion", "clientnoop",
@@ -68,6 +71,55 @@ def _unknown(inside: str, *, alone: bool) -> str:
     return "" if name in _VARIABLES or "::" in name else "is no variable, fact or function that Hiera knows"
 
 
+def mistakes(node: Node) -> Iterator[Problem]:
+    """What Hiera refuses or drops in a text; a variable may come from a class or the main manifest."""
+    text = str(node.value)
+    for found in _EXPRESSION.finditer(text):
+        inside = found["inside"].strip()
+        if inside in _EMPTY:
+            continue
+        call = _CALL.fullmatch(inside)
+        if call:
+            why = "" if call["function"] == "scope" else _unknown(inside, alone=text == found[0])
+            instead = did_you_mean(call["function"], _FUNCTIONS) if why and call["function"] not in _FUNCTIONS else ""
+        elif _OPEN_CALL.match(inside):
+            why, instead = "is no call that Hiera knows: its argument stands in quotes", ""
+        else:
+            why, instead = variables.mistake(inside)
+        if why:
+            literal = f"write %{{literal('%')}}{{{found['inside']}}} if the text itself is meant"
+            yield Problem(
+                node.line, node.column, "unknown-interpolation", f"'%{{{found['inside']}}}' {why}", instead or literal
+            )
+    yield from unclosed(node)
+
+
+def unclosed(node: Node) -> Iterator[Problem]:
+    """A `%{` to which no brace belongs: it arrives as it is written."""
+    rest = _EXPRESSION.sub("", str(node.value))
+    if "%{" in rest:
+        message = f"'{rest[rest.index('%{') :][:40]}' is not closed, so Hiera does not interpolate it"
+        yield Problem(node.line, node.column, "unknown-interpolation", message, "add the closing brace")
+
+
+class Reference(NamedTuple):
+    """That a value is all that another key has: its keys, and whether as it is or as a text."""
+
+    segments: tuple[str, ...]
+    is_alias: bool
+
+    @property
+    def root(self) -> str:
+        """The key of Hiera."""
+        return self.segments[0]
+
+
+def reference(node: Node) -> Reference | None:
+    """What a value refers to, if it is a reference as a whole."""
+    found = _LOOKUP.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
+    return Reference(tuple(found["key"].split(".")), found["function"] == "alias") if found else None
+
+
 def lookups(leaf: Node) -> Iterator[Lookup]:
     """The keys that a text interpolates by name."""
     for found in _LOOKUP.finditer(str(leaf.value)):
@@ -75,18 +127,21 @@ def lookups(leaf: Node) -> Iterator[Lookup]:
         yield Lookup(leaf.line, leaf.column, found["key"].partition(".")[0])
 
 
-def findings(data: FleetData, checked: Mapping[str, Checked], module_keys: set[str]) -> Iterator[Finding]:
+def findings(
+    data: FleetData, checked: Mapping[str, Checked], module_keys: set[str], missing: Set[str] = frozenset()
+) -> Iterator[Finding]:
     """Values that interpolate a key that neither a file of Hiera nor the data of a module has.
 
     Args:
         data: Hiera.
         checked: its files, by path.
         module_keys: the keys in the data of modules.
+        missing: the names of modules of which nothing is known, and whose data may have a key.
     """
     said = {key for document in data.documents.values() for key in document.top} | module_keys
     for name, each in checked.items():
         for lookup in each.lookups:
-            if lookup.key not in said:
+            if lookup.key not in said and lookup.key.partition("::")[0] not in missing:
                 message = f"it interpolates '{lookup.key}', which no file of Hiera has"
                 yield Finding(
                     name, lookup.line, lookup.column, "unknown-lookup", message, did_you_mean(lookup.key, said)

@@ -1,15 +1,15 @@
 """Keys of Hiera that nothing looks up, or nothing on the nodes that read them."""
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 
+from fleet_cli.repository.documents import Document
 from fleet_cli.repository.finding import Finding, did_you_mean
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.merging import OPTIONS_KEY
 from fleet_cli.validation.checked import Checked
-from fleet_cli.validation.puppet_code import PuppetCode
-
-ANY = "*"
-"""In the place of a key that is known only when the code runs."""
+from fleet_cli.validation.module_data import ModuleData
+from fleet_cli.validation.puppet_code import ANY, PuppetCode, looked_up
 
 
 def findings(data: FleetData, checked: Mapping[str, Checked], code: PuppetCode, missing: set[str]) -> Iterator[Finding]:
@@ -22,7 +22,7 @@ def findings(data: FleetData, checked: Mapping[str, Checked], code: PuppetCode, 
     """
     interpolated = {lookup.key for each in checked.values() for lookup in each.lookups}
     anyone = code.lookups | interpolated
-    everything = sorted((anyone | code.parameters.keys()) - {ANY})
+    everything = _whole_keys(anyone, code)
     verdicts: dict[tuple[str, frozenset[str]], tuple[str, str, str] | None] = {}
     for name, place in data.places.items():
         roles = (
@@ -37,11 +37,40 @@ def findings(data: FleetData, checked: Mapping[str, Checked], code: PuppetCode, 
                 yield Finding(name, pair.line, pair.column, *verdict)
 
 
+def findings_of_modules(
+    modules: Iterable[ModuleData], own: Mapping[str, Document], checked: Mapping[str, Checked], code: PuppetCode
+) -> Iterator[Finding]:
+    """Keys in the data of modules that nothing looks up, or that Hiera ignores there.
+
+    Args:
+        modules, own: the data of the repository's own modules, and the files of it.
+        checked: all files.
+        code: who looks up what.
+    """
+    interpolated = {lookup.key for each in checked.values() for lookup in each.lookups}
+    everything = _whole_keys(code.lookups | interpolated, code)
+    for module in modules:
+        for name in module.names:
+            for key, pair in own[name].top.items() if name in own else ():
+                if key == OPTIONS_KEY or key in interpolated:
+                    continue
+                if not key.startswith(module.prefix):
+                    message = f"'{key}' is ignored here: the keys of a module's data begin with {module.prefix}"
+                    yield Finding(name, pair.line, pair.column, "unknown-key", message, did_you_mean(key, everything))
+                elif verdict := _verdict(key, frozenset(), code, everything):
+                    yield Finding(name, pair.line, pair.column, *verdict)
+
+
+def _whole_keys(looked_up_keys: Iterable[str], code: PuppetCode) -> list[str]:
+    """All keys that are known as a whole."""
+    return sorted({key for key in looked_up_keys if ANY not in key} | code.parameters.keys())
+
+
 def _verdict(key: str, roles: frozenset[str], code: PuppetCode, everything: list[str]) -> tuple[str, str, str] | None:
     """Code, message and suggestion for a key in a file that machines of some roles read; None if all is well."""
     unit = key.rpartition("::")[0]
-    if key not in code.parameters and key not in code.lookups:
-        near = did_you_mean(key, everything)
+    if key not in code.parameters and not code.looks_up(key):
+        near = did_you_mean(key, _below(unit, everything) if unit in code.classes else everything)
         if near or ANY not in code.lookups:
             what = f"class '{unit}' has no such parameter" if unit in code.classes else "nothing looks it up"
             return "unknown-key", f"'{key}' is no key that is used: {what}", near
@@ -59,6 +88,11 @@ def _verdict(key: str, roles: frozenset[str], code: PuppetCode, everything: list
     )
 
 
+def _below(unit: str, everything: list[str]) -> list[str]:
+    """The keys that begin with the name of a class: to look through all of them takes long."""
+    return everything[bisect_left(everything, f"{unit}::") : bisect_left(everything, f"{unit}:;")]
+
+
 def _looks_up(key: str, unit: str, role: str, code: PuppetCode) -> bool:
     reach = code.reach(role)
-    return key in reach.lookups or (unit in reach.classes and key in code.parameters)
+    return looked_up(key, reach.lookups) or (unit in reach.classes and key in code.parameters)

@@ -6,23 +6,67 @@ from fleet_cli.repository.documents import Node, mapping
 from fleet_cli.repository.finding import Finding, did_you_mean
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.merging import OPTIONS_KEY, STRATEGIES, strategy_of
+from fleet_cli.validation import type_words
 from fleet_cli.validation.problem import Problem
 from fleet_cli.validation.puppet_code import PuppetCode
+from fleet_cli.validation.type_words import Type
+
+_OF_DEEP = ("knockout_prefix", "merge_debug", "merge_hash_arrays", "sort_merged_arrays")
+"""What only `deep` takes beside its name."""
+_NO_HASHES = frozenset(
+    ("Array", "Boolean", "Enum", "Float", "Integer", "Numeric", "Pattern", "Scalar", "String", "Tuple", "Undef")
+)
+_ONE_VALUE = frozenset(("Boolean", "Enum", "Float", "Integer", "Numeric", "Pattern", "String"))
+_OPTIONS = ("merge", "convert_to")
 
 
-def problems(options: Node) -> Iterator[Problem]:
-    """Options that Hiera does not have, and ways to merge that it does not know."""
-    for pair in mapping(options).values():
-        entries = mapping(pair.node)
-        for name, entry in entries.items():
-            if name not in ("merge", "convert_to"):
-                suggestion = did_you_mean(name, ("merge", "convert_to"))
+def problems(options: Node, code: PuppetCode) -> Iterator[Problem]:
+    """Options and ways to merge that Hiera does not have, and such as fail on the values of a key."""
+    for key, pair in mapping(options).items():
+        for name, entry in mapping(pair.node).items():
+            if name not in _OPTIONS:
+                suggestion = did_you_mean(name, _OPTIONS)
                 yield Problem(entry.line, entry.column, "unknown-key", f"'{name}' is no lookup option", suggestion)
-        strategy = strategy_of(pair.node)
-        if strategy is not None and strategy not in STRATEGIES:
-            node = entries["merge"].node
-            message = f"'{strategy}' is no way to merge: " + ", ".join(STRATEGIES)
-            yield Problem(node.line, node.column, "wrong-type", message, did_you_mean(strategy, STRATEGIES))
+            elif name == "merge":
+                yield from _merge(entry.node)
+        parameter = code.parameters.get(key)
+        if parameter and (why := _unfitting(strategy_of(pair.node), parameter.type, code)):
+            node = mapping(pair.node)["merge"].node
+            yield Problem(node.line, node.column, "wrong-type", f"'{key}' {why}", "drop it, or choose another one")
+
+
+def _merge(node: Node) -> Iterator[Problem]:
+    said = mapping(node)
+    place = said["strategy"].node if "strategy" in said else node
+    if isinstance(place.value, str) and place.value not in STRATEGIES:
+        message = f"'{place.value}' is no way to merge: " + ", ".join(STRATEGIES)
+        yield Problem(place.line, place.column, "wrong-type", message, did_you_mean(place.value, STRATEGIES))
+    elif isinstance(node.value, dict) and "strategy" not in said and not {*said} - {*_OF_DEEP}:
+        message = "'merge' names no strategy: " + ", ".join(STRATEGIES)
+        yield Problem(node.line, node.column, "missing-key", message, "add strategy: deep")
+    elif isinstance(node.value, (list, bool, int)):
+        message = "'merge' is neither a strategy nor a hash with one"
+        yield Problem(node.line, node.column, "wrong-type", message, ", ".join(STRATEGIES))
+    for name, entry in said.items():
+        if name not in ("strategy", *_OF_DEEP):
+            message = f"'{name}' is no option of a merge"
+            suggestion = did_you_mean(name, ("strategy", *_OF_DEEP)) or "known: " + ", ".join(("strategy", *_OF_DEEP))
+            yield Problem(entry.line, entry.column, "unknown-key", message, suggestion)
+        elif name in _OF_DEEP and place.value in STRATEGIES and place.value != "deep":
+            message = f"'{name}' is an option of deep merges, and the strategy '{place.value}' refuses it"
+            yield Problem(entry.line, entry.column, "unknown-key", message, "use the strategy deep, or drop it")
+
+
+def _unfitting(strategy: str | None, kind: Type, code: PuppetCode) -> str:
+    """Why a strategy fails on any value of a type; empty if it may do."""
+    kinds = {each["kind"] for each in type_words.options(kind, code.aliases)}
+    if strategy == "hash" and kinds and kinds <= _NO_HASHES:
+        return f"is {type_words.words(kind, code.aliases)}: the strategy 'hash' merges hashes alone"
+    if strategy == "unique" and kinds and kinds <= {"Hash", "Struct"}:
+        return f"is {type_words.words(kind, code.aliases)}: the strategy 'unique' refuses hashes"
+    if strategy in ("deep", "unique") and kinds and kinds <= _ONE_VALUE:
+        return f"is {type_words.words(kind, code.aliases)}: the strategy '{strategy}' has nothing to merge"
+    return ""
 
 
 def findings(data: FleetData, code: PuppetCode, missing: set[str]) -> Iterator[Finding]:
@@ -31,7 +75,13 @@ def findings(data: FleetData, code: PuppetCode, missing: set[str]) -> Iterator[F
     for name in data.with_key(OPTIONS_KEY):
         options = data.documents[name].top[OPTIONS_KEY].node.value
         for key, pair in options.items() if isinstance(options, dict) else ():
-            known = not isinstance(key, str) or key in used or key.startswith("^") or key.partition("::")[0] in missing
+            known = (
+                not isinstance(key, str)
+                or key in used
+                or code.looks_up(key)
+                or key.startswith("^")
+                or key.partition("::")[0] in missing
+            )
             if not known:
                 message = f"'{key}' is no key that is used"
                 yield Finding(name, pair.line, pair.column, "unknown-key", message, did_you_mean(str(key), used))

@@ -10,20 +10,35 @@ class PuppetFiles
   AUTOLOADED = %r{/(manifests|functions|types)/}
   ELSEWHERE = Puppet::Node::Environment.create(:elsewhere, [])
 
-  def initialize(style:)
-    @style = style
-    require 'puppet-lint' if style
+  # Where plans of Bolt are, which Puppet parses by words of their own.
+  PLANS = %r{/plans/}
+
+  # lint_options: as on puppet-lint's command line; nil to leave out what it says.
+  def initialize(lint_options)
+    @lints = !lint_options.nil?
+    require 'puppet-lint' if @lints
+    lint_options&.each { |option| configure(option) }
   end
 
   # What is wrong with the files to check as manifests, as EPP and as ERB templates: hashes with a place, a code, a message.
   def problems(lint: [], epp: [], erb: [])
-    checks = lint.to_h { |file| [file, -> { syntax(file, P::Parser::Parser.new) + (@style ? style(file) : []) }] }
+    checks = lint.to_h { |file| [file, -> { syntax(file, P::Parser::Parser.new) + (@lints ? style(file) : []) }] }
     checks.merge!(epp.to_h { |file| [file, -> { syntax(file, P::Parser::EppParser.new) }] })
     checks.merge!(erb.to_h { |file| [file, -> { erb(file) }] })
     checks.flat_map { |file, check| encoding(file) || check.call }
   end
 
   private
+
+  # An option of a plugin that is not installed here has nothing to switch.
+  def configure(option)
+    return if option.match?(/\A--?(?:f|fix|l|load|load-from-puppet|c|config|codeclimate-report-file)\b/)
+
+    @options ||= PuppetLint::OptParser.build(['--no-config'])
+    @options.parse([option])
+  rescue OptionParser::ParseError
+    nil
+  end
 
   def encoding(file)
     line = File.readlines(file, encoding: 'UTF-8').index { |text| !text.valid_encoding? }
@@ -37,6 +52,7 @@ class PuppetFiles
   end
 
   def parsed(file, parser)
+    Puppet[:tasks] = file.match?(PLANS)
     acceptor = P::Validation::Acceptor.new
     P::Validation::ValidatorFactory_4_0.new.validator(acceptor).validate(parser.parse_file(file).model)
     acceptor.diagnostics.map do |found|
@@ -50,6 +66,9 @@ class PuppetFiles
   end
 
   def style(file)
+    name = file.delete_prefix('/control/')
+    return [] if !@lints || Array(PuppetLint.configuration.ignore_paths).any? { |each| File.fnmatch(each.delete_prefix('./'), name) }
+
     lint = PuppetLint.new
     lint.file = file
     lint.run

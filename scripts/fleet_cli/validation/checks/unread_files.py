@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fleet_cli.repository.finding import Finding, did_you_mean
 from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.validation.module_data import ModuleData
 from fleet_cli.validation.puppet_code import PuppetCode
 
 
@@ -33,3 +34,9 @@ def findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
                     near = did_you_mean(value, known[word]) if value not in known[word] else ""
                     message = f"no machine has the {word} '{value}', so nobody reads this file"
                     yield Finding(name, 1, 1, "unread-file", message, near)
+
+
+def findings_of_module(module: ModuleData) -> Iterator[Finding]:
+    """Files of a module's data that no layer of its hiera.yaml reads."""
+    for name in module.unread:
+        yield Finding(name, 1, 1, "unread-file", f"no layer of {module.hiera} reads this file")

@@ -1,35 +1,32 @@
 """Syntax and style of YAML, by yamllint."""
 
+import contextlib
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from fleet_cli.repository import yaml_reader
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.yaml_reader import MAX_BYTES
+from fleet_cli.validation.lint_rules import YamlRules
 
-YAMLLINT_CONFIG = ".yamllint"
+if TYPE_CHECKING:
+    from yamllint.config import YamlLintConfig
+
 LARGE = 16 * 2**10
 """Characters. Larger files are checked for deep brackets first, which would take yamllint for ever."""
 _SWITCHED_OFF = re.compile(r"#\s*yamllint disable-file\s*\n")
 
 
-def config_of(repo: Path) -> str:
-    """The text of the repository's .yamllint; yamllint's own defaults without one."""
-    try:
-        return (repo / YAMLLINT_CONFIG).read_text(encoding="utf-8")
-    except OSError:
-        return "extends: default\n"
-
-
-def findings(repo: Path, config: str, read: Collection[str], names: Iterable[str]) -> list[Finding]:
+def findings(repo: Path, rules: YamlRules, read: Collection[str], names: Iterable[str]) -> list[Finding]:
     """What yamllint finds in files; of those in `read` without what the reader of Hiera tells already."""
     from yamllint import linter  # noqa: PLC0415 - takes a tenth of a second, and seldom anything is to be linted
-    from yamllint.config import YamlLintConfig  # noqa: PLC0415
 
-    settings = YamlLintConfig(config)
+    if (settings := _settings(repo, rules)) is None:
+        return []
     result = []
     for name in names:
         text = text_of(repo / name)
@@ -51,6 +48,34 @@ def findings(repo: Path, config: str, read: Collection[str], names: Iterable[str
             reason = str(getattr(error, "reason", "") or error).splitlines()[0]
             result.append(Finding(name, 1, 1, "yaml-syntax", reason))
     return result
+
+
+def problem_of_rules(repo: Path, rules: YamlRules) -> Finding | None:
+    """What is wrong with the repository's own rules, so that nothing can be checked by them."""
+    from yamllint.config import YamlLintConfigError  # noqa: PLC0415
+
+    try:
+        _load(repo, rules)
+    except (YamlLintConfigError, OSError) as error:
+        reason = " ".join(str(error).split())
+        return Finding(rules.file, 1, 1, "yamllint", f"yamllint can't be run by these rules: {reason}")
+    return None
+
+
+def _settings(repo: Path, rules: YamlRules) -> "YamlLintConfig | None":
+    from yamllint.config import YamlLintConfigError  # noqa: PLC0415
+
+    try:
+        return _load(repo, rules)
+    except (YamlLintConfigError, OSError):
+        return None
+
+
+def _load(repo: Path, rules: YamlRules) -> "YamlLintConfig":
+    from yamllint.config import YamlLintConfig  # noqa: PLC0415
+
+    with contextlib.chdir(repo):  # what the rules extend, and files of patterns to ignore, are looked for here
+        return YamlLintConfig(rules.config)
 
 
 def _unbounded(text: str, name: str) -> Finding | None:

@@ -1,0 +1,151 @@
+"""Control repositories that are not of this one's shape: mistakes in them are found, and nothing else."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from fleet_cli.repository.finding import Finding
+from fleet_cli.validation.all_checks import Validation
+
+WEB = "site/profile/manifests/web.pp"
+COMMON = "hieradata/common.yaml"
+REPOSITORY = {
+    "environment.conf": "modulepath = ./site:modules:$basemodulepath\n",
+    "hiera.yaml": "---\nversion: 5\ndefaults:\n  datadir: hieradata\n  data_hash: yaml_data\n"
+    "hierarchy:\n"
+    "  - name: Roles\n    path: roles/%{trusted.extensions.pp_role}.yaml\n"
+    "  - name: Everything\n    path: common.yaml\n",
+    COMMON: "---\nprofile::web::port: 80\n",
+    "hieradata/roles/web.yaml": "---\nprofile::web::label: app\n",
+    "manifests/site.pp": "include \"role::${trusted['extensions']['pp_role']}\"\n",
+    "site/role/manifests/web.pp": "# A web server.\nclass role::web {\n  include profile::web\n}\n",
+    WEB: "# Web.\n#\n# @param port the port\n# @param label the label\nclass profile::web (\n  Integer $port,\n"
+    "  String $label,\n) {\n  notify { lookup('app.name'):\n    message => epp('profile/a.epp'),\n  }\n}\n",
+    "site/profile/templates/a.epp": "<%= lookup('in_epp') %>\n",
+    "site/profile/templates/b.erb": "<%= scope.call_function('lookup', ['in_erb']) %>\n",
+    "nodes.yaml": "---\nw1.example.com: {role: web, tier: production}\n",
+}
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    repo = tmp_path / "control"
+    subprocess.run(["git", "init", "-q", repo], check=True)
+    write(repo, REPOSITORY)
+    return repo
+
+
+def write(repo: Path, texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / name).write_text(text, encoding="utf-8")
+
+
+def places(found: list[Finding]) -> list[tuple[str, int, str]]:
+    return [(each.file, each.line, each.code) for each in found]
+
+
+def test_keys_that_are_looked_up_in_any_way_are_used(repo: Path) -> None:
+    write(repo, {COMMON: "---\nprofile::web::port: 80\napp: {name: x}\nin_epp: 1\nin_erb: 1\nin_nothing: 1\n"})
+    assert places(Validation(repo).findings()) == [(COMMON, 6, "unknown-key")]
+
+
+def test_modules_of_the_modulepath_are_checked_with_and_without_a_puppetfile(repo: Path) -> None:
+    write(repo, {"modules/own/manifests/init.pp": "class own {\n  oops\n", "modules/own/lib/x.rb": "x\n"})
+    broken = [("modules/own/manifests/init.pp", 1, "puppet-syntax")]
+    assert places(Validation(repo).findings()) == broken
+    write(repo, {"Puppetfile": "mod 'puppetlabs-stdlib', '9.4.1'\n"})
+    subprocess.run(["git", "add", "--all"], cwd=repo, check=True)
+    assert places(Validation(repo).findings()) == broken
+
+
+def test_without_hiera_yaml_the_rest_is_checked_and_a_line_says_so(repo: Path) -> None:
+    (repo / "hiera.yaml").unlink()
+    write(repo, {WEB: REPOSITORY[WEB].replace("String $label", "String label")})
+    validation = Validation(repo)
+    assert [each.code for each in validation.findings()] == ["puppet-syntax"]
+    assert "there is no hiera.yaml: what the server's own Hiera says is not known" in validation.notes
+
+
+def test_the_data_of_a_module_is_checked_as_its_hiera_yaml_has_it(repo: Path) -> None:
+    data = "---\nprofile::web::lable: x\nother::key: 1\n"
+    write(repo, {"site/profile/hiera.yaml": "---\nversion: 5\nhierarchy:\n  - name: All\n    path: all.yaml\n",
+                 "site/profile/data/all.yaml": data, "site/profile/data/old.yaml": "---\n{}\n"})  # fmt: skip
+    assert places(Validation(repo).findings()) == [
+        ("site/profile/data/all.yaml", 2, "unknown-key"), ("site/profile/data/all.yaml", 3, "unknown-key"),
+        ("site/profile/data/old.yaml", 1, "unread-file"),
+    ]  # fmt: skip
+
+
+def test_classes_that_hiera_names_are_reached(repo: Path) -> None:
+    write(repo, {"manifests/site.pp": "lookup('classes', Array[String], 'unique', []).include\n",
+                 "site/profile/manifests/extra.pp": "# X\n#\n# @param a x\nclass profile::extra (Integer $a) { }\n",
+                 COMMON: "---\nprofile::web::port: 80\nprofile::extra::a: 1\n"})  # fmt: skip
+    assert ("hieradata/common.yaml", 3, "unreachable-key") in places(Validation(repo).findings())
+    write(repo, {COMMON: "---\nclasses: [role::web, profile::extra]\nprofile::web::port: 80\nprofile::extra::a: 1\n"})
+    assert places(Validation(repo).findings()) == []
+
+
+def test_style_is_by_the_repositorys_own_rules_or_of_hiera_and_code_alone(repo: Path) -> None:
+    write(repo, {"notes.yaml": "a:    1\n", ".github/x.yaml": "a: [\n", COMMON: "profile::web::port:    80\n",
+                 "site/role/manifests/web.pp": "# A web server.\nclass role::web {\n"
+                                               "  include \"profile::web\"\n}\n"})  # fmt: skip
+    found = [(COMMON, 1, "yamllint"), ("site/role/manifests/web.pp", 3, "puppet-lint")]
+    validation = Validation(repo)
+    assert places(validation.findings()) == found
+    assert "what others wrote is not checked: the files below .github" in validation.notes
+    assert places(Validation(repo).findings()) == found  # what was found is kept
+    assert Validation(repo, style=False).findings() == []
+    write(repo, {".yamllint.yml": "extends: default\nrules: {colons: disable, document-start: disable}\n",
+                 ".puppet-lint.rc": "--no-double_quoted_strings-check\n--no-check_of_a_plugin-check\n"})  # fmt: skip
+    assert places(Validation(repo).findings()) == []
+
+
+def test_rules_that_yamllint_refuses_are_told_each_time(repo: Path) -> None:
+    write(repo, {".yamllint": "rules: {no-such-rule: enable}\n"})
+    for _ in range(2):
+        assert [(each.file, each.code) for each in Validation(repo).findings()] == [(".yamllint", "yamllint")]
+
+
+def test_a_plan_of_bolt_is_parsed_as_one(repo: Path) -> None:
+    plan = "# A plan.\nplan profile::x(TargetSpec $targets) {\n  run_task(facts, $targets)\n}\n"
+    write(repo, {"site/profile/plans/x.pp": plan})
+    assert places(Validation(repo).findings()) == []
+    write(repo, {"site/profile/plans/x.pp": plan.replace("run_task(", "run_task((")})
+    assert [each.code for each in Validation(repo).findings()] == ["puppet-syntax"]
+
+
+def test_what_reaches_a_parameter_is_checked_as_it_arrives(repo: Path) -> None:
+    text = "---\nlookup_options:\n  profile::web::port: {convert_to: Integer}\nprofile::web::port: '80'\n"
+    write(repo, {COMMON: text})
+    assert places(Validation(repo).findings()) == []
+    write(repo, {COMMON: "---\nprofile::web::port: \"%{alias('ports.web')}\"\nports: {web: eighty}\n"})
+    assert places(Validation(repo).findings()) == [(COMMON, 3, "wrong-type")]
+    write(repo, {WEB: REPOSITORY[WEB].replace("Integer $port,", "Integer $port = 80,"),
+                 COMMON: "---\nprofile::web::port: ~\n"})  # fmt: skip
+    assert places(Validation(repo).findings()) == []
+
+
+def test_a_key_may_be_in_a_layer_that_is_kept_elsewhere(repo: Path) -> None:
+    write(repo, {COMMON: "---\nprofile::web::port: \"%{alias('private')}\"\n"})
+    assert places(Validation(repo).findings()) == [(COMMON, 2, "unknown-lookup")]
+    layer = "  - name: Private\n    path: private.yaml\n"
+    write(repo, {"hiera.yaml": REPOSITORY["hiera.yaml"] + layer})
+    validation = Validation(repo)
+    assert validation.findings() == []
+    assert any("hieradata/private.yaml may have it: hieradata/common.yaml:2:" in note for note in validation.notes)
+
+
+def test_the_datadir_of_the_server_is_the_repositorys_own(repo: Path) -> None:
+    server = '"/etc/puppetlabs/code/environments/%{environment}/hieradata"'
+    write(repo, {"hiera.yaml": REPOSITORY["hiera.yaml"].replace("datadir: hieradata", f"datadir: {server}"),
+                 COMMON: "---\nprofile::web::prot: 80\n"})  # fmt: skip
+    assert places(Validation(repo).findings()) == [(COMMON, 2, "unknown-key")]
+
+
+def test_a_file_of_a_backend_of_its_own_is_not_read_as_yaml(repo: Path) -> None:
+    layer = "  - name: Own\n    lookup_key: profile::backend\n    path: own.yaml\n"
+    write(repo, {"hiera.yaml": REPOSITORY["hiera.yaml"] + layer, "hieradata/own.yaml": "---\n- a list\n"})
+    validation = Validation(repo)
+    assert validation.findings() == []
+    assert "layer 'Own' of hiera.yaml can't be read here: what it says is not checked" in validation.notes
