@@ -1,5 +1,6 @@
 """Runs and rollbacks: what a person gets of them, and what is recorded whatever becomes of the person's connection."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from fleet_cli.fleet import agents
 from fleet_cli.fleet.nodes import Node
-from operators import agent_runs, programs
+from operators import agent_runs, places, programs
 from operators.errors import Failure
 from operators_machine import Machine
 
@@ -55,6 +56,41 @@ def test_a_run_that_wrote_no_report_does_not_show_that_of_another(
     operators.put("puppet-run", "echo disabled; exit 1")
     assert operators.run("fleet-run") == 1
     assert output(capfdbinary) == f"disabled\n{agent_runs.MARK}\n"
+
+
+def test_a_run_begins_when_the_agent_that_is_at_work_has_ended(
+    operators: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent would wait as well, and fail where what it waits for ends while it asks `ps` about it."""
+    monkeypatch.setattr(places, "PROCESSES", Path("/proc"))
+    with subprocess.Popen(["sh", "-c", "read end; true", "puppet agent"], stdin=subprocess.PIPE) as other:
+        operators.write("state/agent_catalog_run.lock", str(other.pid))
+        operators.put("puppet-run", f"grep -q puppet /proc/{other.pid}/cmdline && exit 6; exit 0")
+        ending = threading.Timer(0.5, other.kill)
+        ending.start()
+        assert operators.run("fleet-run") == 0
+    assert not ending.is_alive()
+
+
+@pytest.mark.parametrize("holder", ["", "no number", "999999999", "1"])
+def test_a_lock_that_no_agent_holds_is_not_waited_for(
+    holder: str, operators: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "PROCESSES", Path("/proc"))
+    operators.write("state/agent_catalog_run.lock", holder)
+    operators.put("puppet-run", "exit 0")
+    assert operators.run("fleet-run") == 0
+
+
+def test_runs_take_turns_and_who_has_waited_too_long_leaves_it_to_the_agent_to_say_so(
+    operators: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_runs, "LOCK_LIMIT_SECONDS", 1)
+    operators.put("puppet-run", "exit 1")
+    with places.RUN_LOCK.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert operators.run("fleet-run") == 1
+    assert operators.given("puppet-run") == ["--color=false", "--waitforlock=1", "--maxwaitforlock=1"]
 
 
 def test_a_run_whose_caller_goes_away_ends_as_the_agent_ends_it_and_is_recorded(operators: Machine) -> None:
