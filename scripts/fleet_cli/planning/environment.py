@@ -28,6 +28,7 @@ LAYOUT = "4"
 """Another one, whenever the same files are laid out in another way."""
 LIMIT = 12
 ABSENT = "absent"
+_NAMED = 5
 MIRROR: Source = Sandboxed()
 """Where modules come from, if nobody says it."""
 
@@ -212,11 +213,21 @@ def _with_modules(
             links.seen({**(fetched.files if fetched else {}), **digests, **stand_ins}),
             fetched,
             machines,
-            (*secret_placeholders.notes(stand_ins), *(f"{what}: {why}" for what, why in sorted(without.items()))),
+            (*secret_placeholders.notes(stand_ins), *_without(without)),
             refused_files.replaced(directory),
             links,
             {what.rpartition("/")[2].rpartition("-")[2]: why for what, why in without.items()},
         )
+
+
+def _without(missing: Mapping[str, str]) -> Iterator[str]:
+    """Name the modules that could not be had, those of one reason in a line."""
+    by_reason: dict[str, list[str]] = {}
+    for module, why in sorted(missing.items()):
+        by_reason.setdefault(why, []).append(module)
+    for why, names in by_reason.items():
+        rest = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
+        yield f"{', '.join(names[:_NAMED])}{rest}: {why}"
 
 
 def _targets(tree: GitTree, directory: Path) -> dict[str, str]:

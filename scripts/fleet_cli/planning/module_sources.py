@@ -8,8 +8,11 @@ import hashlib
 import json
 import posixpath
 import re
+import socket
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -26,9 +29,14 @@ _PROGRAM = Path(__file__).with_name("puppetfile.rb")
 _EVALUATING = Limits(memory=2**30, processes=64, seconds=60.0, output=2**20, scratch=2**26)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SECONDS = 60
+_CONNECT_SECONDS = 10
 _LARGEST = 500 * 2**20
 """Bytes of a module's archive."""
 _GIT = ("-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", "-c", "core.askPass=true")
+
+
+class UnreachableError(FleetError):
+    """Something could not be fetched: from where, and why."""
 
 
 @dataclass(frozen=True)
@@ -84,26 +92,33 @@ def named(puppetfile: Path) -> list[Module]:
     ]
 
 
-def from_forge(modules: list[Module], url: str, forge: Path) -> None:
+def from_forge(modules: list[Module], url: str, forge: Path) -> dict[str, str]:
     """Fetch the modules of a Forge into a directory that is laid out as the Forge is.
 
-    What the Forge does not have is left out.
+    What the Forge does not have is left out. Returns the modules that it could not be asked for, and why.
 
     Raises:
-        FleetError: the Forge can't be reached, or gives something else than it says.
+        FleetError: the Forge gives something else than it says.
     """
     forge.mkdir(exist_ok=True)
+    wanted = [module for module in modules if module.kind == "forge"]
     with requests.Session() as session:
         session.verify = host.certificates()
-        for module in modules:
-            if module.kind != "forge":
-                continue
-            version = module.options.get("version")
-            if not isinstance(version, str) or version == "latest":
-                about = _json(session, url, f"v3/modules/{module.slug}", forge)
-                version = str((about.get("current_release") or {}).get("version", ""))
-            if version:
-                _release(session, url, f"{module.slug}-{version}", forge)
+        for number, module in enumerate(wanted):
+            try:
+                _from_forge(session, module, url, forge)
+            except UnreachableError as error:  # nor would it be for the others
+                return {one.name: str(error) for one in wanted[number:]}
+    return {}
+
+
+def _from_forge(session: requests.Session, module: Module, url: str, forge: Path) -> None:
+    version = module.options.get("version")
+    if not isinstance(version, str) or version == "latest":
+        about = _json(session, url, f"v3/modules/{module.slug}", forge)
+        version = str((about.get("current_release") or {}).get("version", ""))
+    if version:
+        _release(session, url, f"{module.slug}-{version}", forge)
 
 
 def not_in_forge(modules: list[Module], forge: Path, where: str) -> dict[str, str]:
@@ -154,7 +169,7 @@ def _get(session: requests.Session, url: str) -> bytes | None:
             answer.raise_for_status()
             content = answer.raw.read(_LARGEST + 1, decode_content=True)
     except (requests.RequestException, OSError) as error:
-        raise FleetError(f"{url} could not be fetched: {printable(str(error))}") from None
+        raise UnreachableError(f"{url} could not be fetched: {printable(str(error))}") from None
     if len(content) > _LARGEST:
         raise FleetError(f"{url} has more than {_LARGEST // 2**20} MiB: no module is that large")
     return bytes(content)
@@ -177,20 +192,72 @@ def from_git(modules: list[Module], directory: Path) -> tuple[dict[str, Path], d
     mirrors: dict[str, Path] = {}
     missing: dict[str, str] = {}
     for module in modules:
-        name, url = module.name, module.git_url
-        if not url or url in mirrors:
+        url = module.git_url
+        if not url:
             continue
-        mirror = directory / str(len(mirrors))
-        with steps.step(f"module {printable(name)} from git"):
-            clone = ("clone", "--quiet", "--mirror", "--no-local", "--template=", "--", url, str(mirror))
-            try:
-                process.run(["git", *_GIT, *clone], env={"GIT_TERMINAL_PROMPT": "0"}, seconds=600.0)
-            except CommandFailedError as error:
-                said = (error.output.strip().splitlines() or ["without a word"])[-1]
-                missing[name] = f"git could not fetch {printable(url)}: {printable(said)}"
-                continue
-        mirrors[url] = mirror
+        why = _why_unreachable(url)
+        if not why and url not in mirrors:
+            mirror = directory / str(len(mirrors))
+            with steps.step(f"module {printable(module.name)} from git"):
+                why = _clone(url, mirror)
+            if not why:
+                mirrors[url] = mirror
+        why = why or _lacks(mirrors[url], module)
+        if why:
+            missing[module.name] = f"git could not fetch {printable(url)}: {why}"
     return mirrors, missing
+
+
+def _clone(url: str, mirror: Path) -> str:
+    clone = ("clone", "--quiet", "--mirror", "--no-local", "--template=", "--", url, str(mirror))
+    try:
+        process.run(["git", *_GIT, *clone], env={"GIT_TERMINAL_PROMPT": "0"}, seconds=600.0)
+    except CommandFailedError as error:
+        return printable((error.output.strip().splitlines() or ["without a word"])[-1])
+    return ""
+
+
+def _lacks(mirror: Path, module: Module) -> str:
+    """Say that a mirror has not what the Puppetfile pins; nothing if it has."""
+    for name in ("commit", "tag", "ref"):
+        pin = module.options.get(name)
+        if isinstance(pin, str):
+            asked = [
+                "git",
+                "-C",
+                str(mirror),
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                f"{pin}^{{commit}}",
+            ]
+            if process.run(asked, check=False).returncode != 0:
+                return f"it has no {name} {printable(pin)}"
+    return ""
+
+
+@cache
+def _why_unreachable(url: str) -> str:
+    """Say why the server of a URL can't be reached, within seconds: git itself would wait for minutes, for each module.
+
+    Nothing is said of one that only git knows how to reach, by ssh or through a proxy.
+    """
+    # As the user's configuration of git has it: `url.….insteadOf` may lead elsewhere.
+    meant = urlsplit(process.run(["git", "ls-remote", "--get-url", "--", url], check=False).stdout.strip() or url)
+    port = {"https": 443, "http": 80, "git": 9418}.get(meant.scheme)
+    if port is None or not meant.hostname or urllib.request.getproxies():
+        return ""
+    return _why_no_connection(meant.hostname, meant.port or port)
+
+
+@cache
+def _why_no_connection(name: str, port: int) -> str:
+    try:
+        with socket.create_connection((name, port), timeout=_CONNECT_SECONDS):
+            return ""
+    except OSError as error:
+        return f"{printable(name)} can't be reached: {error.strerror or error}"
 
 
 def from_web(modules: list[Module], directory: Path) -> dict[str, str]:
@@ -221,7 +288,7 @@ def _tarball(session: requests.Session, which: Module, directory: Path) -> str:
         raise FleetError(f"{module}: a tarball's version is its SHA-256, in lower case")
     try:
         content = _get(session, url)
-    except FleetError as error:
+    except UnreachableError as error:
         return str(error)
     if content is None:
         return f"there is nothing at {printable(url)}"

@@ -48,12 +48,12 @@ class Sandboxed:
             here = [module.name for module in named if _is_own(module, own)]
             wanted = [module for module in named if module.name not in here]
             fetched = scratch / "forge" if self.forge_url else forge.ensure()
-            if self.forge_url:
-                module_sources.from_forge(wanted, self.forge_url, fetched)
+            not_asked = module_sources.from_forge(wanted, self.forge_url, fetched) if self.forge_url else {}
             where = self.forge_url or "the mirror of Debian's module packages (--forge URL names another Forge)"
             mirrors, not_cloned = module_sources.from_git(wanted, scratch / "git")
             missing = {
                 **module_sources.not_in_forge(wanted, fetched, where),
+                **not_asked,
                 **not_cloned,
                 **module_sources.from_web(wanted, scratch / "tarballs"),
                 **module_sources.from_subversion(wanted),
