@@ -206,6 +206,7 @@ def test_unit_and_catalog_tests_need_no_root_and_the_system_tests_say_so(monkeyp
         raise FleetError("this needs root")
 
     monkeypatch.setattr(host, "require_debian_root", refuse)
+    monkeypatch.setattr(host, "lock", nullcontext)  # these tests may run while a lab comes up
     made: list[str] = []
     monkeypatch.setattr(images, "ensure", made.append)
     monkeypatch.setattr(forge, "ensure", lambda: None)
