@@ -285,6 +285,7 @@ def test_only_nodes_that_need_what_is_missing_have_no_catalog(repository: Reposi
     assert nodes == (NODE.certname,)
     assert failure.message.startswith("the module gone is not here (not in the mirror of Debian's module packages")
     assert any(note.startswith("example/cloned: git could not fetch file:///nowhere/at/all") for note in plan.notes)
+    assert repository.plan(machines=[NODE, other]).groups == plan.groups
 
 
 def test_a_module_that_is_in_the_repository_is_used_as_it_is(repository: Repository) -> None:

@@ -1,5 +1,6 @@
 """The Puppetfile's modules, laid out as r10k does it on the Puppet server, once for each Puppetfile."""
 
+import functools
 import hashlib
 import json
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fleet_cli.machine import cache, paths
-from fleet_cli.machine.cache import Directories
+from fleet_cli.machine.cache import Cache, Directories
 from fleet_cli.sandbox import running
 
 FETCHED = paths.CACHE / "plan/modules"
@@ -20,6 +21,8 @@ INSIDE = "/modules"
 _INDEX = "index.json"
 _SHAPE = "2"
 """Another one, whenever what is kept is of another shape."""
+_WHOLE: Cache[str] = Cache(paths.CACHE / "plan/whole-modules", 200)
+"""The directory in which no module is missing, by what it is made from."""
 _AGAIN_SECONDS = 600
 """What lacks a module is made anew after this long: it may have been a server that was away."""
 
@@ -83,11 +86,6 @@ def fetched(puppetfile: bytes | None, source: Source, own: Container[str] = ()) 
         source: where they come from.
         own: the directories of the repository: a module that is in it is used as it is.
 
-    Args:
-        puppetfile: its text.
-        forge_url: the Forge.
-        own: the directories of the repository: a module that is in it is used as it is.
-
     Raises:
         FleetError: see Source.install.
     """
@@ -101,23 +99,19 @@ def fetched(puppetfile: bytes | None, source: Source, own: Container[str] = ()) 
         files = {str(path.relative_to(new)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
         (new / _INDEX).write_text(json.dumps({"files": files, "missing": dict(missing)}), encoding="utf-8")
 
-    with Directories(FETCHED, LIMIT).made(name, _recipe(name), fill) as directory:
-        files, missing = _index(directory)
-        others = {file: digest for file, digest in files.items() if str(Path(*Path(file).parts[:2])) not in own}
-        yield Modules(name, others, missing)
+    entry = _entry(name)
+    with Directories(FETCHED, LIMIT).made(entry, entry, fill) as directory:
+        index = json.loads((directory / _INDEX).read_text(encoding="utf-8"))
+        if not index["missing"]:
+            _WHOLE.put(name, entry)
+        files = {path: found for path, found in index["files"].items() if str(Path(*Path(path).parts[:2])) not in own}
+        yield Modules(entry, files, index["missing"])
 
 
-def _recipe(name: str) -> str:
-    try:
-        _, missing = _index(FETCHED / name)
-    except (OSError, ValueError, KeyError):
-        return name
-    return f"{name} {int(time.time()) // _AGAIN_SECONDS}" if missing else name
-
-
-def _index(directory: Path) -> tuple[dict[str, str], dict[str, str]]:
-    index = json.loads((directory / _INDEX).read_text(encoding="utf-8"))
-    return index["files"], index["missing"]
+@functools.cache
+def _entry(name: str) -> str:
+    """The directory for modules: that which has all, else one of these minutes; the same one for the whole call."""
+    return _WHOLE.get(name) or f"{name}-{int(time.time()) // _AGAIN_SECONDS}"
 
 
 def link(found: Modules, environment: Path) -> None:
