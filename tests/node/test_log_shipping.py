@@ -17,6 +17,8 @@ from waiting import wait_for
 
 SSL = "/var/lib/puppet/ssl"
 COLLECTOR = "/srv/collector"
+RESUMED_SECONDS = 150
+"""rsyslog waits up to a minute (`action.resumeIntervalMax`) before it tries a collector again that was away."""
 UNIT = "test-collector"
 """How long a line may take: a collector that came back is found after five."""
 
@@ -129,33 +131,41 @@ def shipping(node: Standalone) -> Iterator[Shipping]:
 def test_lines_of_a_service_and_what_it_prints_arrive(shipping: Shipping) -> None:
     shipping.collect()
     trace = shipping.request()
-    wait_for(lambda: shipping.received(SERVICE, trace), "the line of the request, from the service's log")
+    wait_for(
+        lambda: shipping.received(SERVICE, trace), "the line of the request, from the service's log", RESUMED_SECONDS
+    )
 
     host = shipping.machine.host
     running = f"systemctl list-units --state=running --no-legend --plain '{SERVICE}*.service'"
     unit = host.check_output(running).split()[0]
     host.check_output(f"systemctl kill --kill-whom=main --signal=HUP {unit}")
-    wait_for(lambda: shipping.received(unit, "Handling signal: hup"), f"what {unit} printed, from the journal")
+    wait_for(
+        lambda: shipping.received(unit, "Handling signal: hup"),
+        f"what {unit} printed, from the journal",
+        RESUMED_SECONDS,
+    )
 
 
 def test_lines_arrive_after_the_log_was_rotated(shipping: Shipping) -> None:
     shipping.collect()
     shipping.machine.host.check_output(f"logrotate --force /etc/logrotate.d/{SERVICE}")
     trace = shipping.request()
-    wait_for(lambda: shipping.received(SERVICE, trace), "the line of a request, from the new file")
+    wait_for(lambda: shipping.received(SERVICE, trace), "the line of a request, from the new file", RESUMED_SECONDS)
 
 
 def test_lines_wait_for_a_collector_that_is_away(shipping: Shipping) -> None:
     shipping.collect()
     first = shipping.request()
-    wait_for(lambda: shipping.received(SERVICE, first), "a line before")
+    wait_for(lambda: shipping.received(SERVICE, first), "a line before", RESUMED_SECONDS)
     before = shipping.said("suspended")
     shipping.stop()
     # Syslog acknowledges nothing: what is under way as the connection breaks is lost, and shows that it is broken.
     wait_for(lambda: bool(shipping.request()) and shipping.said("suspended") > before, "the collector is missed")
     traces = [shipping.request() for _ in range(5)]
     shipping.collect()
-    wait_for(lambda: all(shipping.received(SERVICE, trace) for trace in traces), "the lines of meanwhile")
+    wait_for(
+        lambda: all(shipping.received(SERVICE, trace) for trace in traces), "the lines of meanwhile", RESUMED_SECONDS
+    )
 
 
 def test_a_collector_without_a_certificate_of_the_authority_gets_nothing(shipping: Shipping) -> None:
@@ -165,7 +175,9 @@ def test_a_collector_without_a_certificate_of_the_authority_gets_nothing(shippin
     wait_for(lambda: shipping.said("certificate") > before, "the refusal in the journal")
     assert not shipping.received(SERVICE, trace)
     shipping.collect()
-    wait_for(lambda: shipping.received(SERVICE, trace), "the line, once the collector is the right one")
+    wait_for(
+        lambda: shipping.received(SERVICE, trace), "the line, once the collector is the right one", RESUMED_SECONDS
+    )
 
 
 def test_a_second_apply_changes_nothing_and_shipping_can_be_taken_back(shipping: Shipping) -> None:

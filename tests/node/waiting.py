@@ -6,13 +6,13 @@ from collections.abc import Callable
 PATIENCE_SECONDS = 60.0
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until a condition holds.
 
     Raises:
-        AssertionError: it does not hold within a minute; says what was waited for.
+        AssertionError: it does not hold within these seconds; says what was waited for.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.2)
