@@ -76,8 +76,9 @@ module Inputs
       end
     end
 
+    # What is in a directory. Puppet itself looks for modules so, once for all nodes; which there are counts anyway.
     def entered(path)
-      at(:listed, path) unless @root.nil? || loading?
+      at(:listed, path) if @root && !loading? && by_code?
     end
 
     def opened(path)
