@@ -95,7 +95,7 @@ module Applicable
       when Array then value.any? { |one| deferred?(one) }
       when Hash then value.any? { |pair| deferred?(pair) }
       when Puppet::Pops::Types::PSensitiveType::Sensitive then deferred?(value.unwrap)
-      else value.is_a?(Puppet::Pops::Types::TypeFactory.deferred.implementation_class)
+      else value.is_a?(Puppet::Pops::Types::PuppetObject) && value._pcore_type.name == 'Deferred'
       end
     end
   end
