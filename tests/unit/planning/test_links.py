@@ -59,7 +59,7 @@ WORDS = st.sampled_from(["a", "b", "c", "..", "."])
 PATHS = st.lists(WORDS, min_size=1, max_size=4).map("/".join)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(links=st.dictionaries(st.sampled_from(["l", "a/l", "b/l", "a/b/l"]), PATHS, max_size=3), path=PATHS)
 def test_a_link_leads_where_the_kernel_says(
     tmp_path_factory: pytest.TempPathFactory, links: dict[str, str], path: str
