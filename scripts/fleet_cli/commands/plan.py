@@ -65,7 +65,7 @@ class _PlanCommand(click.Command):
               "mirror of Debian's packages.")  # fmt: skip
 @puppet_options
 @click.option("--server", is_flag=True, help="BASE and HEAD are branches or commits that are deployed on the Puppet "
-              "Puppet server (if not named: what the fleet is given), which compiles the catalogs.")  # fmt: skip
+              "server (if not named: what the fleet is given), which compiles the catalogs.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine to read.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a comment on a merge request.")
 @click.option(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 NAME = "environment.conf"
 _ENVIRONMENT = re.compile(
     r"(?:\$\{?environmentpath\}?|(?:\$\{?(?:code|conf)dir\}?|/[^$%:\s\"']*)/environments)"
-    r"/(?:\$\{?environment\}?|%\{(?:::)?environment\}|production)(?=/|[\s\"':]|\Z)/*"
+    r"/(?:\$\{?environment\}?|%\{\s*(?:::)?(?:server_facts\.)?environment\s*\}|production)(?=/|[\s\"':]|\Z)/*"
 )
 """A server's path of an environment, as environment.conf and hiera.yaml write it."""
 _SETTING = re.compile(r"\s*([a-z_]+)\s*=\s*(.*?)\s*\Z")

@@ -24,8 +24,6 @@ _OF_DIRECTORIES = "flask_microservice::eyaml_lookup_key"
 _READ_AS_YAML = ("yaml_data", "eyaml_lookup_key", _OF_DIRECTORIES)
 DEFAULT_DATADIR = "data"
 FUNCTIONS = ("data_hash", "lookup_key", "data_dig", "hiera3_backend")
-_OF_THE_ENVIRONMENT = re.compile(r"/.*/environments/%\{\s*(?:::)?(?:server_facts\.)?environment\s*\}(?:/|\Z)")
-"""An absolute path of the server that is the repository itself, deployed as an environment."""
 _HOLDS = "\ue000"
 """Holds the place of a variable while the rest of a template is looked at."""
 
@@ -204,7 +202,7 @@ class Layers:
 
 def directory(said: str) -> str:
     """A datadir as hiera.yaml has it, below the repository where it is the repository's own on the server."""
-    return _OF_THE_ENVIRONMENT.sub("", said).rstrip("/") or "."
+    return environment_conf.relative(said).rstrip("/") or "."
 
 
 def fixed_part(datadir: str) -> str | None:
@@ -285,7 +283,7 @@ class _Entry:
 
     def locations(self) -> Iterator[Location]:
         for template, glob in self._templates():
-            whole = _OF_THE_ENVIRONMENT.sub("", posixpath.join(self.datadir, template))
+            whole = environment_conf.relative(posixpath.join(self.datadir, template))
             variables = [found[1] for found in _VARIABLE.finditer(whole)]
             part = posixpath.normpath(_VARIABLE.sub(_HOLDS, whole))
             files = not glob and self.function == _OF_DIRECTORIES
