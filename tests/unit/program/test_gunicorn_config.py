@@ -138,6 +138,15 @@ class Served:
     def has_begun(self, number: int) -> bool:
         return self.begun() == number
 
+    def each_serves(self) -> None:
+        """Wait until both of two workers with a thread each have started: while one is busy, the other one answers."""
+        self.ask("/once")
+        wait_for((self.directory / "once").exists, "one worker serves")
+        assert self.get("/")[0] == 200
+        (self.directory / "once").unlink()
+        self.asked.pop().join(20)
+        assert self.answered.pop() == 200
+
     def let_go(self) -> list[int]:
         """Let all that is held end; return how each was answered."""
         (self.directory / "go").touch()
@@ -252,6 +261,7 @@ def test_a_request_waits_for_no_busy_worker_while_another_one_is_free(serve: Cal
 def test_a_worker_that_is_busy_for_long_does_not_hang_while_others_are_well(serve: Callable[..., Served]) -> None:
     """Some long requests, all in one worker, would take a machine out."""
     served = serve(workers=2, threads=1, hang=1)
+    served.each_serves()
     served.ask("/held-1")
     wait_for(lambda: served.begun() == 1, "one worker is busy")
     (busy,) = {int(process) for process, _number, path in served.served() if path == "/held-1"}
