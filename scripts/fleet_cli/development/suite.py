@@ -185,8 +185,8 @@ def _prepare(part: str, lab: Lab, repo: Path, *, require_lab: bool, deploy: bool
     if part in IN_DEBIAN_13:
         if part == "system":
             _require_root()
-            # Some of these tests are an ordinary user of this machine.
-            host.ensure_packages(tuple(sorted({*ability.PROGRAMS.values(), *ability.USERS_PROGRAMS.values()})))
+            # Some of these tests are an ordinary user of this machine, or run what nodes do with their Ruby.
+            host.ensure_packages(tuple(sorted({*ability.PROGRAMS.values(), *ability.USERS_PROGRAMS.values(), "ruby"})))
         with host.lock(), steps.heartbeat():
             if part == "system":
                 rootfs.ensure_layer("toolbox")

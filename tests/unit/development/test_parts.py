@@ -220,7 +220,7 @@ def test_unit_and_catalog_tests_need_no_root_and_the_system_tests_say_so(monkeyp
     assert (runs.foreground, made) == (["tests/unit", "tests/catalog"], ["toolbox"])
 
 
-def test_system_tests_install_what_an_ordinary_user_of_a_bare_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_tests_install_what_a_bare_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
     monkeypatch.setattr(host, "require_debian_root", lambda: None)
     monkeypatch.setattr(host, "ensure_packages", installed.extend)
@@ -230,7 +230,7 @@ def test_system_tests_install_what_an_ordinary_user_of_a_bare_machine_lacks(monk
     monkeypatch.setattr(forge, "ensure", lambda: None)
     Recorder(monkeypatch)
     assert suite.run(LAB, REPO, ["system"], []) == 0
-    assert installed == ["bubblewrap", "mmdebstrap", "uidmap"]
+    assert installed == ["bubblewrap", "mmdebstrap", "ruby", "uidmap"]
 
 
 def test_a_unit_test_that_uses_a_root_file_system_is_told_where_it_belongs() -> None:
