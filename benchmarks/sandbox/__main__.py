@@ -31,12 +31,14 @@ class Side(NamedTuple):
         prefix: the command that turns root into whoever runs it.
         checkout: whose fleet it is.
         work: a directory of whoever runs it, with a clone `control` and a service `billing`.
+        planned: the two commits that a plan compares.
     """
 
     name: str
     prefix: Sequence[str]
     checkout: Path
     work: Path
+    planned: Sequence[str]
 
     def run(self, kind: str) -> Run:
         """Run a command of it once.
@@ -44,7 +46,7 @@ class Side(NamedTuple):
         Raises:
             SystemExit: it failed.
         """
-        plan = ["-C", "control", "plan", "HEAD~1", "HEAD", "--puppetdb"]
+        plan = ["-C", "control", "plan", *self.planned, "--puppetdb"]
         arguments = {
             "validate": ["-C", "control", "validate"],
             "plan": [*plan, "none"],
@@ -73,15 +75,18 @@ def main() -> None:
     parser.add_argument("before", type=Path, help="another checkout of this repository")
     parser.add_argument("user", help="an ordinary user of this machine, who can read this Python's modules")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument(
+        "--planned", nargs=2, default=("HEAD~1", "HEAD"), metavar="COMMIT", help="what plans compare (HEAD~1 HEAD)"
+    )
     parser.add_argument("--runs", type=int, default=5, help="how often each is measured, after one run that is not")
     options = parser.parse_args()
     home = Path(pwd.getpwnam(options.user).pw_dir)
     as_user = ["runuser", "--user", options.user, "--", "env", f"HOME={home}"]
     with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory(dir=home) as theirs:
         sides = [
-            Side("before, root", [], options.before.resolve(), Path(ours)),
-            Side("now, root", [], REPO, Path(ours)),
-            Side("now, a user", as_user, Path(theirs) / "control", Path(theirs)),
+            Side("before, root", [], options.before.resolve(), Path(ours), options.planned),
+            Side("now, root", [], REPO, Path(ours), options.planned),
+            Side("now, a user", as_user, Path(theirs) / "control", Path(theirs), options.planned),
         ]
         _prepare(Path(ours))
         _prepare(Path(theirs))
