@@ -32,7 +32,9 @@ def log(  # noqa: PLR0917 - click gives an argument for each option
     who: str | None,
     as_json: bool,
 ) -> None:
-    """Show who deployed, tried, published, ran and rolled back what, when, and what came of it; the newest is last.
+    """Show who deployed, tried, published, ran, rolled back and enrolled what, when, and what came of it.
+
+    The newest is last. Requests for certificates, which are granted or not, are the Puppet server's own.
 
     The Puppet server is asked, and NODEs with it (without NODE: all of them). Machines keep the records in their
     journals, the last thousand of 90 days at most.

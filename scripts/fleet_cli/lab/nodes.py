@@ -1,5 +1,6 @@
 """Nodes of the lab: enrolment with the Puppet server, and whether they are as declared."""
 
+import json
 from pathlib import Path
 
 from fleet_cli.lab import ssh
@@ -7,7 +8,7 @@ from fleet_cli.machine import steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.repository.labfile import Box, Lab
 
-SHARED_SECRET = "/etc/puppet/autosign/shared-secret"  # noqa: S105 - where it is, not what it is
+ENROLL = "/usr/local/sbin/fleet-enroll"
 
 
 def enrolled(box: Box) -> bool:
@@ -22,12 +23,14 @@ def enroll(lab: Lab, box: Box, repo: Path) -> None:
     Raises:
         FleetError: the certificate was not signed, or the first run had failures.
     """
-    secret = ssh.run(lab.server, ["cat", SHARED_SECRET]).stdout
     script = "/root/enroll"
     ssh.upload(box, repo / "scripts/enroll", script)
     with steps.step(f"{box.name}: enrolment and first agent run"):
         try:
-            ssh.run(box, ["bash", script, lab.server.certname, box.role, box.tier], stdin=secret)
+            invited = ssh.run(lab.server, [ENROLL, box.certname, "--role", box.role, "--tier", box.tier]).stdout
+            invitation = json.loads(invited)
+            arguments = [lab.server.certname, box.role, box.tier, invitation["authority"]]
+            ssh.run(box, ["bash", script, *arguments], stdin=f"{invitation['token']}\n")
         except CommandFailedError as error:
             raise FleetError(f"box {box.name} could not be enrolled:\n{error}") from None
         finally:

@@ -32,7 +32,7 @@ class profile::puppetserver (
 
   contain profile::puppetserver::settings
   contain profile::puppetserver::authority
-  contain profile::puppetserver::autosign
+  contain profile::puppetserver::enrolment
   contain profile::puppetserver::eyaml
   contain profile::puppetserver::storage
 
@@ -77,7 +77,7 @@ class profile::puppetserver (
   -> Class['profile::puppetserver::authority']
   -> Service['puppetserver']
 
-  Package['puppetserver'] -> Class['profile::puppetserver::autosign'] -> Service['puppetserver']
+  Package['puppetserver'] -> Class['profile::puppetserver::enrolment'] -> Service['puppetserver']
   Package['puppetserver'] -> Class['profile::puppetserver::eyaml'] ~> Service['puppetserver']
   Package['puppetserver'] -> Class['profile::puppetserver::storage'] ~> Service['puppetserver']
   Package['puppetserver'] -> File['/etc/puppet/fileserver.conf']

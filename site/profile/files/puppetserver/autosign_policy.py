@@ -1,64 +1,83 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -I
 """Decide whether Puppet's certificate authority signs a request by itself.
 
 Puppet Server runs this with the certname as its argument and the request (PEM) on standard input; exit status 0 means
 sign. What is written to standard error ends up in the server's log: why a request was refused, and never a secret.
 
-A request is signed when it carries the fleet's shared secret as its challenge password, and names a role and a tier
-(extensions pp_role and pp_environment). The Puppet server's own role is never given away like that: its certificate is
-made on the machine itself.
+A request is signed when its challenge password is the token that `fleet enroll` gave for this certname, role and tier
+(extensions pp_role and pp_environment), and when it asks for nothing else. fleet-enrolment.service knows the tokens. A
+request that is refused does not stay: Puppet Server, which has saved it, would show it to everybody who asks.
 """
 
-import hmac
+from __future__ import annotations
+
+import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.x509.oid import AttributeOID, NameOID
+sys.path.insert(0, "/usr/local/lib/fleet-operators")
 
-SECRET = Path("/etc/puppet/autosign/shared-secret")
+from operators import enrolment_service
+from operators.errors import Failure
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+REQUESTS = Path("/etc/puppet/puppetserver/ca/requests")
 # Puppet's registered extensions: https://www.puppet.com/docs/puppet/8/ssl_attributes_extensions.html
-PP_ENVIRONMENT = x509.ObjectIdentifier("1.3.6.1.4.1.34380.1.1.12")
-PP_ROLE = x509.ObjectIdentifier("1.3.6.1.4.1.34380.1.1.13")
+PP_ENVIRONMENT = "1.3.6.1.4.1.34380.1.1.12"
+PP_ROLE = "1.3.6.1.4.1.34380.1.1.13"
 # Both become parts of file names in Hiera, and the role a part of a class's name.
 WORD = re.compile(r"[a-z][a-z0-9_]*")
-RESERVED_ROLES = frozenset({"puppetserver"})
+CERTNAME = re.compile(r"[a-z0-9._-]+")
 UTF8_STRING = 0x0C
+LONGEST = 65536
+"""Bytes of a request."""
 
 
 class Refusal(Exception):
     """A request that is not signed; the message says why."""
 
 
-def read_secret(path: Path) -> bytes:
-    """Return the shared secret.
+class Requested:
+    """What a request asks for, and the token that it brings.
 
     Raises:
-        Refusal: it can't be read, or is too short to be one.
+        Refusal: it asks for anything that no node is given.
     """
-    try:
-        secret = path.read_bytes().strip()
-    except OSError as error:
-        raise Refusal(f"can't read the shared secret: {error}") from error
-    if len(secret) < 32:
-        raise Refusal(f"the shared secret in {path} is shorter than 32 characters: delete it and run puppet agent")
-    return secret
+
+    def __init__(self, certname: str, pem: bytes) -> None:
+        # Reading this library takes longer than all else: what nobody expects is refused without.
+        from cryptography import x509  # noqa: PLC0415
+        from cryptography.x509.oid import AttributeOID, ExtensionOID, NameOID  # noqa: PLC0415
+
+        try:
+            request = x509.load_pem_x509_csr(pem)
+            self.role = _word(request, PP_ROLE, "pp_role")
+            self.tier = _word(request, PP_ENVIRONMENT, "pp_environment")
+            extensions = {extension.oid.dotted_string for extension in request.extensions}
+            names = [name.value for name in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+            self.token = request.attributes.get_attribute_for_oid(AttributeOID.CHALLENGE_PASSWORD).value.decode("ascii")
+        except x509.AttributeNotFound:
+            raise Refusal("the request brings no token (challengePassword)") from None
+        except ValueError as error:
+            raise Refusal(f"not a certificate request that can be read: {error}") from error
+        if names != [certname]:
+            raise Refusal("the request is for another name than the one it was sent for")
+        # Puppet adds the node's own name among the alternative ones.
+        if beyond := extensions - {PP_ROLE, PP_ENVIRONMENT, ExtensionOID.SUBJECT_ALTERNATIVE_NAME.dotted_string}:
+            raise Refusal(f"the request asks for the extensions {', '.join(sorted(beyond))}")
+        if not request.is_signature_valid:
+            raise Refusal("the request is not signed with its own key")
 
 
-def extension(request: x509.CertificateSigningRequest, oid: x509.ObjectIdentifier, name: str) -> str:
-    """Return the value of one of Puppet's extensions.
-
-    Raises:
-        Refusal: the request does not have it, or not as the word that Puppet would make of it.
-    """
-    try:
-        value = request.extensions.get_extension_for_oid(oid).value
-    except x509.ExtensionNotFound:
-        raise Refusal(f"the request has no {name}") from None
-    if not isinstance(value, x509.UnrecognizedExtension):
-        raise Refusal(f"{name} is no extension of Puppet's")
-    der = value.value
+def _word(request: x509.CertificateSigningRequest, oid: str, name: str) -> str:
+    found = [extension.value for extension in request.extensions if extension.oid.dotted_string == oid]
+    if not found:
+        raise Refusal(f"the request has no {name}")
+    der: bytes = getattr(found[0], "value", b"")
     # DER of a short string: a tag, the length in one byte, the text.
     if len(der) < 2 or der[0] != UTF8_STRING or der[1] != len(der) - 2:
         raise Refusal(f"{name} is no short UTF-8 string")
@@ -68,39 +87,31 @@ def extension(request: x509.CertificateSigningRequest, oid: x509.ObjectIdentifie
     return text
 
 
-def challenge_password(request: x509.CertificateSigningRequest) -> bytes:
-    """Return what the request gives as the shared secret.
-
-    Raises:
-        Refusal: it gives none.
-    """
-    try:
-        return request.attributes.get_attribute_for_oid(AttributeOID.CHALLENGE_PASSWORD).value
-    except x509.AttributeNotFound:
-        raise Refusal("the request has no challengePassword") from None
-
-
-def check(certname: str, pem: bytes, secret: bytes) -> str:
+def check(certname: str, pem: bytes) -> str:
     """Return what is being signed, in a few words.
 
     Raises:
         Refusal: the request is not to be signed.
+        Failure: the service that knows does not answer.
     """
+    if not CERTNAME.fullmatch(certname):
+        raise Refusal("that is no certname")
+    told = False
     try:
-        request = x509.load_pem_x509_csr(pem)
-        subject = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        password = challenge_password(request)
-        role = extension(request, PP_ROLE, "pp_role")
-        tier = extension(request, PP_ENVIRONMENT, "pp_environment")
-    except ValueError as error:
-        raise Refusal(f"not a certificate request that can be read: {error}") from error
-    if not hmac.compare_digest(password, secret):
-        raise Refusal("the challengePassword is not the shared secret")
-    if [name.value for name in subject] != [certname]:
-        raise Refusal("the request is for another name than the one it was sent for")
-    if role in RESERVED_ROLES:
-        raise Refusal(f"no other machine gets the role {role}")
-    return f"role {role}, tier {tier}"
+        if not enrolment_service.ask({"is_invited": certname})["invited"]:
+            raise Refusal("nobody is expected by that name: `fleet enroll` gives a token for an hour")
+        requested = Requested(certname, pem)
+        told = True
+        answer = enrolment_service.ask({"redeem": {
+            "certname": certname, "role": requested.role, "tier": requested.tier, "token": requested.token,
+        }})  # fmt: skip
+        if not answer["signed"]:
+            raise Refusal(answer["why"])
+    except Refusal as refusal:
+        if not told:
+            enrolment_service.ask({"refuse": {"certname": certname, "why": str(refusal)}})
+        raise
+    return f"role {requested.role}, tier {requested.tier}"
 
 
 def main(arguments: list[str]) -> int:
@@ -110,8 +121,10 @@ def main(arguments: list[str]) -> int:
         return 2
     certname = arguments[0]
     try:
-        granted = check(certname, sys.stdin.buffer.read(), read_secret(SECRET))
-    except Refusal as refusal:
+        granted = check(certname, sys.stdin.buffer.read(LONGEST))
+    except (Refusal, Failure) as refusal:
+        if CERTNAME.fullmatch(certname):
+            (REQUESTS / f"{certname}.pem").unlink(missing_ok=True)
         print(f"autosign: {certname}: refused: {refusal}", file=sys.stderr)
         return 1
     print(f"autosign: {certname}: signed: {granted}")
@@ -119,4 +132,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)
     sys.exit(main(sys.argv[1:]))

@@ -17,6 +17,7 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
     "fleet-answers": ("deploys", "answers"),
     "fleet-deploy": ("deploys", "main"),
     "fleet-publish": ("packages", "main"),
+    "fleet-enroll": ("enrolment", "main"),
 }
 """By name, the module and its function. Only that module is loaded: all of them take longer than most programs work."""
 

@@ -17,10 +17,11 @@ def main(arguments: Sequence[str]) -> int:
     """Print the records as JSON, one a line, the newest last."""
     checked.none(arguments)
     wanted = ",".join(["_HOSTNAME", *(f"FLEET_{name.upper()}" for name in FIELDS)])
-    # Any account may write to the journal: only root's words count here.
+    # Any account may write to the journal: only root's words count, and those of whatever decides who enrols.
     listing = programs.ask([
         "journalctl", "--quiet", "--no-pager", "--output=json", f"--output-fields={wanted}", f"--lines={MOST}",
         f"--since=-{DAYS}d", "SYSLOG_IDENTIFIER=fleet", "_UID=0",
+        "+", "SYSLOG_IDENTIFIER=fleet", "_SYSTEMD_UNIT=fleet-enrolment.service",
     ]).stdout  # fmt: skip
     for line in listing.splitlines():
         entry = json.loads(line)

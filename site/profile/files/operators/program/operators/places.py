@@ -17,8 +17,18 @@ UNITS = Path("/etc/systemd/system")
 JOURNAL = Path("/run/systemd/journal/socket")
 PROCESSES = Path("/proc")
 
+AUTHORITY = Path("/etc/puppet/puppetserver/ca/ca_crt.pem")
+"""The certificates of Puppet's CA, as agents get them."""
+
+SIGNED = Path("/etc/puppet/puppetserver/ca/signed")
+"""A file for each certificate, CERTNAME.pem."""
+
+ENROLMENT = Path("/run/fleet-enrolment/socket")
+"""Where fleet-enrolment.service answers."""
+
 PUPPET_RUN = Path("/usr/local/sbin/puppet-run")
 PUPPET = Path("/usr/bin/puppet")
+PUPPETSERVER = Path("/usr/bin/puppetserver")
 RUBY = Path("/usr/bin/ruby")
 FLASK_MICROSERVICE = Path("/usr/local/sbin/flask-microservice")
 DEPLOY_ENVIRONMENT = Path("/usr/local/sbin/deploy-environment")
