@@ -49,6 +49,7 @@ WHOSE = [
     ("fleet-run --noop", "anna"),
     ("fleet-rollback orders", "anna"),
     ("fleet-deploy production", "bert"),
+    ("fleet-enroll app9.example.org --role app --tier production", "bert"),
     ("fleet-publish", "carl"),
     ("fleet-report -x", ""),
     ("fleet-report \"\"", ""),

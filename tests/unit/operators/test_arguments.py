@@ -27,6 +27,10 @@ BESIDE: dict[str, list[list[str]]] = {
         ["topic", "--kept", "--node"], ["topic", "--kept", "--for"],
     ],
     "fleet-publish": [[], ["--list"]],
+    "fleet-enroll": [
+        [], ["--role"], ["--tier"], ["app9.example.org", "--role"], ["app9.example.org", "--role", "app", "--tier"],
+        ["app9.example.org", "--role", "app", "--tier", "production"],
+    ],
 }  # fmt: skip
 """After these, an argument of another kind does nothing."""
 

@@ -25,9 +25,10 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 sys.path.insert(0, "/usr/local/lib/fleet-operators")
 
@@ -160,21 +161,25 @@ def answer(question: Mapping[str, Any], by: str, invitations: Invitations, log: 
     raise Refused("that is no question, or not for this account")
 
 
-def serve(listener: socket.socket, invitations: Invitations, log: Log) -> None:
-    """Answer one connection after the other, for ever."""
+def answer_next(listener: socket.socket, invitations: Invitations, log: Log) -> None:
+    """Answer the next connection; return without one after the listener's timeout."""
+    try:
+        connection, _ = listener.accept()
+    except TimeoutError:
+        log.flush()
+        return
+    with connection, suppress(OSError):  # whoever asked may have gone
+        said = _answered(connection, invitations, log)
+        connection.sendall(json.dumps(said).encode() + b"\n")
+
+
+def main() -> NoReturn:
+    """Answer, one after the other, for ever."""
+    listener = socket.socket(fileno=LISTEN_FD)
     listener.settimeout(60)
+    invitations, log = Invitations(STATE), Log()
     while True:
-        try:
-            connection, _ = listener.accept()
-        except TimeoutError:
-            log.flush()
-            continue
-        with connection:
-            try:
-                said = _answered(connection, invitations, log)
-                connection.sendall(json.dumps(said).encode() + b"\n")
-            except OSError:
-                continue  # whoever asked has gone
+        answer_next(listener, invitations, log)
 
 
 def _answered(connection: socket.socket, invitations: Invitations, log: Log) -> dict[str, Any]:
@@ -214,4 +219,4 @@ def _digest(token: str) -> str:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=LISTEN_FD), Invitations(STATE), Log())
+    main()
