@@ -12,7 +12,6 @@ import requests
 import yaml
 from deployed import connect
 from fleet_cli.lab import laboratory
-from fleet_cli.machine import paths
 from fleet_cli.repository.labfile import Box, Lab
 from releases import variant
 from testinfra.host import Host
@@ -233,19 +232,3 @@ def test_nodes_refuse_a_repository_that_the_key_did_not_sign(staging: Box) -> No
     node.check_output("mkdir -p /run/apt-probe/partial")
     assert node.run(command).rc == 0
     node.check_output("rm -rf /run/apt-probe")
-
-
-def test_a_stranger_gets_no_certificate(server: Host, tmp_path: Path) -> None:
-    # A request without the shared secret, as any machine on the network could send it.
-    key, request = tmp_path / "key.pem", tmp_path / "request.pem"
-    subprocess.run(
-        ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(request),
-         "-subj", "/CN=stranger.fleet.test"], check=True, capture_output=True,
-    )  # fmt: skip
-    script = server.check_output("puppet config print autosign --section server")
-    text = request.read_text()
-    answer = subprocess.run(
-        ["ssh", "-F", str(paths.SSH_CONFIG), server.backend.host.name, "sudo", "-u", "puppet", script,
-         "stranger.fleet.test"], input=text, text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    assert answer.returncode == 1, answer.stderr

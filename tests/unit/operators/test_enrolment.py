@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import autosign_policy
+import certificate_request
 import enrolment
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import AttributeOID, ExtendedKeyUsageOID, NameOID
 from enrolment import Invitations, Log, Refused
 from operators import enrolment_service, places
 from operators.errors import Failure
@@ -245,22 +243,9 @@ def test_nonsense_keeps_nobody_waiting() -> None:
     assert enrolment_service.ask({"invite": {"certname": NODE, "role": ROLE, "tier": TIER}})["token"]
 
 
-def request(  # the defaults are what a machine sends that was invited
-    token: str | None, *, name: str = NODE, role: str = ROLE, tier: str = TIER, client: bool = False
-) -> bytes:
-    """Return a request for a certificate, as an agent makes it."""
-    builder = x509.CertificateSigningRequestBuilder()
-    builder = builder.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-    for oid, word in ((autosign_policy.PP_ROLE, role), (autosign_policy.PP_ENVIRONMENT, tier)):
-        der = bytes([0x0C, len(word)]) + word.encode()
-        value = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), der)
-        builder = builder.add_extension(value, critical=False)
-    if client:
-        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
-        builder = builder.add_extension(usage, critical=False)
-    if token is not None:
-        builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, token.encode())
-    return builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.PEM)
+def request(**changed: Any) -> bytes:
+    """Return the request of the machine that was invited, with what is changed in it."""
+    return certificate_request.request(**{"name": NODE, "role": ROLE, "tier": TIER, **changed})
 
 
 class Policy:
@@ -293,7 +278,7 @@ def policy(server: Machine, service: Callable[[str], None], monkeypatch: pytest.
 def test_who_was_invited_gets_a_certificate_and_its_token_is_used_up(
     policy: Policy, server: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pem = request(policy.token)
+    pem = request(token=policy.token)
     assert policy.signs(pem)
     assert "signed: role app, tier production" in capsys.readouterr().out
     assert not policy.signs(pem)
@@ -306,7 +291,7 @@ ATTACKS: list[tuple[dict[str, Any], str]] = [
     ({"role": "database"}, "for role app in tier production"),
     ({"tier": "staging"}, "for role app in tier production"),
     ({"name": "db1.example.org"}, "for another name than the one it was sent for"),
-    ({"client": True}, "asks for the extensions 2.5.29.37"),
+    ({"extra": True}, "asks for the extensions 2.5.29.37"),
     ({"role": "../app"}, "is not a lower-case word"),
 ]
 
@@ -321,7 +306,7 @@ def test_no_other_request_is_signed(
     assert policy.token not in said
     (record,) = server.records()
     assert why in record["FLEET_OUTCOME"]
-    assert policy.signs(request(policy.token)), "a stranger's attempts cost the machine nothing"
+    assert policy.signs(request(token=policy.token)), "a stranger's attempts cost the machine nothing"
 
 
 @pytest.mark.parametrize("pem", [b"", b"no request", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"])
@@ -330,7 +315,7 @@ def test_what_is_no_request_is_refused(policy: Policy, pem: bytes) -> None:
 
 
 def test_a_request_that_somebody_changed_is_refused(policy: Policy) -> None:
-    mine, theirs = request(policy.token), request("0" * 40)
+    mine, theirs = request(token=policy.token), request(token="0" * 40)
     der = x509.load_pem_x509_csr(mine).public_bytes(Encoding.DER)
     other = x509.load_pem_x509_csr(theirs).signature
     ours = x509.load_pem_x509_csr(mine).signature
@@ -344,7 +329,7 @@ def test_nobody_gets_a_certificate_while_the_service_is_away(
 ) -> None:
     monkeypatch.setattr(autosign_policy, "REQUESTS", operators.root)
     with pytest.raises(Failure):
-        autosign_policy.check(NODE, request("0" * 40))
+        autosign_policy.check(NODE, request(token="0" * 40))
     with Path(os.devnull).open() as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
         assert autosign_policy.main([NODE]) == 1
