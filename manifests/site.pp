@@ -2,7 +2,7 @@
 # it. There is nothing else to decide here.
 node default {
   $role = $trusted.dig('extensions', 'pp_role')
-  $enrol = "enrol ${trusted['certname']} again with the right pp_role in /etc/puppet/csr_attributes.yaml"
+  $enrol = "enrol it again: fleet enroll ${trusted['certname']} --role ROLE --tier TIER"
 
   unless $role {
     fail("The certificate of ${trusted['certname']} names no role (extension pp_role): ${enrol}")

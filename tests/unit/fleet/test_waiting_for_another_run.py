@@ -58,9 +58,8 @@ def test_a_first_run_begins_when_another_ends_and_tells_once_that_it_waits(
         f"source <(sed -n '/^run_agent()/,/^}}/p' {shlex.quote(str(REPO / 'scripts' / script))});"
         " set -euo pipefail; run_agent"
     )
-    done = subprocess.run(
-        ["bash", "-c", function], env={**os.environ, "STATUS": str(status)}, capture_output=True, text=True, check=True
-    )
+    environment = {**os.environ, "STATUS": str(status), "AUTHORITY": "ab" * 32}
+    done = subprocess.run(["bash", "-c", function], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [WAITS, "Notice: Applied catalog in 1.00 seconds"]
     assert seconds(given.read_text(), "waitforlock") == 1
     assert seconds(given.read_text(), "maxwaitforlock") == 300
