@@ -85,7 +85,24 @@ def test_app_box_trusts_the_fleet_repository_by_its_own_key_only(
     source = catalog["File[/etc/apt/sources.list.d/fleet.sources]"]["content"]
     assert "Signed-By: /etc/apt/keyrings/fleet.asc\n" in source
     assert "File[/etc/apt/keyrings/fleet.asc]" in catalog
+    assert "Check-Valid-Until: yes\nValid-Until-Max: 1209600\n" in source
     assert "Class[Flask_microservice]" in catalog["Class[Profile::Fleet_repository]"].references("before")
+
+
+@pytest.mark.parametrize("certname", APP_BOXES)
+def test_the_fleet_repository_gives_a_node_its_services_and_nothing_of_debian(
+    certname: str, lab_catalogs: dict[str, Catalog]
+) -> None:
+    """The right to publish would be the right to replace libc6."""
+    catalog = lab_catalogs[certname]
+    rest, services = (
+        catalog[f"File[/etc/apt/preferences.d/{name}]"]["content"].splitlines()[1:]
+        for name in ("fleet", "fleet-services")
+    )
+    assert rest == ["Package: *", "Pin: release o=fleet", "Pin-Priority: 100"]
+    assert services == ["Package: inventory orders", "Pin: release o=fleet", "Pin-Priority: 900"]
+    before = catalog["File[/etc/apt/preferences.d/fleet-services]"].references("before")
+    assert before == {"Class[Flask_microservice]"}
 
 
 @pytest.mark.parametrize("certname", [name for name in BOXES if name not in APP_BOXES])
@@ -99,4 +116,4 @@ def test_node_without_a_known_role_is_told_so_and_gets_nothing(compile: Compile)
     for catalog, message in zip(catalogs, roles.values(), strict=True):
         assert message in catalog.error
         assert "stray.example.test" in catalog.error
-        assert "csr_attributes.yaml" in catalog.error
+        assert "fleet enroll stray.example.test --role ROLE --tier TIER" in catalog.error

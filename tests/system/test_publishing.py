@@ -73,6 +73,21 @@ apt-get update > /dev/null
 ! ls /var/lib/apt/lists/*_Packages
 """
 
+REPLAYED = """
+set -eu
+cd /srv/apt/public/debian/dists/fleet
+date=$(date --utc --date '20 days ago' '+%a, %d %b %Y %H:%M:%S UTC')
+sed "s/^Date: .*/Date: $date/" Release > /tmp/old && cp /tmp/old Release
+rm InRelease Release.gpg
+own() { runuser -u packages -- gpg --homedir /srv/apt/keys --batch "$@"; }
+own --clearsign --output - Release > /tmp/InRelease && cp /tmp/InRelease InRelease
+"""
+"""What somebody has kept who can answer in the place of the repository: rightly signed, and of before a fix."""
+BELIEVED_FOR_DAYS = """
+options="signed-by=/srv/apt/archive-key.asc check-date=yes check-valid-until=yes valid-until-max={seconds}"
+echo "deb [$options] http://localhost/debian fleet main" > /etc/apt/fleet.list
+"""
+
 SERVICES = """\
 flask_microservice::services:
   billing: {port: 7010}
@@ -136,6 +151,24 @@ def test_every_version_that_a_service_can_declare_is_published_and_fetched(serve
     published(server, made[0])
     published(server, *made[1:])
     assert server.fetched() == {**FIRST, **{f"billing={version}": f"billing {version} " for version in versions}}
+
+
+def test_an_index_of_long_ago_is_given_to_no_machine_and_the_one_that_is_renewed_is(server: AptServer) -> None:
+    """A flaw that is mended would be there again, rightly signed."""
+    server.ok(REPLAYED)
+    server.ok(BELIEVED_FOR_DAYS.format(seconds=14 * 86400))
+    with pytest.raises(AssertionError, match="expired"):
+        server.fetched()
+    before = server.ok(f"{COMMAND} --list")
+    server.ok(f"{COMMAND} --renew")
+    assert server.fetched() == FIRST
+    assert server.ok(f"{COMMAND} --list") == before
+
+
+def test_a_repository_is_renewed_by_its_own_account_and_by_no_other(server: AptServer) -> None:
+    server.ok(f"runuser -u packages -- {COMMAND} --renew")
+    assert server.run(f"runuser -u nobody -- {COMMAND} --renew").returncode == 1
+    assert server.fetched() == FIRST
 
 
 def test_a_repository_that_the_clash_of_two_names_has_left_is_mended(server: AptServer, tmp_path: Path) -> None:

@@ -121,6 +121,27 @@ class profile::apt_repository (
     ;
   }
 
+  $renew = 'fleet-repository-renew'
+  file {
+    default:
+      ensure => file,
+      owner  => 'root',
+      group  => 'root',
+      mode   => '0644',
+    ;
+    "/etc/systemd/system/${renew}.service":
+      source => "puppet:///modules/profile/apt_repository/${renew}.service",
+    ;
+    "/etc/systemd/system/${renew}.timer":
+      source => "puppet:///modules/profile/apt_repository/${renew}.timer",
+    ;
+  }
+  ~> service { "${renew}.timer":
+    ensure  => running,
+    enable  => true,
+    require => File['/usr/local/sbin/publish-package'],
+  }
+
   class { 'profile::apt_repository::signing_key':
     gnupg_home => $gnupg_home,
     export_to  => "${root}/key/archive-key.asc",

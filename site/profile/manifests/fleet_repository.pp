@@ -8,6 +8,9 @@
 #   Its component.
 # @param key_source
 #   Where its public key comes from, ASCII-armoured: the Puppet server's file server, or any other `source` of a file.
+# @param valid_days
+#   For how many days after its index was signed the repository is believed: whoever keeps an old one can't give it to nodes for longer. The
+#   Puppet server signs it anew each day.
 #
 # @example
 #   include profile::fleet_repository
@@ -16,6 +19,7 @@ class profile::fleet_repository (
   String[1] $suite,
   String[1] $component,
   String[1] $key_source,
+  Integer[1] $valid_days = 14,
 ) {
   $keyring = '/etc/apt/keyrings/fleet.asc'
   $sources = '/etc/apt/sources.list.d/fleet.sources'
@@ -39,7 +43,24 @@ class profile::fleet_repository (
       Suites: ${suite}
       Components: ${component}
       Signed-By: ${keyring}
+      Check-Date: yes
+      Check-Valid-Until: yes
+      Valid-Until-Max: ${$valid_days * 86400}
       | SOURCES
+  }
+
+  # Whoever may publish could give nodes a libc6 otherwise. The packages of declared services have a pin of their own.
+  file { '/etc/apt/preferences.d/fleet':
+    ensure  => file,
+    owner   => 'root',
+    group   => 'root',
+    mode    => '0644',
+    content => @(PREFERENCES),
+      # Written by Puppet (profile::fleet_repository).
+      Package: *
+      Pin: release o=fleet
+      Pin-Priority: 100
+      | PREFERENCES
   }
 
   # Debian's own indexes are not fetched: this one is the only one that changed.

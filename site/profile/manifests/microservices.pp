@@ -14,6 +14,24 @@ class profile::microservices (
   contain profile::fleet_repository
   contain flask_microservice
 
+  # Before Debian's, should that have one of the name.
+  file { '/etc/apt/preferences.d/fleet-services':
+    ensure  => $flask_microservice::packages.empty ? {
+      true    => absent,
+      default => file,
+    },
+    owner   => 'root',
+    group   => 'root',
+    mode    => '0644',
+    content => @("PREFERENCES"),
+      # Written by Puppet (profile::microservices).
+      Package: ${flask_microservice::packages.unique.sort.join(' ')}
+      Pin: release o=fleet
+      Pin-Priority: 900
+      | PREFERENCES
+    before  => Class['flask_microservice'],
+  }
+
   Class['profile::puppet_ca'] -> Class['flask_microservice']
   Class['profile::fleet_repository'] -> Class['flask_microservice']
 

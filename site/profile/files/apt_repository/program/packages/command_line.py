@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="publish-package", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("files", metavar="FILE.deb", nargs="*", type=Path)
+    parser.add_argument("--renew", action="store_true", help="sign the index anew: nodes believe one for days")
     parser.add_argument("--list", action="store_true", help="say what is published: name, version and architecture")
     parser.add_argument(
         "--declared",
@@ -37,13 +38,15 @@ def main(arguments: list[str] | None = None) -> int:
         help="no warning that no deployed service runs from it",
     )
     chosen = parser.parse_args(arguments)
-    if chosen.list == bool(chosen.files):
-        parser.error("give files, or --list")
+    if [chosen.list, chosen.renew, bool(chosen.files)].count(True) != 1:
+        parser.error("give files, --list or --renew")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     try:
         if chosen.list:
             _list(Repository.from_file())
+        elif chosen.renew:
+            _renew(Repository.from_file())
         else:
             _publish(Repository.from_file(), chosen.files, chosen.declared)
     except PublishError as error:
@@ -74,6 +77,12 @@ def _publish(repository: Repository, files: list[Path], declared: list[str]) -> 
         published = publishing.publish(repository, packages, declared)
     for identity, new in published.items():
         print(f"{identity}: {'published' if new else 'was published already'}")
+
+
+def _renew(repository: Repository) -> None:
+    if os.geteuid() == 0:
+        account.take_on(repository.account)
+    publishing.renew(repository)
 
 
 def _end(number: int, _: FrameType | None) -> None:

@@ -47,6 +47,22 @@ def publish(repository: Repository, files: Sequence[Given], declared: Collection
         return {deb.identity: deb.identity in chosen for deb in given}
 
 
+def renew(repository: Repository) -> None:
+    """Write and sign the index anew: what is published stays as it is.
+
+    Raises:
+        PublishError: the index stays the old one.
+    """
+    with only_one(repository) as lock:
+        aptly = Aptly(repository, lock)
+        index = signed_index.read(repository)
+        if index is None:
+            _mended(repository, aptly)
+            return
+        aptly.remove(_beyond(aptly, index))
+        aptly.update_index()
+
+
 def say(text: str) -> None:
     """Tell a person something that is no result."""
     print(f"publish-package: {text}", file=sys.stderr, flush=True)
