@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from deployed import connect
-from fleet_cli.lab import laboratory
+from fleet_cli.lab import laboratory, ssh
 from fleet_cli.repository.labfile import Box, Lab
 from releases import variant
 from workspace import Fleet, Workspace
@@ -53,6 +53,40 @@ def built(directory: Path, name: str, version: str, architecture: str) -> Path:
     build = ["dpkg-deb", "-Znone", "--root-owner-group", "--build", str(directory / name), str(file)]
     subprocess.run(build, check=True, capture_output=True)
     return file
+
+
+BASIC = "libc6"
+
+
+@pytest.fixture
+def another_libc(lab: Lab, tmp_path: Path) -> Iterator[str]:
+    """A version of libc6 in the fleet's repository, as the account that owns it can publish."""
+    version = "999-1"
+    ssh.upload(lab.server, built(tmp_path, BASIC, version, "amd64"), "/tmp/libc6_999-1_amd64.deb")
+    update = "aptly publish update -batch fleet debian >/dev/null"
+    ssh.run(lab.server, ["sh", "-c", f"aptly repo add fleet /tmp/libc6_999-1_amd64.deb >/dev/null && {update}"])
+    yield version
+    remove = f"aptly repo remove fleet libc6_{version}_amd64 && aptly db cleanup"
+    ssh.run(lab.server, ["sh", "-c", f"{remove} >/dev/null; {update}; rm /tmp/libc6_999-1_amd64.deb"])
+
+
+def test_who_publishes_replaces_nothing_of_debian(another_libc: str, staging: Box) -> None:
+    """Every node would take its libc6 from there at the next upgrade, and be the publisher's."""
+    node = connect(staging)
+    lists = "-o Dir::State::lists=/var/lib/apt-probe -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
+    node.check_output("mkdir -p /var/lib/apt-probe/partial && cp -al /var/lib/apt/lists/*Packages* /var/lib/apt-probe")
+    try:
+        only = "-o Dir::Etc::sourcelist=/etc/apt/sources.list.d/fleet.sources -o Dir::Etc::sourceparts=-"
+        node.check_output(
+            f"apt-get -qq update {lists} {only} -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any"
+        )
+        policy = node.check_output(f"apt-cache policy {BASIC} {lists}")
+        assert f" {another_libc} 100\n" in policy
+        assert f"Candidate: {another_libc}" not in policy
+        services = node.check_output(f"apt-cache policy {SERVICE} {lists}")
+        assert "Candidate: 1.0.0-1" in services or "Candidate: 2.0.0-1" in services
+    finally:
+        node.run("rm -rf /var/lib/apt-probe")
 
 
 @pytest.mark.drill
