@@ -39,26 +39,20 @@ class profile::database (
     pg_hba_conf_defaults => false,
   }
   contain postgresql::server
+  include profile::database::hardening
   contain profile::database::tls
 
   postgresql::server::config_entry { 'max_connections':
     value => $max_connections,
   }
 
-  file {
-    default:
-      owner => 'root',
-      group => 'root',
-    ;
-    '/etc/systemd/system/postgresql@.service.d':
-      ensure => directory,
-      mode   => '0755',
-    ;
-    '/etc/systemd/system/postgresql@.service.d/network-online.conf':
-      ensure => file,
-      mode   => '0644',
-      source => 'puppet:///modules/profile/database/network-online.conf',
-    ;
+  file { '/etc/systemd/system/postgresql@.service.d/network-online.conf':
+    ensure  => file,
+    owner   => 'root',
+    group   => 'root',
+    mode    => '0644',
+    source  => 'puppet:///modules/profile/database/network-online.conf',
+    require => Profile::Hardened_unit['postgresql@'],
   }
 
   profile::firewall::allow { 'postgresql':

@@ -55,7 +55,16 @@ class profile::load_balancer (
   $pem = '/etc/haproxy/fleet.pem'
 
   # With socat, root asks HAProxy: echo 'show stat' | socat - /run/haproxy/root.sock
-  package { ['haproxy', 'socat']:
+  # Root of it opens ports and asks its processes to end; those are its account's.
+  profile::hardened_unit { 'haproxy':
+    writable     => ['/run', '/var/lib/haproxy'],
+    capabilities => [
+      'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE', 'CAP_SETGID', 'CAP_SETUID', 'CAP_SYS_CHROOT',
+    ],
+    system_calls => ['chroot'],
+    makes_code   => true,
+  }
+  -> package { ['haproxy', 'socat']:
     ensure => installed,
   }
 

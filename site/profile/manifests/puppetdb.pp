@@ -27,8 +27,13 @@ class profile::puppetdb (
   Pattern[/\A\d+[dhms]\z/] $node_ttl = '7d',
   Array[Stdlib::Fqdn, 1] $allowed_certnames = [$certname],
 ) {
+  profile::hardened_unit { 'puppetdb':
+    writable   => ['/var/lib/puppetdb', '/var/log/puppetdb'],
+    makes_code => true,
+  }
+
   # With dbconfig-no-thanks Debian's package leaves the database to us.
-  package { 'dbconfig-no-thanks':
+  -> package { 'dbconfig-no-thanks':
     ensure => installed,
   }
   -> package { 'puppetdb':
@@ -67,15 +72,12 @@ class profile::puppetdb (
       owner => 'root',
       group => 'root',
     ;
-    '/etc/systemd/system/puppetdb.service.d':
-      ensure => directory,
-      mode   => '0755',
-    ;
     '/etc/systemd/system/puppetdb.service.d/random.conf':
-      ensure => file,
-      mode   => '0644',
-      source => 'puppet:///modules/profile/puppetdb/random.conf',
-      notify => Service['puppetdb'],
+      ensure  => file,
+      mode    => '0644',
+      source  => 'puppet:///modules/profile/puppetdb/random.conf',
+      require => Profile::Hardened_unit['puppetdb'],
+      notify  => Service['puppetdb'],
     ;
   }
 

@@ -26,7 +26,13 @@ class profile::puppetserver (
   Array[Pattern[/\A-\S+\z/]] $java_args = ['-XX:+UseSerialGC', '-XX:MetaspaceSize=256m', '-XX:ReservedCodeCacheSize=512m'],
   Hash[Pattern[/\A[a-z]\w*\z/], Stdlib::Absolutepath] $file_mounts = {},
 ) {
-  package { 'puppetserver':
+  profile::hardened_unit { 'puppetserver':
+    writable   => [
+      '/etc/puppet/puppetserver/ca', '/var/lib/puppet', '/var/lib/puppetserver', '/var/cache/puppet', '/var/log/puppetserver',
+    ],
+    makes_code => true,
+  }
+  -> package { 'puppetserver':
     ensure => installed,
   }
 

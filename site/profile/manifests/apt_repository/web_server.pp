@@ -14,7 +14,13 @@ class profile::apt_repository::web_server (
   Stdlib::Fqdn $fqdn,
   Stdlib::Absolutepath $root,
 ) {
-  package { 'nginx-light':
+  profile::hardened_unit { 'nginx':
+    writable     => ['/run', '/var/log/nginx', '/var/lib/nginx'],
+    capabilities => [
+      'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE', 'CAP_SETGID', 'CAP_SETUID',
+    ],
+  }
+  -> package { 'nginx-light':
     ensure => installed,
   }
   -> file {

@@ -8,6 +8,7 @@ class profile::puppetdb::database {
   $set_password = '/usr/local/sbin/set-puppetdb-password'
 
   contain postgresql::server
+  include profile::database::hardening
 
   postgresql::server::role { 'puppetdb': }
   -> postgresql::server::database { 'puppetdb':
