@@ -98,16 +98,6 @@ def test_all_else_that_comes_in_is_dropped_but_answers_and_errors(catalog: Catal
     assert "hook forward" not in text
 
 
-def test_nobody_but_root_writes_to_puppetdb_without_a_certificate(
-    lab_catalogs: dict[str, Catalog], lab: labfile.Lab
-) -> None:
-    chain = ruleset(lab_catalogs[lab.server.certname]).split("chain root_only_8080 {")[1].split("}")[0]
-    assert [line.strip() for line in chain.strip().splitlines()] == [
-        "type filter hook output priority filter; policy accept;",
-        'oifname "lo" tcp dport 8080 meta skuid != 0 reject with tcp reset comment "puppetdb"',
-    ]
-
-
 def test_the_rules_of_others_are_left_alone(catalog: Catalog) -> None:
     # Debian's own file begins with `flush ruleset`.
     lines = [line for line in ruleset(catalog).splitlines() if line and not line.startswith((" ", "#", "}"))]

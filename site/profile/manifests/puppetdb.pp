@@ -1,6 +1,6 @@
 # @summary PuppetDB on a local PostgreSQL: the fleet's reports, facts and catalogs
 #
-# Over the network it speaks TLS only, and only with the Puppet server; on the machine itself also plain HTTP on port 8080, with root.
+# It speaks TLS only, with those whose certificates it is told of: they may query, and command. People query by fleet-query.
 #
 # @param certname
 #   The name in the machine's certificate, which PuppetDB uses as its own.
@@ -13,7 +13,7 @@
 # @param node_ttl
 #   After how long without a sign of life a node counts as gone.
 # @param allowed_certnames
-#   Who may ask over TLS: machines with these names in their certificates.
+#   Who may query and command it: machines with these names in their certificates. PuppetDB can't allow the one without the other.
 #
 # @example
 #   include profile::puppetdb
@@ -97,11 +97,6 @@ class profile::puppetdb (
     '/etc/puppetdb/certificate-allowlist',
   ]
   ~> Service['puppetdb']
-
-  # Without TLS it asks nobody who they are, and lets them write.
-  profile::firewall::root_only { 'puppetdb':
-    port => 8080,
-  }
 
   Package['puppetdb'] -> Class['profile::puppetdb::database'] ~> Service['puppetdb']
   Package['puppetdb'] -> Class['profile::puppetdb::certificate'] ~> Service['puppetdb']
