@@ -257,7 +257,8 @@ class HieraCheck:
         try:
             if source is None:
                 raise FleetError("Hiera names no apt repository (profile::fleet_repository::url, suite, component)")
-            return list(config.findings(self._services(data, code), found, source, retry_now=self.packages.retry_now))
+            check = config.Check(source, self.notes, retry_now=self.packages.retry_now)
+            return list(check.findings(self._services(data, code), found))
         except FleetError as error:
             if self.packages.required:
                 raise
