@@ -56,26 +56,6 @@ def _database_url(value: str) -> sa.URL:
     raise fault
 
 
-# The kinds of settings that are here; setting_kinds.py has what others are made of.
-_text = Text()
-_log_file = Text(
-    "an absolute path, or nothing for standard error", r"^(/.*)?$", lambda value: Path(value) if value else None
-)
-_level = OneOf(LEVELS)
-_seconds = Number(above=0, most=MAX_SECONDS, unit="seconds")
-_whole = Whole(least=0, most=MAX_WHOLE)
-_base_url = Text(
-    "an address such as http://127.0.0.1:7000, without user name or query",
-    r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s]+$",
-    _address,
-)
-_database = Text(
-    "sqlite:////absolute/path.db, or postgresql://user:password@host/database",
-    r"^(sqlite:////|postgresql(\+psycopg)?://)",
-    _database_url,
-)
-
-
 def _masked(value: Any) -> str:
     return "********" if value else ""
 
@@ -110,6 +90,25 @@ class Setting:
     value: Any
     source: str
 
+
+# The kinds of settings that are here; setting_kinds.py has what others are made of.
+_text = Text()
+_log_file = Text(
+    "an absolute path, or nothing for standard error", r"^(/.*)?$", lambda value: Path(value) if value else None
+)
+_level = OneOf(LEVELS)
+_seconds = Number(above=0, most=MAX_SECONDS, unit="seconds")
+_whole = Whole(least=0, most=MAX_WHOLE)
+_base_url = Text(
+    "an address such as http://127.0.0.1:7000, without user name or query",
+    r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s]+$",
+    _address,
+)
+_database = Text(
+    "sqlite:////absolute/path.db, or postgresql://user:password@host/database",
+    r"^(sqlite:////|postgresql(\+psycopg)?://)",
+    _database_url,
+)
 
 # Every key there is. Each stands with its default and what it means in default_config.ini too.
 SCHEMA: dict[str, dict[str, Key]] = {
