@@ -74,10 +74,23 @@ def test_a_node_is_checked_against_the_version_that_it_has(repo: Path, newer: Pa
     assert finding.startswith(f"{ORDERS}:8:20: wrong-setting: orders 3.0.0-1, pinned in the tier production, refuses")
 
 
+@pytest.mark.parametrize("reference", ["lookup('fleet::levels.low')", "alias('fleet::levels.low')"])
+def test_a_value_that_stands_in_one_place_elsewhere_is_found_there(repo: Path, packages: Path, reference: str) -> None:
+    edit(repo, {ORDERS: (LEVEL, f'log: {{level: "%{{{reference}}}"}}'),
+                "hieradata/common.yaml": ("", "fleet::levels: {low: inof}\n")})  # fmt: skip
+    lines = (repo / "hieradata/common.yaml").read_text(encoding="utf-8").count("\n")
+    assert found(repo, packages) == [
+        f"hieradata/common.yaml:{lines}:22: wrong-setting: orders 1.0.0-1, pinned in the tier production and the tier "
+        f"staging, refuses 'level' in section 'log', which is taken from here ({ORDERS}:8): 'inof' is not one of "
+        "debug, info, warning, error, critical; did you mean 'info'?"
+    ]
+
+
 @pytest.mark.parametrize(
     "config",
     [
         "log: {level: \"%{lookup('fleet::level')}\"}",
+        "log: {level: \"%{alias('fleet::levels.high')}\"}",
         'log: {level: "%{facts.level}"}',
         "log: {level: info, file: ''}",
         "log: {file: '/%{facts.networking.hostname}.log'}",
@@ -87,7 +100,8 @@ def test_a_node_is_checked_against_the_version_that_it_has(repo: Path, newer: Pa
 def test_what_is_right_not_known_or_allowed_is_no_finding(repo: Path, packages: Path, config: str) -> None:
     edit(repo, {ORDERS: (LEVEL, config)})
     if "fleet::level" in config:
-        edit(repo, {"hieradata/common.yaml": ("", "fleet::level: inof\n")})
+        text = "fleet::levels: {high: inof}\n" if "levels" in config else "fleet::level: inof\n"
+        edit(repo, {"hieradata/common.yaml": ("", text), STAGING: ("", text)})
     assert found(repo, packages) == []
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet_cli.repository.documents import Document
 from fleet_cli.repository.finding import Finding, did_you_mean
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.services import Spot
@@ -35,11 +36,13 @@ class Check:
 
     Attributes:
         source: where their packages are.
+        documents: the files that have the keys to which values refer; none if not all that there are can be read.
         notes: gets what could not be checked, and why.
         retry_now: whether to ask a repository that did not answer a moment ago.
     """
 
     source: Repository
+    documents: Mapping[str, Document]
     notes: list[str]
     retry_now: bool = False
 
@@ -50,7 +53,11 @@ class Check:
             FleetError: the repository does not answer.
         """
         places = {(finding.file, finding.line) for finding in found}
-        each_pinned = [each for each in pinned(all_running) if not places & {each.version[:2], each.service.home[:2]}]
+        each_pinned = [
+            each
+            for each in pinned(all_running, self.documents)
+            if not places & {each.version[:2], each.service.home[:2]}
+        ]
         wanted = {each.deb for each in each_pinned if each.from_template}
         index = package_index.load(self.source, wanted, retry_now=self.retry_now)
         debs = {each.deb: deb for each in each_pinned if (deb := index.get(each.deb[0], {}).get(each.deb[1]))}

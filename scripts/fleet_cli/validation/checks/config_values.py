@@ -87,8 +87,12 @@ def _finding(said: _Said, by: Iterable[tuple[Pinned, Where]], taker: Deb | None)
         related |= {pinned.version.file, pinned.service.home.file}
     who = [f"{' '.join(deb)}, pinned in the {' and the '.join(sorted(where))}," for deb, where in sorted(debs.items())]
     refuse = "refuses" if len(who) == 1 else "refuse"
-    value, file, line, column, written = said.given
-    message = f"{' and '.join(who)} {refuse} '{value.key}' in section '{value.section}': {said.verdict.wrong}"
+    value, file, line, column, written, (taker_file, taker_line) = said.given
+    message = f"{' and '.join(who)} {refuse} '{value.key}' in section '{value.section}'"
+    if taker_file:
+        message += f", which is taken from here ({taker_file}:{taker_line})"
+        related.add(taker_file)
+    message += f": {said.verdict.wrong}"
     if written and not said.verdict.hidden:
         message += f" (YAML reads {written} as {value.text})"
     suggestion = f"{' '.join(taker)} takes it" if taker else said.verdict.suggestion
