@@ -105,6 +105,14 @@ def test_what_is_right_not_known_or_allowed_is_no_finding(repo: Path, packages: 
     assert found(repo, packages) == []
 
 
+def test_where_a_layer_can_not_be_read_a_value_that_is_looked_up_is_not_judged(repo: Path, packages: Path) -> None:
+    edit(repo, {ORDERS: (LEVEL, "log: {level: \"%{lookup('fleet::level')}\"}"),
+                "hieradata/common.yaml": ("", "fleet::level: inof\n"),
+                "hiera.yaml": ("hierarchy:\n", "hierarchy:\n  - name: Vault\n    lookup_key: vault\n")})  # fmt: skip
+    findings, (note,) = checked(repo, packages)
+    assert (findings, note) == ([], "layer 'Vault' of hiera.yaml can't be read here: what it says is not checked")
+
+
 def test_a_value_that_a_secret_takes_the_place_of_is_not_judged(repo: Path, packages: Path) -> None:
     edit(repo, {ORDERS: (f"{LEVEL}\n", "log: {level: inof}\n")})
     edit(repo, {ORDERS: ("app: [secret_key]", "app: [secret_key]\n      log: [level]")})
