@@ -6,6 +6,7 @@ libraries is there as source only, and compiled; another, the PostgreSQL driver,
 A minute, where the other unit tests take seconds: packages are built for real, in the Debian 13 that nodes run.
 """
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,9 @@ import pytest
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.roots import rootfs
 from fleet_cli.services import building, templates
+from fleet_cli.validation import package_settings, settings_schema
+from fleet_cli.validation.package_index import Deb, Repository
+from fleet_cli.validation.settings_schema import Value
 
 REPO = Path(__file__).resolve().parents[2]
 NAME = "a23456789-123456789-123456789-bc"
@@ -108,6 +112,30 @@ def test_a_package_installs_runs_and_leaves_nothing_behind(package: building.Pac
         "no build path",
         "nothing is left",
     ]
+
+
+def test_a_package_says_what_each_of_its_settings_may_be(package: building.Package) -> None:
+    """Without it a wrong value is found by the node that gets it, not by `fleet validate`."""
+    deb = NAME, Deb(package.path.name, package.sha256)
+    said = package_settings.of(Repository(str(package.path.parent)), [deb])[deb]
+    assert said.known is not None
+    sections = json.loads(said.schema)["properties"]
+    assert {name: set(section["properties"]) for name, section in sections.items()} == {
+        name: set(keys) for name, keys in said.known.items()
+    }
+    wrong = [
+        Value("log", "level", "inof"), Value("log", "file", "x.log"), Value("http", "timeout", "5s"),
+        Value("http", "retries", "-1"), Value("database", "url", "mysql://db/x"),
+        Value("upstreams", "inventory", "host"),
+    ]  # fmt: skip
+    right = [
+        Value(section, key, str(setting["default"]))
+        for section, keys in sections.items()
+        for key, setting in keys["properties"].items()
+    ]
+    verdicts = settings_schema.judge(said.schema, [*wrong, *right])
+    assert [value for value, verdict in verdicts.items() if verdict and verdict.wrong] == wrong
+    assert None not in verdicts.values()
 
 
 def test_a_failing_test_stops_the_build(copy: Path, tmp_path: Path) -> None:

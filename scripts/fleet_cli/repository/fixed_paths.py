@@ -35,6 +35,11 @@ class FixedPaths:
         return f"/usr/share/{self._package}/default_config.ini"
 
     @property
+    def schema(self) -> str:
+        """What each of them may be, as JSON Schema."""
+        return f"/usr/share/{self._package}/settings.schema.json"
+
+    @property
     def config(self) -> str:
         """What Puppet writes: the settings of this service."""
         return f"/etc/{self.service}/default_config.ini"

@@ -37,6 +37,7 @@ CODES: dict[str, dict[str, str]] = {
     },
     "Settings and packages": {
         "unknown-setting": "The pinned version of the service has no such setting.",
+        "wrong-setting": "The pinned version of the service does not take this value of a setting.",
         "missing-setting": "The pinned version of the service needs a setting that nobody gives.",
         "unpublished-version": "The apt repository does not have the pinned version.",
     },

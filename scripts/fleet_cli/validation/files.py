@@ -86,7 +86,7 @@ class Files:
     def _shard(self, directory: str) -> Shard[File]:
         if directory not in self._shards:
             name = hashlib.sha256(directory.encode()).hexdigest()[:16]
-            self._shards[directory] = Shard(self._cache, name, _program_version())
+            self._shards[directory] = Shard(self._cache, name, program_version())
             self._shards[directory].load()
         return self._shards[directory]
 
@@ -149,7 +149,7 @@ class Files:
 
 
 @cache
-def _program_version() -> str:
+def program_version() -> str:
     """The digest of what reads and checks files: what another release of it cached is of no use."""
     whole = hashlib.sha256()
     for package in (Path(__file__).parent, Path(yaml_reader.__file__).parent):

@@ -223,14 +223,19 @@ class HieraCheck:
         """Values that interpolate a key that nothing has; where some layer is kept elsewhere, it may be there."""
         module_keys = {key for document in own.values() for key in document.top}
         found = list(interpolation.findings(data, checked, module_keys, self.missing))
-        elsewhere = [*self.layers.opaque, *self._kept_elsewhere(data)]
-        if self.hiera.layers is None or elsewhere:
+        if elsewhere := self._elsewhere(data):
             if found:
-                where = ", ".join(elsewhere) or "the server's own Hiera"
+                where = ", ".join(elsewhere)
                 count = "a key that values interpolate is" if len(found) == 1 else f"{len(found)} interpolated keys are"
                 self.notes.append(f"{count} in no file here; {where} may have it: {found[0]}")
             return
         yield from found
+
+    def _elsewhere(self, data: FleetData) -> list[str]:
+        """What may have keys, and can't be read here."""
+        if self.hiera.layers is None:
+            return ["the server's own Hiera"]
+        return [*self.layers.opaque, *self._kept_elsewhere(data)]
 
     def _kept_elsewhere(self, data: FleetData) -> list[str]:
         """What layers read and is put in place by somebody else: directories, and files that all machines read."""
@@ -257,7 +262,10 @@ class HieraCheck:
         try:
             if source is None:
                 raise FleetError("Hiera names no apt repository (profile::fleet_repository::url, suite, component)")
-            return list(config.findings(self._services(data, code), found, source, retry_now=self.packages.retry_now))
+            own, _ = self._own(data)
+            documents = {} if self._elsewhere(data) else {**data.documents, **own}
+            check = config.Check(source, documents, self.notes, retry_now=self.packages.retry_now)
+            return list(check.findings(self._services(data, code), found))
         except FleetError as error:
             if self.packages.required:
                 raise

@@ -1,8 +1,9 @@
 """A copy of this repository to make mistakes in."""
 
+import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -65,13 +66,34 @@ url = sqlite:////var/lib/{name}/{name}.db
 """
 
 
-def deb(directory: Path, name: str, version: str, more: str = "") -> None:
-    """A package with nothing in it but what describes its settings."""
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+def schema(levels: Sequence[str] = LEVELS) -> str:
+    """What the settings of such a package may be, as a build makes it."""
+    level = {"type": "string", "enum": levels, "x-expected": "one of " + ", ".join(levels)}
+    file = {"type": "string", "pattern": "^(/.*)?$", "x-expected": "an absolute path, or nothing for standard error"}
+    sections = {"log": {"level": level, "file": file}}
+    return json.dumps({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "properties": {section: {"properties": keys} for section, keys in sections.items()},
+    })  # fmt: skip
+
+
+def deb(directory: Path, name: str, version: str, more: str = "", said: str = "") -> None:
+    """A package with nothing in it but what describes its settings.
+
+    Args:
+        directory, name, version: where it is put, and its name and version.
+        more: the end of its default_config.ini.
+        said: its JSON Schema, if not what `schema` makes; "none" for a package that has none.
+    """
     tree = directory / "tree"
     for path, text in (
         ("DEBIAN/control", f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
                            "Maintainer: A B <a@example.org>\nDescription: nothing\n"),
         (f"usr/share/{name}/default_config.ini", INI.format(name=name) + more),
+        *([(f"usr/share/{name}/settings.schema.json", said or schema())] if said != "none" else []),
     ):  # fmt: skip
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text(text, encoding="utf-8")
@@ -89,7 +111,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     upstream = "\n[upstreams]\ninventory = http://127.0.0.1:7000\n"
     deb(directory, "inventory", "1.0.0-1")
     deb(directory, "orders", "1.0.0-1", upstream)
-    deb(directory, "inventory", "2.0.0-1", "\n[cache]\n# Seconds.\nlifetime = 5\n")
+    deb(directory, "inventory", "2.0.0-1", "\n[cache]\n# Seconds.\nlifetime = 5\n", schema((*LEVELS[1:], "trace")))
     deb(directory, "orders", "2.0.0-1", upstream + "\n[mail]\n# Required: where bills go.\nsender =\n")
     return directory
 

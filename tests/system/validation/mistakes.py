@@ -447,6 +447,28 @@ MISTAKES = {
         ("hieradata/services/billing.yaml", "orders"), "unknown-setting",
         ("no setting 'orders' in section 'upstreams'",),
     ),
+    "a value that the service does not take": Mistake(
+        {ORDERS: ("log: {level: info}", "log: {level: inof}")},
+        (ORDERS, "inof"), "wrong-setting",
+        ("orders 1.0.0-1, pinned in the tier production and the tier staging, refuses 'level' in section 'log'",
+         "'inof' is not one of debug, info, warning, error, critical", "did you mean 'info'?"),
+    ),
+    "a value that a tier changes to one that the service does not take": Mistake(
+        {PRODUCTION: ("orders: {database: postgresql}",
+                      "orders: {database: postgresql, config: {log: {file: orders.log}}}")},
+        (PRODUCTION, "orders.log"), "wrong-setting",
+        ("orders 1.0.0-1, pinned in the tier production, refuses", "'orders.log' is not an absolute path"),
+    ),
+    "a value that a newer version does not take": Mistake(
+        {INVENTORY: ("log: {level: info}", "log: {level: debug}"),
+         STAGING: ("inventory: '1.0.0-1'", "inventory: '2.0.0-1'")},
+        (INVENTORY, "debug"), "wrong-setting",
+        ("inventory 2.0.0-1, pinned in the tier staging, refuses 'level'", "inventory 1.0.0-1 takes it"),
+    ),
+    "a value that YAML takes for another one": Mistake(
+        {ORDERS: ("log: {level: info}", "log: {level: 0x10}")},
+        (ORDERS, "0x10"), "wrong-setting", ("'16' is not one of debug", "(YAML reads 0x10 as 16)"),
+    ),
     "a version that nobody published": Mistake(
         {STAGING: ("orders: '1.0.0-1'", "orders: '1.0.1-1'")},
         (STAGING, "orders:"), "unpublished-version", ("no orders 1.0.1-1", "it has 1.0.0-1, 2.0.0-1"),

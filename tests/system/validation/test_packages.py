@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fleet_cli.machine.cache import Cache
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.validation import defaults, package_index
+from fleet_cli.validation import package_index, package_settings
 from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
@@ -52,7 +52,7 @@ def tree(packages: Path, tmp_path: Path) -> Path:
 def url(tree: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """The same, served."""
     monkeypatch.setattr(package_index, "CACHE", Cache(tmp_path / "indexes", 20))
-    monkeypatch.setattr(defaults, "CACHE", Cache(tmp_path / "defaults", 20))
+    monkeypatch.setattr(package_settings, "CACHE", Cache(tmp_path / "settings", 20))
     Quiet.asked.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tree))) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

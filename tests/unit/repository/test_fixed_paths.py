@@ -10,7 +10,7 @@ REPO = Path(__file__).resolve().parents[3]
 SERVICE, PACKAGE = "some-orders", "order-book"
 OURS = FixedPaths(SERVICE, PACKAGE)
 NAMES = [name for name, value in vars(FixedPaths).items() if isinstance(value, property) and not name.startswith("_")]
-ONLY_THE_PACKAGE = {"defaults"}
+ONLY_THE_PACKAGE = {"defaults", "schema"}
 """What no manifest names."""
 
 
@@ -37,12 +37,15 @@ def test_the_template_has_the_same_paths() -> None:
     }
     assert {
         "__venv": ours.virtualenv, "__command": ours.command, "__wsgi": ours.application, "__defaults": ours.defaults,
+        "__settings_schema": ours.schema,
         "__site_config": ours.config, "__log": ours.log, "__data": ours.data_dir,
     }.items() <= filled.items()  # fmt: skip
 
 
 def test_no_other_module_of_fleet_spells_one_out() -> None:
-    paths = re.compile(r"/opt/(venvs|releases)/|default_config\.ini|/secret_environment|/var/(lib|log)/\{")
+    paths = re.compile(
+        r"/opt/(venvs|releases)/|default_config\.ini|/secret_environment|settings\.schema\.json|/var/(lib|log)/\{"
+    )
     package = REPO / "scripts/fleet_cli"
     found = {
         f"{file.relative_to(package)}: {line.strip()}"

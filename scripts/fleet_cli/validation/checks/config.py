@@ -1,45 +1,21 @@
 """The config of services against the very versions that are pinned, as their packages describe it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from fleet_cli.repository.documents import Document
 from fleet_cli.repository.finding import Finding, did_you_mean
 from fleet_cli.repository.fleet_data import FleetData
-from fleet_cli.repository.services import Service, Spot, version_of
-from fleet_cli.validation import defaults, package_index
-from fleet_cli.validation.defaults import ADDRESSES, Defaults
+from fleet_cli.repository.services import Spot
+from fleet_cli.validation import package_index, package_settings
+from fleet_cli.validation.checks import config_values
 from fleet_cli.validation.package_index import Index, Repository
+from fleet_cli.validation.package_settings import ADDRESSES, Defaults
+from fleet_cli.validation.pinned import Pinned, pinned
 from fleet_cli.validation.running import Running
 
 _URL, _SUITE, _COMPONENT = (f"profile::fleet_repository::{name}" for name in ("url", "suite", "component"))
-
-
-@dataclass
-class Pinned:
-    """A service at a version, and where it runs so.
-
-    Attributes:
-        service: its declaration, as it is first found.
-        version: where the version is said.
-        where: the machines in words.
-    """
-
-    service: Service
-    version: Spot
-    where: list[str] = field(default_factory=list)
-
-    @property
-    def places(self) -> set[tuple[str, int]]:
-        """The files and lines that say something of it."""
-        its = self.service
-        parts = (its.fields.values(), its.upstreams, its.config.values(), its.secrets.values(), its.declared)
-        return {(spot.file, spot.line) for spots in (*parts, [self.version]) for spot in spots}
-
-    @property
-    def deb(self) -> tuple[str, str]:
-        """Its package and version."""
-        return self.service.package, str(self.version.node.value)
 
 
 def repository(data: FleetData, repo: Path) -> Repository | None:
@@ -54,43 +30,53 @@ def repository(data: FleetData, repo: Path) -> Repository | None:
     return Repository(package_index.of_lab(said[_URL], repo), said[_SUITE], said[_COMPONENT])
 
 
-def findings(
-    all_running: list[Running], found: Iterable[Finding], source: Repository, *, retry_now: bool
-) -> Iterator[Finding]:
-    """What is wrong with the config of services, but for what follows from what was found already.
+@dataclass(frozen=True)
+class Check:
+    """Looks at the config of services.
 
-    Raises:
-        FleetError: the repository does not answer.
+    Attributes:
+        source: where their packages are.
+        documents: the files that have the keys to which values refer; none if not all that there are can be read.
+        notes: gets what could not be checked, and why.
+        retry_now: whether to ask a repository that did not answer a moment ago.
     """
-    places = {(finding.file, finding.line) for finding in found}
-    pinned = [each for each in _pinned(all_running) if not places & {each.version[:2], each.service.home[:2]}]
-    index = package_index.load(source, {each.deb for each in pinned}, retry_now=retry_now)
-    debs = {each.deb: deb for each in pinned if (deb := index.get(each.deb[0], {}).get(each.deb[1]))}
-    read = defaults.of(source, [(name, deb) for (name, _), deb in debs.items()])
-    known = {key: settings for key, deb in debs.items() if (settings := read[key[0], deb]) is not None}
-    for each in pinned:
-        if each.deb not in debs:
-            yield _unpublished(each, index)
-        elif each.deb in known:
-            config = _Config(each, known)
-            yield from (finding for finding in config.unknown() if (finding.file, finding.line) not in places)
-            if not places & each.places:
-                yield from config.missing()
 
+    source: Repository
+    documents: Mapping[str, Document]
+    notes: list[str]
+    retry_now: bool = False
 
-def _pinned(all_running: list[Running]) -> Iterator[Pinned]:
-    result: dict[tuple[object, ...], Pinned] = {}
-    for running in all_running:
-        for service in running.present(running.touched):
-            version = version_of(service, running.pins)
-            # Of an application that was not made from the template nobody knows the settings.
-            if version is None or not isinstance(version.node.value, str) or "application" in service.fields:
+    def findings(self, all_running: list[Running], found: Iterable[Finding]) -> Iterator[Finding]:
+        """What is wrong, but for what follows from what was found already.
+
+        Raises:
+            FleetError: the repository does not answer.
+        """
+        places = {(finding.file, finding.line) for finding in found}
+        each_pinned = [
+            each
+            for each in pinned(all_running, self.documents)
+            if not places & {each.version[:2], each.service.home[:2]}
+        ]
+        wanted = {each.deb for each in each_pinned if each.from_template}
+        index = package_index.load(self.source, wanted, retry_now=self.retry_now)
+        debs = {each.deb: deb for each in each_pinned if (deb := index.get(each.deb[0], {}).get(each.deb[1]))}
+        read = package_settings.of(self.source, [(name, deb) for (name, _), deb in debs.items()])
+        said = {key: read[key[0], deb] for key, deb in debs.items()}
+        known = {key: settings.known for key, settings in said.items() if settings.known is not None}
+        for each in each_pinned:
+            if not each.from_template:
                 continue
-            asked = (*service.config, *service.secrets, *(str(spot.node.value) for spot in service.upstreams))
-            where = result.setdefault((service.name, version.node.value, asked), Pinned(service, version)).where
-            if running.where not in where:
-                where.append(running.where)
-    yield from result.values()
+            if each.deb not in debs:
+                yield _unpublished(each, index)
+            elif each.deb in known:
+                config = _Config(each, known)
+                yield from (finding for finding in config.unknown() if (finding.file, finding.line) not in places)
+                if not places & each.places:
+                    yield from config.missing()
+        values = config_values.Check({key: settings.schema for key, settings in said.items()})
+        yield from (each for each in values.findings(each_pinned) if (each.file, each.line) not in places)
+        self.notes.extend(values.notes())
 
 
 def _unpublished(pinned: Pinned, index: Index) -> Finding:

@@ -7,6 +7,7 @@ from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.merging import Conversions
 from fleet_cli.repository.scalars import Symbol
+from fleet_cli.repository.services import Spot
 from fleet_cli.validation.checks import interpolation
 from fleet_cli.validation.checks.data_types import UNKNOWN_TEXT, Checker
 from fleet_cli.validation.puppet_code import PuppetCode
@@ -42,6 +43,19 @@ def findings(
                     if finding not in told:
                         told.add(finding)
                         yield finding
+
+
+def origin(documents: Mapping[str, Document], spot: Spot) -> Spot:
+    """Where a value is written: at the key that it refers to, if one file alone has that; else where it stands."""
+    reference = interpolation.reference(spot.node)
+    if reference is None:
+        return spot
+    files = [name for name, each in documents.items() if reference.root in each.top]
+    if len(files) != 1:
+        return spot
+    for name, node in _values({files[0]: documents[files[0]]}, reference.segments):
+        return Spot(name, node.line, node.column, node)
+    return spot
 
 
 def _values(documents: Mapping[str, Document], segments: tuple[str, ...]) -> Iterator[tuple[str, Node]]:

@@ -15,7 +15,8 @@ from flask.testing import FlaskClient
 from {{ cookiecutter.__package }} import NAME, RELEASE, VERSION
 from {{ cookiecutter.__package }}.application import create_app
 from {{ cookiecutter.__package }}.manage import cli
-from {{ cookiecutter.__package }}.settings import SCHEMA, SITE_FILE_VARIABLE, SettingsError, load_settings
+from {{ cookiecutter.__package }}.setting_kinds import Number, OneOf, Text, Whole
+from {{ cookiecutter.__package }}.settings import SCHEMA, SITE_FILE_VARIABLE, Key, SettingsError, load_settings
 
 Site = Callable[[str], Path]
 
@@ -87,6 +88,47 @@ def test_every_setting_has_a_default_and_a_word_of_explanation() -> None:
     for keys in SCHEMA.values():
         for key in keys:
             assert re.search(rf"^#.+\n{key} =", text, re.MULTILINE), f"no comment above {key}"
+
+
+def test_the_schema_has_every_setting_with_what_it_may_be_whatever_the_site_says(site: Site) -> None:
+    site("[http]\ntimeout = soon\n")
+    result = CliRunner().invoke(cli, ["config", "--schema"])
+    assert result.exit_code == 0
+    sections = {name: said["properties"] for name, said in json.loads(result.stdout)["properties"].items()}
+    assert {name: set(said) for name, said in sections.items()} == {name: set(keys) for name, keys in SCHEMA.items()}
+    for said in sections.values():
+        assert all(setting["description"] and "default" in setting for setting in said.values())
+    level = sections["log"]["level"]
+    assert (level["default"], level["enum"][:2]) == ("info", ["debug", "info"])
+    timeout = sections["http"]["timeout"]
+    assert [timeout[name] for name in ("type", "exclusiveMinimum", "maximum", "default")] == ["number", 0, 86400, 2.0]
+    assert sections["database"]["url"]["writeOnly"]
+
+
+def test_of_a_setting_that_a_function_checks_the_schema_says_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCHEMA["log"], "level", Key(str.upper))
+    result = CliRunner().invoke(cli, ["config", "--schema"])
+    level = json.loads(result.stdout)["properties"]["log"]["properties"]["level"]
+    assert level.keys() == {"description", "default"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong", "expected"),
+    [
+        (OneOf(("red", "green")), ["red"], ["Red", "", "red "], "one of red, green"),
+        (Whole(-5, 5), ["-5", "0", "5"], ["-6", "6", "5.0", "1_0", "", "\u0663"], "a whole number from -5 to 5"),
+        (Number(above=0, most=1.5), ["0.1", "1e-3", "1.5"], ["0", "1.6", "nan", ""], "a number above 0, up to 1.5"),
+        (Text("a colour", "^#[0-9a-f]{6}$"), ["#00ff00"], ["red", "#00ff00 "], "a colour"),
+    ],
+)
+def test_a_kind_takes_what_it_says_and_nothing_else(
+    kind: Callable[[str], object], right: list[str], wrong: list[str], expected: str
+) -> None:
+    for text in right:
+        kind(text)
+    for text in wrong:
+        with pytest.raises(ValueError, match=re.escape(expected)):
+            kind(text)
 
 
 def test_each_request_is_one_log_line_without_its_query(client: FlaskClient, log_file: Path) -> None:

@@ -6,7 +6,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import FlaskGroup, NoAppException, routes_command, run_command, shell_command, with_appcontext
 
-from . import NAME, VERSION, application, database_commands
+from . import NAME, VERSION, application, database_commands, settings_schema
 from .openapi import describe
 from .settings import SCHEMA, SettingsError, trace_settings
 
@@ -43,8 +43,12 @@ cli.add_command(database_commands.commands)
 
 
 @click.command()
-def config() -> None:
+@click.option("--schema", is_flag=True, help="Print what each setting may be instead (JSON Schema).")
+def config(schema: bool) -> None:
     """Print the settings in force and where each comes from, secrets masked."""
+    if schema:
+        click.echo(json.dumps(settings_schema.describe(), indent=2))
+        return
     try:
         settings = trace_settings()
     except SettingsError as error:

@@ -2,7 +2,6 @@
 
 import configparser
 import difflib
-import math
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -13,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
+
+from .setting_kinds import Number, OneOf, Text, Whole
 
 SITE_FILE = Path("{{ cookiecutter.__site_config }}")
 SITE_FILE_VARIABLE = "{{ cookiecutter.__config_variable }}"
@@ -28,54 +29,20 @@ class SettingsError(Exception):
     """A settings file can not be used; the message says which line of which file, and what to write instead."""
 
 
-def _text(value: str) -> str:
-    return value
-
-
-def _log_file(value: str) -> Path | None:
-    if value and not value.startswith("/"):
-        raise ValueError("an absolute path, or nothing for standard error")
-    return Path(value) if value else None
-
-
-def _level(value: str) -> str:
-    if value not in LEVELS:
-        raise ValueError("one of " + ", ".join(LEVELS))
-    return value
-
-
-def _seconds(value: str) -> float:
-    try:
-        # Python takes `1_0` and other scripts' digits for numbers, which no other reader of the file does.
-        seconds = float(value) if re.fullmatch(r"[0-9.eE+-]+", value) else math.nan
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= MAX_SECONDS:
-        raise ValueError(f"a number of seconds above 0, up to {MAX_SECONDS}")
-    return seconds
-
-
-def _base_url(value: str) -> str:
-    fault = ValueError("an address such as http://127.0.0.1:7000, without user name or query")
+def _address(value: str) -> str:
     try:
         url = urlsplit(value)
-        usable = url.scheme in ("http", "https") and url.hostname and url.port != 0
+        usable = url.hostname and url.port != 0
     except ValueError:
-        raise fault from None
-    if not usable or "@" in url.netloc or url.query or url.fragment or re.search(r"\s", value):
-        raise fault
+        usable = None
+    if not usable or "@" in url.netloc or url.query or url.fragment:
+        raise ValueError(_base_url.expected)
     return value.rstrip("/")
 
 
-def _whole(value: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) > MAX_WHOLE:
-        raise ValueError(f"a whole number from 0 to {MAX_WHOLE}")
-    return int(value)
-
-
-def _database(value: str) -> sa.URL:
+def _database_url(value: str) -> sa.URL:
     """The address of a database, with the driver that this service has for it."""
-    fault = ValueError("sqlite:////absolute/path.db, or postgresql://user:password@host/database")
+    fault = ValueError(_database.expected)
     try:
         url = sa.make_url(value)
     except (sa.exc.ArgumentError, ValueError):
@@ -111,6 +78,10 @@ class Key:
     parse: Callable[[str], Any]
     shown: Callable[[Any], str] = _plain
 
+    @property
+    def secret(self) -> bool:
+        return self.shown is not _plain
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -119,6 +90,25 @@ class Setting:
     value: Any
     source: str
 
+
+# The kinds of settings that are here; setting_kinds.py has what others are made of.
+_text = Text()
+_log_file = Text(
+    "an absolute path, or nothing for standard error", r"^(/.*)?$", lambda value: Path(value) if value else None
+)
+_level = OneOf(LEVELS)
+_seconds = Number(above=0, most=MAX_SECONDS, unit="seconds")
+_whole = Whole(least=0, most=MAX_WHOLE)
+_base_url = Text(
+    "an address such as http://127.0.0.1:7000, without user name or query",
+    r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s]+$",
+    _address,
+)
+_database = Text(
+    "sqlite:////absolute/path.db, or postgresql://user:password@host/database",
+    r"^(sqlite:////|postgresql(\+psycopg)?://)",
+    _database_url,
+)
 
 # Every key there is. Each stands with its default and what it means in default_config.ini too.
 SCHEMA: dict[str, dict[str, Key]] = {
@@ -207,7 +197,7 @@ def _parse(path: str, text: str) -> dict[str, dict[str, Setting]]:
             try:
                 settings[section][key] = Setting(SCHEMA[section][key].parse(value), where)
             except ValueError as error:
-                shown = repr(value) if SCHEMA[section][key].shown is _plain else "its value"
+                shown = "its value" if SCHEMA[section][key].secret else repr(value)
                 raise SettingsError(f"{where}: {key} in [{section}]: {shown} is not {error}") from None
     return settings
 
