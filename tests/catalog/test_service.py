@@ -57,7 +57,7 @@ flask_microservice::services:
     socket: /run/inventory-eu.sock
     log: {level: debug, keep: 3, max_size: 5M, max_age: 30}
     environment: {TZ: UTC, SHARE: '50%'}
-    limits: {memory: 512M, tasks: 64, cpu: 150%, files: 4096}
+    limits: {memory: 512M, tasks: 64, cpu: 150%, files: 8192, shared_memory: 1G}
     deadlines: {ready: 20, watch: 1}
     unit:
       Unit: {Documentation: 'https://example.test/inventory'}
@@ -222,10 +222,39 @@ def test_what_a_service_declares_of_its_unit_is_there_and_last(catalog: Catalog)
     assert settings["ProtectHome"] == ["yes", "read-only"]
     assert settings["BindPaths"] == ["/srv/a", "/srv/b"]
     assert [settings[key] for key in ("MemoryMax", "TasksMax", "CPUQuota", "LimitNOFILE")] == [
-        ["512M"], ["64"], ["150%"], ["4096"],
+        ["512M"], ["64"], ["150%"], ["8192"],
     ]  # fmt: skip
+    assert settings["TemporaryFileSystem"] == ["/dev/shm:mode=1777,size=1G"]
     assert {'"TZ=UTC"', '"SHARE=50%%"'} <= set(settings["Environment"])
     assert (settings["ReadyDeadlineSec"], settings["WatchSec"]) == (["20"], ["1"])
+
+
+LIMITS = ("MemoryMax", "TasksMax", "LimitNOFILE", "TemporaryFileSystem", "CPUQuota")
+
+
+def test_a_service_that_declares_no_limit_has_some_that_leave_the_machine_room(catalog: Catalog) -> None:
+    settings = unit(catalog, "order-items")
+    assert [settings.get(key) for key in LIMITS] == [
+        ["75%"], ["512"], ["4096"], ["/dev/shm:mode=1777,size=64M"], None,
+    ]  # fmt: skip
+
+
+def test_limits_of_a_tier_hold_for_services_that_declare_no_other(compile: Compile) -> None:
+    declared = "{orders: {port: 7001, version: '1.0-1', workers: 40, threads: 20, limits: {memory: 2G}}}"
+    hiera = {
+        "services/orders.yaml": f"flask_microservice::services: {declared}\n",
+        "services/inventory.yaml": NOTHING,
+        "tiers/test.yaml": "flask_microservice::limits: {files: 2048}\n",
+        "roles/app.yaml": "flask_microservice::limits: {cpu: 200%, memory: 1G}\n",
+    }
+    wrong = {**hiera, "roles/app.yaml": "flask_microservice::limits: {memory: plenty}\n"}
+    (good, bad) = compile([Node(role="app", tier="test", hiera=one) for one in (hiera, wrong)])
+    settings = unit(good, "orders")
+    # Tasks are those that its workers and threads may need.
+    assert [settings[key] for key in LIMITS] == [
+        ["2G"], ["3360"], ["2048"], ["/dev/shm:mode=1777,size=64M"], ["200%"],
+    ]  # fmt: skip
+    assert "limits" in bad.error
 
 
 def test_catalog_says_where_each_service_is_asked_for_its_health(catalog: Catalog) -> None:
@@ -265,6 +294,7 @@ def test_service_can_write_nothing_but_its_data_and_log(catalog: Catalog) -> Non
     settings = unit(catalog, "order-items")
     assert settings["ProtectSystem"] == ["strict"]
     assert settings["ReadWritePaths"] == ["/var/lib/order-items /var/log/order-items"]
+    assert settings["ReadOnlyPaths"] == ["/run"]
     assert settings["UMask"] == ["0027"]
 
 

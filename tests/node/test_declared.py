@@ -173,6 +173,15 @@ def test_hardening_is_on(service: Deployed) -> None:
     assert float(exposure[1]) <= MOST_EXPOSURE, rating
 
 
+def test_no_service_can_use_up_its_machine(service: Deployed) -> None:
+    shown = service.node.check_output(f"systemctl show --property=MemoryMax,TasksMax,LimitNOFILE {service.instance}")
+    limits = dict(line.split("=", 1) for line in shown.splitlines())
+    memory = int(service.node.check_output("sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo")) * 1024
+    assert 0 < int(limits["MemoryMax"]) < memory, limits
+    assert 0 < int(limits["TasksMax"]) < 10_000, limits
+    assert 0 < int(limits["LimitNOFILE"]) < 20_000, limits
+
+
 @pytest.fixture(scope="module")
 def fact() -> Callable[[Box], dict[str, Any]]:
     """What each node says of its services, which takes a second: each is asked once."""

@@ -56,6 +56,8 @@ function flask_microservice::unit_text(
       default => "${directive}=${runs['limits'][$limit]}\n",
     }
   }.join
+  # Of its own: in that of the machine it could fill the memory of all.
+  $shared_memory = "TemporaryFileSystem=/dev/shm:mode=1777,size=${runs['limits']['shared_memory']}\n"
   $besides = Hash($runs['directives'].map |$section, $directives| {
       [$section, $directives.map |$directive, $values| { [$values].flatten.map |$value| { "${directive}=${value}\n" } }.join]
   })
@@ -115,9 +117,10 @@ function flask_microservice::unit_text(
     WorkingDirectory=${paths['virtualenv']}
 
     # What it may use of the machine.
-    ${limited}
+    ${limited}${shared_memory}
     # What it may write, and whom it may connect to. Who may connect to it is the socket's matter.
     ProtectSystem=strict
+    ReadOnlyPaths=/run
     ReadWritePaths=${paths['data_dir']} ${paths['log_dir']}
     IPAddressDeny=any
     IPAddressAllow=${allowed}

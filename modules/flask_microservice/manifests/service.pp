@@ -53,7 +53,8 @@
 #   way: each process that the service starts has them as well. They are in a file that root alone can read, of which each
 #   release has a copy.
 # @param limits
-#   How much memory, how many tasks, how much processor time and how many open files it may have.
+#   How much memory, how many tasks, how much processor time, how many open files and how much shared memory it may have. What
+#   is not given is as `flask_microservice::limits` says.
 # @param unit
 #   Further directives of its unit, such as those that open something which is closed to other services.
 # @param deadlines
@@ -241,7 +242,7 @@ define flask_microservice::service (
           peers              => $peers,
           environment        => $environment,
           secret_environment => $has_secret_environment,
-          limits             => $limits,
+          limits             => flask_microservice::limits($limits, $workers, $threads),
           directives         => $unit,
           deadlines          => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10 } + $deadlines,
           keep               => $keep,

@@ -46,6 +46,7 @@ class Node:
         monkeypatch.setattr(places, "CHECK_UNITS", root / "check-units")
         monkeypatch.setattr(places, "RELEASES", root / "releases")
         monkeypatch.setattr(places, "RUN", root / "run")
+        monkeypatch.setattr(places, "LOCKS", root / "locks")
         monkeypatch.setattr(places, "KEY", root / "state/key")
         monkeypatch.setattr(places, "UNDECLARED", root / "undeclared")
         monkeypatch.setattr(places, "GUNICORN_CONFIG", root / "gunicorn.conf.py")

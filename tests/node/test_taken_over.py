@@ -1,0 +1,83 @@
+"""What somebody can do to a node who has taken one of its services over: as good as nothing."""
+
+import json
+import shlex
+
+import pytest
+import taken_over
+from conftest import DEPLOYED
+from deployed import Deployed
+from fleet_cli.lab import ssh
+from fleet_cli.repository.labfile import Box
+
+TAKE_LOCKS = """
+import fcntl, json, os, sys
+locked, wrote = [], []
+for place in ("/run", "/run/lock", "/run/flask-microservice", f"/run/flask-microservice/{sys.argv[1]}"):
+    try:
+        with open(f"{place}/probe", "w"):
+            wrote.append(place)
+        os.unlink(f"{place}/probe")
+    except OSError:
+        pass
+for place, _, names in os.walk("/run/flask-microservice"):
+    for name in names:
+        try:
+            file = open(os.path.join(place, name))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked.append(file)
+        except OSError:
+            pass
+print(json.dumps({"wrote": wrote, "locked": [file.name for file in locked]}), flush=True)
+sys.stdin.read()
+"""
+# As root: a switch of the service, while that is so.
+SWITCH = """
+import json, subprocess, sys
+name, *attack = sys.argv[1:]
+with subprocess.Popen(attack, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as attacker:
+    said = json.loads(attacker.stdout.readline())
+    switch = subprocess.run(["timeout", "20", "flask-microservice", "switch", name], capture_output=True, text=True)
+    attacker.kill()
+print(json.dumps({**said, "status": switch.returncode, "said": switch.stderr}))
+"""
+FILL_SHARED_MEMORY = """
+import errno, json, os
+told, written = "no error", 0
+try:
+    with open("/dev/shm/probe", "wb", buffering=0) as file:
+        for _ in range(256):
+            written += file.write(bytes(1 << 20))
+except OSError as error:
+    told = errno.errorcode[error.errno]
+print(json.dumps([told, written >> 20]))
+os.unlink("/dev/shm/probe")
+"""
+
+
+@pytest.fixture(scope="module")
+def taken(staging: Box) -> Deployed:
+    """A service that asks another one of its node."""
+    found = [one for one in DEPLOYED if one.box == staging and one.parameters["config"].get("upstreams")]
+    assert found, "no service of the staging node has an upstream"
+    return found[0]
+
+
+def test_it_holds_up_no_switch(taken: Deployed) -> None:
+    before = f"/run/flask-microservice/{taken.name}.lock"  # the lock of an earlier version of the program
+    node = taken.node
+    node.check_output(f"flask-microservice switch {taken.name} && install -m 644 /dev/null {before}")
+    try:
+        attack = taken_over.command(taken, TAKE_LOCKS, taken.name)
+        found = json.loads(ssh.run(taken.box, ["python3", "-c", SWITCH, taken.name, *attack]).stdout)
+    finally:
+        node.check_output(f"rm -f {before}")
+    assert before in found["locked"], "this test shows nothing"
+    assert (found["status"], found["said"]) == (0, ""), found
+    assert found["wrote"] == []
+
+
+def test_its_shared_memory_is_its_own_and_has_an_end(taken: Deployed) -> None:
+    told, written = taken_over.run(taken, FILL_SHARED_MEMORY)
+    assert (told, written) == ("ENOSPC", 64)
+    assert taken.node.run(f"ls -A /dev/shm | grep {shlex.quote('^probe$')}").stdout == ""
