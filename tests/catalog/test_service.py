@@ -21,7 +21,7 @@ flask_microservice::services:
     workers: 3
     threads: 5
     backlog: 99
-    peers: [192.0.2.0/24, '2001:db8::7']
+    peers: [192.0.2.0/24, '2001:db8::7', '192.0.2.8:53', '[2001:db8::7]:53']
     config:
       zeta: {b: 1, a: true, c: 0.5}
       app: {name: 'x y'}
@@ -286,8 +286,20 @@ def test_systemd_is_no_sooner_than_who_can_tell_what_a_release_waits_for(catalog
 def test_service_can_reach_only_the_peers_it_declares(catalog: Catalog) -> None:
     settings = unit(catalog, "order-items")
     assert settings["IPAddressDeny"] == ["any"]
-    assert settings["IPAddressAllow"] == ["localhost 192.0.2.0/24 2001:db8::7 2001:db8::1"]
-    assert unit(catalog, "inventory")["IPAddressAllow"] == ["localhost"]
+    assert settings["IPAddressAllow"] == ["192.0.2.0/24 2001:db8::7 192.0.2.8 127.0.0.1 2001:db8::1"]
+    assert settings["Peers"] == [
+        "192.0.2.0/24 2001:db8::7 192.0.2.8:53 [2001:db8::7]:53 127.0.0.1:7002 [2001:db8::1]:7003"
+    ]
+    nobody = unit(catalog, "inventory")
+    assert (nobody["IPAddressDeny"], nobody.get("IPAddressAllow"), nobody["Peers"]) == (["any"], None, [""])
+
+
+def test_ports_are_kept_to_before_anything_of_a_release_runs(catalog: Catalog) -> None:
+    settings = unit(catalog, "order-items")
+    confine = "-+/usr/local/sbin/flask-microservice confine order-items"
+    assert settings["ExecStartPre"][0] == confine
+    assert "db upgrade" in settings["ExecStartPre"][1]
+    assert settings["ExecStopPost"] == [confine]
 
 
 def test_service_can_write_nothing_but_its_data_and_log(catalog: Catalog) -> None:
@@ -359,13 +371,13 @@ def test_a_service_costs_an_agent_run_no_more_than_a_dozen_resources(catalog: Ca
 
 
 def test_database_is_migrated_by_the_service_itself_once_for_each_release(catalog: Catalog) -> None:
-    (command,) = unit(catalog, "order-items")["ExecStartPre"]
+    (_, command) = unit(catalog, "order-items")["ExecStartPre"]
     assert "test -e /opt/releases/order-items/%i/migrated || " in command
     assert command.endswith("exec /opt/venvs/order-items/bin/order-items db upgrade'")
 
 
 def test_an_application_without_migrations_is_not_asked_for_them(catalog: Catalog) -> None:
-    assert "ExecStartPre" not in unit(catalog, "foreign")
+    assert not [command for command in unit(catalog, "foreign")["ExecStartPre"] if "upgrade" in command]
 
 
 def test_absent_service_is_stopped_and_removed_but_its_data_and_log_stay(catalog: Catalog) -> None:

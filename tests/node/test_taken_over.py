@@ -2,13 +2,15 @@
 
 import json
 import shlex
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import taken_over
 from conftest import DEPLOYED
 from deployed import Deployed
 from fleet_cli.lab import ssh
-from fleet_cli.repository.labfile import Box
+from fleet_cli.repository.labfile import Box, Lab
 
 TAKE_LOCKS = """
 import fcntl, json, os, sys
@@ -53,6 +55,19 @@ except OSError as error:
 print(json.dumps([told, written >> 20]))
 os.unlink("/dev/shm/probe")
 """
+CONNECT = """
+import json, socket, sys
+reached = []
+for address, port in json.loads(sys.argv[1]):
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+        reached.append(f"{address} {port}")
+    except OSError:
+        pass
+print(json.dumps(reached))
+"""
+PORTS = (22, 80, 5432, 8140)
+"""What listens on other boxes: sshd, the apt repository, PostgreSQL, the Puppet server."""
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +96,27 @@ def test_its_shared_memory_is_its_own_and_has_an_end(taken: Deployed) -> None:
     told, written = taken_over.run(taken, FILL_SHARED_MEMORY)
     assert (told, written) == ("ENOSPC", 64)
     assert taken.node.run(f"ls -A /dev/shm | grep {shlex.quote('^probe$')}").stdout == ""
+
+
+def test_it_connects_to_whom_it_declares_and_to_nothing_else(
+    service: Deployed, lab: Lab, looked_up: dict[str, dict[str, Any]]
+) -> None:
+    """On its own node sshd and all other services listen at the address of its upstream."""
+    boxes = {box.certname: box.address for box in lab.boxes}
+    urls = [urlsplit(url) for url in service.parameters["config"].get("upstreams", {}).values()]
+    declared = {(boxes.get(str(url.hostname), str(url.hostname)), url.port) for url in urls}
+    if looked_up[service.box.name][service.name].get("database"):
+        declared |= {(box.address, 5432) for box in lab.nodes if (box.role, box.tier) == ("database", service.box.tier)}
+    listens = {int(line.split()[3].rpartition(":")[2]) for line in service.node.check_output("ss -Hltn").splitlines()}
+    assert 22 in listens
+    others = {(box.address, port) for box in lab.boxes for port in PORTS} | {("127.0.0.1", port) for port in listens}
+    reached = taken_over.run(service, CONNECT, json.dumps(sorted(others | declared)))
+    assert set(reached) == {f"{address} {port}" for address, port in declared}
+
+
+def test_what_its_node_keeps_it_from_is_kept_from_it_after_each_start(taken: Deployed) -> None:
+    """Rules that somebody has removed, or a reboot, are there again before anything of a release runs."""
+    node = taken.node
+    node.check_output(f"nft delete table inet flask_microservice && systemctl restart {taken.instance}")
+    assert taken_over.run(taken, CONNECT, json.dumps([["127.0.0.1", 22]])) == []
+    assert node.check_output(f"flask-microservice status --json {taken.name}").count('"ready": true') == 1

@@ -153,7 +153,9 @@ class flask_microservice (
     $urls = Hash($ways.map |$upstream, $way| { [$upstream, $way['url']] })
     $config = $declared['config'].lest || { {} }
     $section = $config['upstreams'].lest || { {} } + $urls
-    $addresses = $ways.map |$_, $way| { $way['addresses'] }.flatten + flask_microservice::database_peers($declared, $database)
+    $reached = $ways.map |$_, $way| {
+      $way['addresses'].map |$_, $address| { flask_microservice::listen($address, $way['port']) }
+    }.flatten + flask_microservice::database_peers($declared, $database)
     $authorities = $ways.map |$_, $way| { $way['ca_file'] }.filter |$_, $file| { !($file in [undef, 'public']) }
     $trust = $authorities[0] ? {
       undef   => {},
@@ -166,7 +168,7 @@ class flask_microservice (
       secrets            => flask_microservice::secrets_of($name, $declared, $own_secrets, $database),
       secret_environment => flask_microservice::environment_of($name, $declared, $own_environment),
       environment        => $trust + $declared['environment'].lest || { {} },
-      peers              => ($declared['peers'].lest || { [] } + $addresses).unique,
+      peers              => ($declared['peers'].lest || { [] } + $reached).unique,
       limits             => $limits + $declared['limits'].lest || { {} },
       drain              => $drain_seconds,
       apt_source         => $apt_source,

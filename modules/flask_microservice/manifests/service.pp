@@ -44,7 +44,8 @@
 # @param backlog
 #   How many connections wait, at most, while all threads are busy; a balancer in front of it sends fewer.
 # @param peers
-#   Addresses and networks, besides the loopback ones, that it may connect to: a database, upstreams on other nodes. Who
+#   Addresses and networks that it may connect to, or an address with the one port there: a database, upstreams, a name server.
+#   The class adds what the declaration says otherwise. On a machine without nftables all ports of an address are open to it. Who
 #   may connect to it is not limited here.
 # @param environment
 #   Environment variables, none of them a secret.
@@ -100,7 +101,7 @@ define flask_microservice::service (
   Integer[1, 1000] $workers = 2,
   Integer[1, 1000] $threads = 8,
   Integer[1, 2147483647] $backlog = 2048,
-  Array[Stdlib::IP::Address] $peers = [],
+  Array[Flask_microservice::Peer] $peers = [],
   Flask_microservice::Environment $environment = {},
   Sensitive[Hash] $secret_environment = Sensitive({}),
   Flask_microservice::Limits $limits = {},

@@ -105,6 +105,20 @@ def test_a_service_that_may_connect_to_anybody_is_not_told_of_peers(opened: str)
         assert hints_for(why, unit(opened)) == ""
 
 
+def test_a_port_that_is_not_declared_is_named_as_such() -> None:
+    text = unit().text + "Peers=192.0.2.41:5432 [2001:db8::7]:443\n"
+    own = Unit(text.replace("IPAddressAllow=localhost", "IPAddressAllow=192.0.2.41"))
+    why = "OperationalError: connection to server at 192.0.2.41, port 5433 failed: No route to host"
+    assert hints_for(why, own) == "; its `peers` have of 192.0.2.41 the port 5432 only"
+    assert hints_for(why.replace("41", "40"), own) == ""
+
+
+def test_a_service_without_peers_is_told_that_it_has_none() -> None:
+    nowhere = "127.0.0.1 is not among its `peers`: it may connect nowhere"
+    own = unit(less="IPAddressAllow=localhost 192.0.2.0/24 2001:db8::7\n")
+    assert hints_for("Error 113 connecting to 127.0.0.1:6379. No route to host.", own) == f"; {nowhere}"
+
+
 def test_a_full_file_system_is_named_whatever_the_release_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a full disk the journal may have nothing of what went wrong."""
     monkeypatch.setattr(hints, "_is_full", lambda path: str(path).startswith("/var/lib"))
