@@ -224,7 +224,7 @@ def test_log_goes_on_after_logrotate(service: Deployed) -> None:
     need_template(service, "what it logs goes to the journal")
     log = f"/var/log/{service.name}/{service.name}.log"
     directory = service.node.file(f"/var/log/{service.name}")
-    assert (directory.user, directory.group, oct(directory.mode)) == (service.name, "adm", "0o2750")
+    assert (directory.user, directory.group, oct(directory.mode)) == ("root", "adm", "0o751")
 
     def ask() -> str:
         path = f"/probe-{uuid.uuid4().hex}"

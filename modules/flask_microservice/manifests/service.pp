@@ -186,11 +186,19 @@ define flask_microservice::service (
         owner => $name,
         group => $name,
         ;
-      # Setgid: the group adm may read the log, whoever creates it.
+      # Root's: in a directory of its own the service could put a link in the place of its log, and whoever collects logs with
+      # more rights would read what that names.
       $paths['log_dir']:
-        owner => $name,
+        owner => 'root',
         group => 'adm',
-        mode  => '2750',
+        mode  => '0751',
+        ;
+      $paths['log']:
+        ensure => file,
+        owner  => $name,
+        group  => 'adm',
+        mode   => '0640',
+        force  => true,
         ;
       $paths['config']:
         ensure    => file,
@@ -254,7 +262,7 @@ define flask_microservice::service (
 
     Package[$deb]
     -> User[$name]
-    -> File[$paths['config_dir'], $paths['data_dir'], $paths['log_dir'], $paths['config'], $paths['logrotate']]
+    -> File[$paths['config_dir'], $paths['data_dir'], $paths['log_dir'], $paths['log'], $paths['config'], $paths['logrotate']]
     -> File[$paths['unit']]
     -> Flask_microservice::Service::Release[$name]
   } else {

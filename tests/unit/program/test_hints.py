@@ -73,6 +73,8 @@ FORBIDS = "its unit forbids what services rarely need, by {} for one: `unit` set
          " StateDirectory=NAME, and opens a directory of its account by ReadWritePaths=PATH"),
         ("PermissionError: [Errno 13] Permission denied: '/var/lib/orders/x'",
          "/var/lib/orders/x has to belong to the account orders"),
+        ("PermissionError: [Errno 13] Permission denied: '/var/log/orders/access.log'",
+         "the directory of its log is root's, and has no other files: what it writes goes below /var/lib/orders"),
         ("orders@1.service: Failed at step EXEC spawning /opt/venvs/orders/bin/gunicorn: Permission denied", ""),
         ("it did not start (oom-kill): Killed", "it may have 512M of memory (limits.memory)"),
         ("Error: can't start new thread", "it may have 64 processes and threads (limits.tasks)"),

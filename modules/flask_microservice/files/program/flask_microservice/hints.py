@@ -88,6 +88,8 @@ def _writing(why: str, unit: Unit) -> str:
         return ""
     own = _writable(unit)
     meant = [path for path in PATH.findall(why) if any(Path(path).is_relative_to(one) for one in own)]
+    if meant and meant[0].startswith(f"/var/log/{unit.account}/"):
+        return f"the directory of its log is root's, and has no other files: what it writes goes below {own[0]}"
     if meant:
         return f"{meant[0]} has to belong to the account {unit.account}"
     return (
