@@ -88,9 +88,10 @@ def test_the_service_is_told_where_its_database_is_and_verifies_it(catalogs: dic
 
 def test_the_service_may_connect_to_its_database_and_one_without_may_not(catalogs: dict[str, Catalog]) -> None:
     unit = catalogs["app"]["File[/etc/systemd/system/order-items@.service]"]["content"]
-    assert "IPAddressAllow=localhost 192.0.2.9 192.0.2.41\n" in unit
+    assert "IPAddressAllow=192.0.2.9 192.0.2.41\n" in unit
+    assert "Peers=192.0.2.9 192.0.2.41:5432\n" in unit
     other = catalogs["app"]["File[/etc/systemd/system/inventory@.service]"]["content"]
-    assert "IPAddressAllow=localhost\n" in other
+    assert "IPAddressAllow=" not in other
     assert "database" not in config(catalogs["app"], "inventory")
 
 

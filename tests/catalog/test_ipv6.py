@@ -122,7 +122,7 @@ def test_the_database_listens_on_its_address_and_lets_in_the_services(catalogs: 
     assert allowed == {"2001:db8::30/124", "2001:db8::7/128"}
     stored = catalogs["app"]["File[/etc/stored/default_config.ini]"]["content"]
     assert "@db.example.test/stored?hostaddr=2001%3Adb8%3A%3A41&" in stored
-    assert "IPAddressAllow=localhost 2001:db8::41" in unit(catalogs["app"], "stored")
+    assert "IPAddressAllow=2001:db8::41" in unit(catalogs["app"], "stored")
 
 
 @pytest.mark.parametrize(

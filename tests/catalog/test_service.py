@@ -21,7 +21,7 @@ flask_microservice::services:
     workers: 3
     threads: 5
     backlog: 99
-    peers: [192.0.2.0/24, '2001:db8::7']
+    peers: [192.0.2.0/24, '2001:db8::7', '192.0.2.8:53', '[2001:db8::7]:53']
     config:
       zeta: {b: 1, a: true, c: 0.5}
       app: {name: 'x y'}
@@ -57,7 +57,7 @@ flask_microservice::services:
     socket: /run/inventory-eu.sock
     log: {level: debug, keep: 3, max_size: 5M, max_age: 30}
     environment: {TZ: UTC, SHARE: '50%'}
-    limits: {memory: 512M, tasks: 64, cpu: 150%, files: 4096}
+    limits: {memory: 512M, tasks: 64, cpu: 150%, files: 8192, shared_memory: 1G}
     deadlines: {ready: 20, watch: 1}
     unit:
       Unit: {Documentation: 'https://example.test/inventory'}
@@ -149,8 +149,9 @@ def test_secret_is_nowhere_in_the_catalog_but_where_puppet_hides_it(catalog: Cat
 def test_data_and_log_are_where_the_package_looks_for_them(catalog: Catalog) -> None:
     expected = {
         "/var/lib/order-items": ("directory", "order-items", "order-items", "0750"),
-        # Setgid, so that the log which the service creates in it is readable for the group adm.
-        "/var/log/order-items": ("directory", "order-items", "adm", "2750"),
+        # The service can't put a link there, which whoever collects logs would follow.
+        "/var/log/order-items": ("directory", "root", "adm", "0751"),
+        "/var/log/order-items/order-items.log": ("file", "order-items", "adm", "0640"),
     }
     for path, what in expected.items():
         file = catalog[f"File[{path}]"]
@@ -168,7 +169,7 @@ def test_log_is_rotated_daily_for_two_weeks(catalog: Catalog) -> None:
     assert "/var/log/order-items/order-items.log {" in lines
     assert {
         "daily", "rotate 14", "compress", "delaycompress", "missingok", "notifempty",
-        "create 0640 order-items adm", "su order-items adm",
+        "create 0640 order-items adm", "su root adm",
     } <= set(lines)  # fmt: skip
 
 
@@ -222,10 +223,39 @@ def test_what_a_service_declares_of_its_unit_is_there_and_last(catalog: Catalog)
     assert settings["ProtectHome"] == ["yes", "read-only"]
     assert settings["BindPaths"] == ["/srv/a", "/srv/b"]
     assert [settings[key] for key in ("MemoryMax", "TasksMax", "CPUQuota", "LimitNOFILE")] == [
-        ["512M"], ["64"], ["150%"], ["4096"],
+        ["512M"], ["64"], ["150%"], ["8192"],
     ]  # fmt: skip
+    assert settings["TemporaryFileSystem"] == ["/dev/shm:mode=1777,size=1G"]
     assert {'"TZ=UTC"', '"SHARE=50%%"'} <= set(settings["Environment"])
     assert (settings["ReadyDeadlineSec"], settings["WatchSec"]) == (["20"], ["1"])
+
+
+LIMITS = ("MemoryMax", "TasksMax", "LimitNOFILE", "TemporaryFileSystem", "CPUQuota")
+
+
+def test_a_service_that_declares_no_limit_has_some_that_leave_the_machine_room(catalog: Catalog) -> None:
+    settings = unit(catalog, "order-items")
+    assert [settings.get(key) for key in LIMITS] == [
+        ["75%"], ["512"], ["4096"], ["/dev/shm:mode=1777,size=64M"], None,
+    ]  # fmt: skip
+
+
+def test_limits_of_a_tier_hold_for_services_that_declare_no_other(compile: Compile) -> None:
+    declared = "{orders: {port: 7001, version: '1.0-1', workers: 40, threads: 20, limits: {memory: 2G}}}"
+    hiera = {
+        "services/orders.yaml": f"flask_microservice::services: {declared}\n",
+        "services/inventory.yaml": NOTHING,
+        "tiers/test.yaml": "flask_microservice::limits: {files: 2048}\n",
+        "roles/app.yaml": "flask_microservice::limits: {cpu: 200%, memory: 1G}\n",
+    }
+    wrong = {**hiera, "roles/app.yaml": "flask_microservice::limits: {memory: plenty}\n"}
+    (good, bad) = compile([Node(role="app", tier="test", hiera=one) for one in (hiera, wrong)])
+    settings = unit(good, "orders")
+    # Tasks are those that its workers and threads may need.
+    assert [settings[key] for key in LIMITS] == [
+        ["2G"], ["3360"], ["2048"], ["/dev/shm:mode=1777,size=64M"], ["200%"],
+    ]  # fmt: skip
+    assert "limits" in bad.error
 
 
 def test_catalog_says_where_each_service_is_asked_for_its_health(catalog: Catalog) -> None:
@@ -257,14 +287,27 @@ def test_systemd_is_no_sooner_than_who_can_tell_what_a_release_waits_for(catalog
 def test_service_can_reach_only_the_peers_it_declares(catalog: Catalog) -> None:
     settings = unit(catalog, "order-items")
     assert settings["IPAddressDeny"] == ["any"]
-    assert settings["IPAddressAllow"] == ["localhost 192.0.2.0/24 2001:db8::7 2001:db8::1"]
-    assert unit(catalog, "inventory")["IPAddressAllow"] == ["localhost"]
+    assert settings["IPAddressAllow"] == ["192.0.2.0/24 2001:db8::7 192.0.2.8 127.0.0.1 2001:db8::1"]
+    assert settings["Peers"] == [
+        "192.0.2.0/24 2001:db8::7 192.0.2.8:53 [2001:db8::7]:53 127.0.0.1:7002 [2001:db8::1]:7003"
+    ]
+    nobody = unit(catalog, "inventory")
+    assert (nobody["IPAddressDeny"], nobody.get("IPAddressAllow"), nobody["Peers"]) == (["any"], None, [""])
+
+
+def test_ports_are_kept_to_before_anything_of_a_release_runs(catalog: Catalog) -> None:
+    settings = unit(catalog, "order-items")
+    confine = "-+/usr/local/sbin/flask-microservice confine order-items"
+    assert settings["ExecStartPre"][0] == confine
+    assert "db upgrade" in settings["ExecStartPre"][1]
+    assert settings["ExecStopPost"] == [confine]
 
 
 def test_service_can_write_nothing_but_its_data_and_log(catalog: Catalog) -> None:
     settings = unit(catalog, "order-items")
     assert settings["ProtectSystem"] == ["strict"]
     assert settings["ReadWritePaths"] == ["/var/lib/order-items /var/log/order-items"]
+    assert settings["ReadOnlyPaths"] == ["/run"]
     assert settings["UMask"] == ["0027"]
 
 
@@ -320,22 +363,22 @@ def test_release_is_looked_at_after_all_that_it_is_made_of(catalog: Catalog) -> 
         assert then in catalog[first].references("before")
 
 
-def test_a_service_costs_an_agent_run_no_more_than_a_dozen_resources(catalog: Catalog) -> None:
-    names = re.compile(r"[\[/]order-items(@\.service|/default_config\.ini)?\]$")
+def test_a_service_costs_an_agent_run_no_more_than_thirteen_resources(catalog: Catalog) -> None:
+    names = re.compile(r"[\[/]order-items(@\.service|/default_config\.ini|/order-items\.log)?\]$")
     own = {resource.reference for resource in catalog if names.search(resource.reference)}
     own = {reference for reference in own if not reference.startswith("Profile::")}  # the module's alone
     assert "Flask_microservice_release[order-items]" in own
-    assert len(own) <= 12, sorted(own)
+    assert len(own) <= 13, sorted(own)
 
 
 def test_database_is_migrated_by_the_service_itself_once_for_each_release(catalog: Catalog) -> None:
-    (command,) = unit(catalog, "order-items")["ExecStartPre"]
+    (_, command) = unit(catalog, "order-items")["ExecStartPre"]
     assert "test -e /opt/releases/order-items/%i/migrated || " in command
     assert command.endswith("exec /opt/venvs/order-items/bin/order-items db upgrade'")
 
 
 def test_an_application_without_migrations_is_not_asked_for_them(catalog: Catalog) -> None:
-    assert "ExecStartPre" not in unit(catalog, "foreign")
+    assert not [command for command in unit(catalog, "foreign")["ExecStartPre"] if "upgrade" in command]
 
 
 def test_absent_service_is_stopped_and_removed_but_its_data_and_log_stay(catalog: Catalog) -> None:

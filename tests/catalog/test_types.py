@@ -63,7 +63,7 @@ VALID: dict[str, list[Any]] = {
         {
             "port": 7001, "version": "1.0-1", "address": "::1", "upstreams": ["inventory"], "workers": 1,
             "config": {"a": {"b": 1}}, "secrets": {"a": ["c"]}, "threads": 1, "backlog": 1,
-            "peers": ["192.0.2.1", "192.0.2.0/24", "2001:db8::/32"],
+            "peers": ["192.0.2.1", "192.0.2.0/24", "2001:db8::/32", "192.0.2.1:53", "[2001:db8::1]:65535", "[::1]:1"],
         },
     ],
 }  # fmt: skip
@@ -137,7 +137,11 @@ INVALID: dict[str, list[Any]] = {
         {"port": 7001, "log": {"max_size": "10 MB"}}, {"port": 7001, "deadlines": {"start": 5}},
         {"port": 7001, "ensure": "running"}, {"port": 7001, "workers": 0},
         {"port": 7001, "address": "localhost"}, {"port": 7001, "address": "192.0.2.0/24"},
-        {"port": 7001, "peers": ["db.example.test"]}, {"port": 7001, "upstreams": "inventory"},
+        {"port": 7001, "peers": ["db.example.test"]}, {"port": 7001, "peers": ["192.0.2.1:0"]},
+        {"port": 7001, "peers": ["192.0.2.1:65536"]}, {"port": 7001, "peers": ["192.0.2.256:80"]},
+        {"port": 7001, "peers": ["[192.0.2.1]:80"]}, {"port": 7001, "peers": ["[1::2::3]:80"]},
+        {"port": 7001, "peers": ["192.0.2.0/24:80"]}, {"port": 7001, "peers": ["localhost:80"]},
+        {"port": 7001, "upstreams": "inventory"},
         {"port": 7001, "extra": True}, {"port": 7001, "secret_environment": []},
         {"port": 7001, "secret_environment": ["A B"]}, {"port": 7001, "secret_environment": {"A": "x"}},
         {"port": 7001, "workers": 2**63}, {"port": 7001, "threads": 2**31}, {"port": 7001, "backlog": 2**31},

@@ -88,11 +88,37 @@ def test_a_service_that_says_so_always_asks_the_balancer(catalogs: dict[str, Cat
 
 def test_a_service_may_connect_to_the_balancers_that_it_asks_and_no_further(catalogs: dict[str, Catalog]) -> None:
     app = catalogs["app1"]
-    allowed = "IPAddressAllow=localhost 192.0.2.51 2001:db8::52 192.0.2.80 192.0.2.81"
-    assert allowed in unit(app, "orders")
-    assert "IPAddressAllow=localhost 192.0.2.9 192.0.2.51" in unit(app, "shop")
-    assert "IPAddressAllow=localhost" in unit(app, "alone")
-    assert "IPAddressAllow=localhost 192.0.2.9" in unit(catalogs["stock1"], "shop")
+    assert "IPAddressAllow=192.0.2.51 2001:db8::52 192.0.2.80 192.0.2.81" in unit(app, "orders")
+    assert "IPAddressAllow=192.0.2.9 192.0.2.51" in unit(app, "shop")
+    assert "IPAddressAllow=" not in "\n".join(unit(app, "alone"))
+    assert "IPAddressAllow=192.0.2.9 127.0.0.1" in unit(catalogs["stock1"], "shop")
+
+
+def test_a_service_may_connect_to_no_other_port_of_whom_it_asks(catalogs: dict[str, Catalog]) -> None:
+    """On its own node there are sshd and all the other services, at the same address."""
+    app = catalogs["app1"]
+    assert "Peers=192.0.2.51:7010 [2001:db8::52]:7011 192.0.2.80:8080 192.0.2.81:8080" in unit(app, "orders")
+    assert "Peers=192.0.2.9 192.0.2.51:7010" in unit(app, "shop")
+    assert "Peers=" in unit(app, "alone")
+    assert "Peers=192.0.2.9 127.0.0.1:7010" in unit(catalogs["stock1"], "shop")
+
+
+def test_the_port_of_an_external_upstream_is_that_of_its_url(compile: Compile) -> None:
+    urls = {
+        "http://a.example.org": 80,
+        "https://b.example.org/api": 443,
+        "http://[2001:db8::9]:81/x": 81,
+        "http://c:82": 82,
+    }
+    external = {f"up{number}": url for number, url in enumerate(urls)}
+    tier = "flask_microservice::external:\n" + "".join(
+        f"  {name}: {{url: '{url}', addresses: [192.0.2.80]}}\n" for name, url in external.items()
+    )
+    services = (
+        f"flask_microservice::services: {{orders: {{port: 7001, version: '1-1', upstreams: [{', '.join(external)}]}}}}"
+    )
+    (catalog,) = compile([node("app1.example.test", services=services, tier=tier)])
+    assert f"Peers={' '.join(f'192.0.2.80:{port}' for port in urls.values())}" in unit(catalog, "orders")
 
 
 def test_a_service_verifies_the_balancer_with_the_file_of_its_authority(catalogs: dict[str, Catalog]) -> None:

@@ -34,6 +34,7 @@ apt-get -q -y purge {SERVICE} >/dev/null 2>&1
 rm -rf {REMAINS}
 mkdir -p /opt  # Debian has it, and dpkg takes it away with the last package in it
 userdel {SERVICE} 2>/dev/null; groupdel {SERVICE} 2>/dev/null
+nft delete table inet flask_microservice 2>/dev/null  # another account may get the number of this one
 systemctl daemon-reload && systemctl reset-failed
 """
 

@@ -173,6 +173,15 @@ def test_hardening_is_on(service: Deployed) -> None:
     assert float(exposure[1]) <= MOST_EXPOSURE, rating
 
 
+def test_no_service_can_use_up_its_machine(service: Deployed) -> None:
+    shown = service.node.check_output(f"systemctl show --property=MemoryMax,TasksMax,LimitNOFILE {service.instance}")
+    limits = dict(line.split("=", 1) for line in shown.splitlines())
+    memory = int(service.node.check_output("sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo")) * 1024
+    assert 0 < int(limits["MemoryMax"]) < memory, limits
+    assert 0 < int(limits["TasksMax"]) < 10_000, limits
+    assert 0 < int(limits["LimitNOFILE"]) < 20_000, limits
+
+
 @pytest.fixture(scope="module")
 def fact() -> Callable[[Box], dict[str, Any]]:
     """What each node says of its services, which takes a second: each is asked once."""
@@ -215,7 +224,7 @@ def test_log_goes_on_after_logrotate(service: Deployed) -> None:
     need_template(service, "what it logs goes to the journal")
     log = f"/var/log/{service.name}/{service.name}.log"
     directory = service.node.file(f"/var/log/{service.name}")
-    assert (directory.user, directory.group, oct(directory.mode)) == (service.name, "adm", "0o2750")
+    assert (directory.user, directory.group, oct(directory.mode)) == ("root", "adm", "0o751")
 
     def ask() -> str:
         path = f"/probe-{uuid.uuid4().hex}"

@@ -3,6 +3,8 @@
 The certificates are of an authority of these tests, in the places where a Puppet agent has those of its own.
 """
 
+import json
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -153,6 +155,61 @@ def test_lines_arrive_after_the_log_was_rotated(shipping: Shipping) -> None:
     wait_for(lambda: shipping.received(SERVICE, trace), "the line of a request, from the new file", RESUMED_SECONDS)
 
 
+# As the service: make a link, to a file that only root reads and to one that those who collect logs read too.
+LINK = """
+import json, os, sys
+directory, log, *targets = sys.argv[1:]
+done = []
+for number, target in enumerate(targets):
+    for step in (
+        lambda: os.symlink(target, f"{directory}/link{number}"),
+        lambda: os.rename(log, f"{log}.away"),
+        lambda: os.unlink(log),
+        lambda: os.rename(f"{directory}/link{number}", log),
+    ):
+        try:
+            step()
+            done.append(number)
+        except OSError:
+            pass
+print(json.dumps(done))
+"""
+
+
+def test_a_service_leads_rsyslog_to_no_other_file(shipping: Shipping) -> None:
+    shipping.collect()
+    host, directory = shipping.machine.host, f"/var/log/{SERVICE}"
+    first = shipping.request()
+    wait_for(lambda: shipping.received(SERVICE, first), "a line before", RESUMED_SECONDS)
+    host.check_output(
+        f"echo secret-of-root > {COLLECTOR}/secret && chmod 600 {COLLECTOR}/secret"
+        f" && install -d -o root -g adm -m 750 {COLLECTOR}/other && echo secret-of-another > {COLLECTOR}/other/log"
+        f" && chown root:adm {COLLECTOR}/other/log && chmod 640 {COLLECTOR}/other/log"
+    )
+    command = ["setpriv", f"--reuid={SERVICE}", f"--regid={SERVICE}", "--clear-groups", "python3", "-c", LINK]
+    places = [directory, f"{directory}/{SERVICE}.log", f"{COLLECTOR}/secret", f"{COLLECTOR}/other/log"]
+    assert json.loads(ssh.run(shipping.machine.box, [*command, *places]).stdout) == []
+    # Its own lines go on, and nothing else came.
+    trace = shipping.request()
+    wait_for(lambda: shipping.received(SERVICE, trace), "a line after", RESUMED_SECONDS)
+    assert not shipping.received(SERVICE, "secret-of")
+
+
+def test_rsyslog_has_no_privileges_and_reads_the_nodes_key_from_a_copy(shipping: Shipping) -> None:
+    host = shipping.machine.host
+    pid = host.check_output("systemctl show -P MainPID rsyslog.service")
+    status = host.file(f"/proc/{pid}/status").content_string
+    account = host.user("_rsyslog").uid
+    assert account != 0
+    assert re.search(rf"^Uid:\s+{account}\s+{account}\s+{account}\s+{account}$", status, re.M)
+    assert re.search(r"^CapEff:\s+0+$", status, re.M)
+    name = shipping.machine.box.certname
+    keys = f"{SSL}/private_keys/{name}.pem /etc/rsyslog.tls/key.pem"
+    assert len(set(host.check_output(f"sha256sum {keys} | cut -d ' ' -f 1").split())) == 1
+    copy = host.file("/etc/rsyslog.tls/key.pem")
+    assert (copy.user, copy.group, oct(copy.mode)) == ("root", "_rsyslog", "0o640")
+
+
 def test_lines_wait_for_a_collector_that_is_away(shipping: Shipping) -> None:
     shipping.collect()
     first = shipping.request()
@@ -186,4 +243,6 @@ def test_a_second_apply_changes_nothing_and_shipping_can_be_taken_back(shipping:
     host = shipping.machine.host
     assert not host.package("rsyslog").is_installed
     assert not host.file("/etc/rsyslog.conf").exists
+    assert not host.file("/etc/rsyslog.tls").exists
+    assert not host.user("_rsyslog").exists
     assert not shipping.declare("absent")

@@ -30,7 +30,7 @@ function flask_microservice::logrotate_text(
         missingok
         notifempty
         create 0640 ${service} adm
-        su ${service} adm
+        su root adm
     }
     | FILE
 }

@@ -31,7 +31,12 @@ function flask_microservice::unit_text(
     "--workers ${runs['workers']} --graceful-timeout ${deadlines['stop']}",
     "--no-control-socket \"${runs['application']}\"",
   ].join(' ')
-  $allowed = (['localhost'] + $runs['peers']).join(' ')
+  # systemd knows addresses and no ports: flask-microservice(8) has nftables keep to these.
+  $addresses = $runs['peers'].map |$_, $peer| { $peer.regsubst('\A\[?([0-9.]+|[0-9a-fA-F:.]+(?=\]))\]?:[0-9]+\z', '\1') }.unique
+  $allowed = $addresses.empty ? {
+    true    => '',
+    default => "IPAddressAllow=${addresses.join(' ')}\n",
+  }
 
   # Each is a number of lines, or none.
   $migrate = $runs['migrations'] ? {
@@ -56,6 +61,8 @@ function flask_microservice::unit_text(
       default => "${directive}=${runs['limits'][$limit]}\n",
     }
   }.join
+  # Of its own: in that of the machine it could fill the memory of all.
+  $shared_memory = "TemporaryFileSystem=/dev/shm:mode=1777,size=${runs['limits']['shared_memory']}\n"
   $besides = Hash($runs['directives'].map |$section, $directives| {
       [$section, $directives.map |$directive, $values| { [$values].flatten.map |$value| { "${directive}=${value}\n" } }.join]
   })
@@ -89,6 +96,9 @@ function flask_microservice::unit_text(
     Sockets=${service}.socket ${service}@%i.socket
     # Else systemd clears O_NONBLOCK on the socket at each start, and a worker of the release that runs can hang in accept().
     NonBlocking=yes
+    # As root, and without them it runs as well.
+    ExecStartPre=-+/usr/local/sbin/flask-microservice confine ${service}
+    ExecStopPost=-+/usr/local/sbin/flask-microservice confine ${service}
     ${migrate}ExecStart=${command}
     KillMode=mixed
     TimeoutStartSec=${start_seconds}
@@ -115,13 +125,13 @@ function flask_microservice::unit_text(
     WorkingDirectory=${paths['virtualenv']}
 
     # What it may use of the machine.
-    ${limited}
+    ${limited}${shared_memory}
     # What it may write, and whom it may connect to. Who may connect to it is the socket's matter.
     ProtectSystem=strict
+    ReadOnlyPaths=/run
     ReadWritePaths=${paths['data_dir']} ${paths['log_dir']}
     IPAddressDeny=any
-    IPAddressAllow=${allowed}
-
+    ${allowed}
     NoNewPrivileges=yes
     CapabilityBoundingSet=
     AmbientCapabilities=
@@ -162,6 +172,7 @@ function flask_microservice::unit_text(
     Virtualenv=${paths['virtualenv']}
     Config=${paths['config']}
     HealthPath=${runs['health_path']}
+    Peers=${runs['peers'].join(' ')}
     ReadyDeadlineSec=${deadlines['ready']}
     WatchSec=${deadlines['watch']}
     ${secret_setting}Keep=${runs['keep']}

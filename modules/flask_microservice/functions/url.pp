@@ -6,12 +6,5 @@
 # @example The service at port 7002
 #   flask_microservice::url({ 'port' => 7002 })  # http://127.0.0.1:7002
 function flask_microservice::url(Hash $declared) >> String[1] {
-  $address = $declared['address'].lest || { flask_microservice::any_address() }
-  $host = $address ? {
-    '0.0.0.0'                         => '127.0.0.1',
-    '::'                              => '[::1]',
-    Stdlib::IP::Address::V6::Nosubnet => "[${address}]",
-    default                           => $address,
-  }
-  "http://${host}:${declared['port']}"
+  "http://${flask_microservice::listen(flask_microservice::local_address($declared), $declared['port'])}"
 }

@@ -35,6 +35,9 @@
 #   `Flask_microservice::Gateways` has it. The class writes their names into /etc/hosts, as services ask no name server.
 # @param external
 #   Upstreams that are no service of Hiera: name => where, as `Flask_microservice::External` has it.
+# @param limits
+#   What each service may use of its machine, where its declaration does not say otherwise; what neither says is as
+#   `flask_microservice::limits` says.
 # @param remove_undeclared
 #   Whether a service that is on the node, and that Hiera does not declare any more, is removed. Without it, each run warns of it.
 # @param held_by
@@ -70,6 +73,7 @@ class flask_microservice (
   Optional[Flask_microservice::Database_server] $database = undef,
   Flask_microservice::Gateways $gateways = {},
   Flask_microservice::External $external = {},
+  Flask_microservice::Limits $limits = {},
   Boolean $remove_undeclared = false,
   Optional[Pattern[/\A[a-z]\w*(::[a-z]\w*)*\z/]] $held_by = undef,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
@@ -141,7 +145,7 @@ class flask_microservice (
   # What the class makes of a declaration itself; all else are parameters of the service.
   $resolved = [
     'nodes', 'version', 'config', 'secrets', 'secret_environment', 'environment', 'peers', 'upstreams', 'through', 'database',
-    'data',
+    'data', 'limits',
   ]
   # Those that run come first: one that goes leaves a package alone that another one runs from.
   ($present + $placed + $leaving).each |$name, $declared| {
@@ -149,7 +153,9 @@ class flask_microservice (
     $urls = Hash($ways.map |$upstream, $way| { [$upstream, $way['url']] })
     $config = $declared['config'].lest || { {} }
     $section = $config['upstreams'].lest || { {} } + $urls
-    $addresses = $ways.map |$_, $way| { $way['addresses'] }.flatten + flask_microservice::database_peers($declared, $database)
+    $reached = $ways.map |$_, $way| {
+      $way['addresses'].map |$_, $address| { flask_microservice::listen($address, $way['port']) }
+    }.flatten + flask_microservice::database_peers($declared, $database)
     $authorities = $ways.map |$_, $way| { $way['ca_file'] }.filter |$_, $file| { !($file in [undef, 'public']) }
     $trust = $authorities[0] ? {
       undef   => {},
@@ -162,7 +168,8 @@ class flask_microservice (
       secrets            => flask_microservice::secrets_of($name, $declared, $own_secrets, $database),
       secret_environment => flask_microservice::environment_of($name, $declared, $own_environment),
       environment        => $trust + $declared['environment'].lest || { {} },
-      peers              => ($declared['peers'].lest || { [] } + $addresses).unique,
+      peers              => ($declared['peers'].lest || { [] } + $reached).unique,
+      limits             => $limits + $declared['limits'].lest || { {} },
       drain              => $drain_seconds,
       apt_source         => $apt_source,
       *                  => $declared - $resolved,

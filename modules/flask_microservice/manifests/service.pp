@@ -44,7 +44,8 @@
 # @param backlog
 #   How many connections wait, at most, while all threads are busy; a balancer in front of it sends fewer.
 # @param peers
-#   Addresses and networks, besides the loopback ones, that it may connect to: a database, upstreams on other nodes. Who
+#   Addresses and networks that it may connect to, or an address with the one port there: a database, upstreams, a name server.
+#   The class adds what the declaration says otherwise. On a machine without nftables all ports of an address are open to it. Who
 #   may connect to it is not limited here.
 # @param environment
 #   Environment variables, none of them a secret.
@@ -53,7 +54,8 @@
 #   way: each process that the service starts has them as well. They are in a file that root alone can read, of which each
 #   release has a copy.
 # @param limits
-#   How much memory, how many tasks, how much processor time and how many open files it may have.
+#   How much memory, how many tasks, how much processor time, how many open files and how much shared memory it may have. What
+#   is not given is as `flask_microservice::limits` says.
 # @param unit
 #   Further directives of its unit, such as those that open something which is closed to other services.
 # @param deadlines
@@ -99,7 +101,7 @@ define flask_microservice::service (
   Integer[1, 1000] $workers = 2,
   Integer[1, 1000] $threads = 8,
   Integer[1, 2147483647] $backlog = 2048,
-  Array[Stdlib::IP::Address] $peers = [],
+  Array[Flask_microservice::Peer] $peers = [],
   Flask_microservice::Environment $environment = {},
   Sensitive[Hash] $secret_environment = Sensitive({}),
   Flask_microservice::Limits $limits = {},
@@ -184,11 +186,19 @@ define flask_microservice::service (
         owner => $name,
         group => $name,
         ;
-      # Setgid: the group adm may read the log, whoever creates it.
+      # Root's: in a directory of its own the service could put a link in the place of its log, and whoever collects logs with
+      # more rights would read what that names.
       $paths['log_dir']:
-        owner => $name,
+        owner => 'root',
         group => 'adm',
-        mode  => '2750',
+        mode  => '0751',
+        ;
+      $paths['log']:
+        ensure => file,
+        owner  => $name,
+        group  => 'adm',
+        mode   => '0640',
+        force  => true,
         ;
       $paths['config']:
         ensure    => file,
@@ -241,7 +251,7 @@ define flask_microservice::service (
           peers              => $peers,
           environment        => $environment,
           secret_environment => $has_secret_environment,
-          limits             => $limits,
+          limits             => flask_microservice::limits($limits, $workers, $threads),
           directives         => $unit,
           deadlines          => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10 } + $deadlines,
           keep               => $keep,
@@ -252,7 +262,7 @@ define flask_microservice::service (
 
     Package[$deb]
     -> User[$name]
-    -> File[$paths['config_dir'], $paths['data_dir'], $paths['log_dir'], $paths['config'], $paths['logrotate']]
+    -> File[$paths['config_dir'], $paths['data_dir'], $paths['log_dir'], $paths['log'], $paths['config'], $paths['logrotate']]
     -> File[$paths['unit']]
     -> Flask_microservice::Service::Release[$name]
   } else {

@@ -124,7 +124,7 @@ _ITS = FixedPaths("{}")
         (str(Path(_ITS.config).parent), "directory", "root", "{}", "0750"),
         (_ITS.config, "file", "root", "{}", "0640"),
         (_ITS.data_dir, "directory", "{}", "{}", "0750"),
-        (str(Path(_ITS.log).parent), "directory", "{}", "adm", "2750"),
+        (str(Path(_ITS.log).parent), "directory", "root", "adm", "0751"),
     ],
     ids=["config-directory", "config", "data", "log-directory"],
 )

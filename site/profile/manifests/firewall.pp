@@ -2,7 +2,8 @@
 #
 # Each profile that has something listening lets its clients in (profile::firewall::allow). All of it is one nftables table,
 # `inet fleet`, which is checked before it is put in place and then takes the place of the former in one step; other
-# tables are not touched. What goes out to other machines is not filtered, so that a machine can always fetch a better catalog.
+# tables are not touched. What the machine itself sends to others is not filtered, so that it can always fetch a better catalog;
+# services connect where they declare to (`flask_microservice`).
 #
 # @param ssh_clients
 #   Addresses and networks that may log in.

@@ -4,8 +4,11 @@
 # syslog over TLS (RFC 5424 and 5425) is what any collector takes, where systemd-journal-upload speaks to
 # systemd-journal-remote only and knows no files. The journal stays on the node as it is, and rsyslog writes nothing beside it.
 #
-# Over TLS each side shows a certificate of the Puppet CA: the node its own, the collector the one that has its name. While
-# the collector does not answer, messages wait on the node's disk. What the journal held before is not sent.
+# rsyslog runs as an account of its own, which reads the journal and, in the group adm, log files. A service can't lead it
+# elsewhere: the directory of its log is root's, so it can put no link there.
+#
+# Over TLS each side shows a certificate of the Puppet CA: the node its own, the collector the one that has its name.
+# rsyslog has copies of the node's, which are renewed with them. While the collector does not answer, messages wait on the node's disk. What the journal held before is not sent.
 #
 # A syslog collector acknowledges nothing: messages that are under way as a connection breaks are lost. rsyslog's RELP,
 # which acknowledges, is not offered: its client gives up for good once a collector has shown a wrong certificate.
@@ -46,19 +49,82 @@ class profile::log_shipping (
     $services = $here.filter |$_, $declared| { $declared['ensure'] != 'absent' }
     $logs = Hash($services.keys.sort.map |$name| { [$name, flask_microservice::paths($name)['log']] })
     $ssl = '/var/lib/puppet/ssl'
+    $copies = '/etc/rsyslog.tls'
     $certificates = {
       'authority'   => "${ssl}/certs/ca.pem",
       'revoked'     => "${ssl}/crl.pem",
       'certificate' => "${ssl}/certs/${trusted['certname']}.pem",
       'key'         => "${ssl}/private_keys/${trusted['certname']}.pem",
     }
+    $own_certificates = Hash($certificates.keys.map |$_, $name| { [$name, "${copies}/${name}.pem"] })
     $driver = $protocol ? {
       'tls'   => ['rsyslog-openssl'],
       default => [],
     }
 
+    # No service can have a name with an underscore, nor a directory with a dot.
+    group { '_rsyslog':
+      ensure => present,
+      system => true,
+    }
+    -> user { '_rsyslog':
+      ensure     => present,
+      comment    => 'Log shipping',
+      system     => true,
+      gid        => '_rsyslog',
+      home       => '/nonexistent',
+      managehome => false,
+      shell      => '/usr/sbin/nologin',
+      before     => File['/etc/rsyslog.conf'],
+    }
+
+    if $protocol == 'tls' {
+      file { $copies:
+        ensure  => directory,
+        owner   => 'root',
+        group   => '_rsyslog',
+        mode    => '0750',
+        require => User['_rsyslog'],
+      }
+      $certificates.each |$name, $original| {
+        file { $own_certificates[$name]:
+          ensure    => file,
+          owner     => 'root',
+          group     => '_rsyslog',
+          mode      => '0640',
+          source    => $original,
+          show_diff => false,
+          backup    => false,
+          require   => User['_rsyslog'],
+          before    => File['/etc/rsyslog.conf'],
+          notify    => Service['rsyslog'],
+        }
+      }
+    } else {
+      file { $copies:
+        ensure => absent,
+        force  => true,
+        backup => false,
+      }
+    }
+
     package { ['rsyslog'] + $driver:
       ensure => installed,
+    }
+    -> file {
+      default:
+        owner => 'root',
+        group => 'root',
+        ;
+      '/etc/systemd/system/rsyslog.service.d':
+        ensure => directory,
+        mode   => '0755',
+        ;
+      '/etc/systemd/system/rsyslog.service.d/unprivileged.conf':
+        ensure => file,
+        mode   => '0644',
+        source => 'puppet:///modules/profile/log_shipping/unprivileged.conf',
+        ;
     }
     -> file { '/etc/rsyslog.conf':
       ensure       => file,
@@ -69,7 +135,7 @@ class profile::log_shipping (
           collector    => $collector,
           port         => $port,
           protocol     => $protocol,
-          certificates => $certificates,
+          certificates => $own_certificates,
           logs         => $logs,
           queue_mib    => $queue_mib,
       }),
@@ -77,8 +143,9 @@ class profile::log_shipping (
       validate_cmd => '/usr/sbin/rsyslogd -N 1 -f %',
     }
     ~> service { 'rsyslog':
-      ensure => running,
-      enable => true,
+      ensure    => running,
+      enable    => true,
+      subscribe => File['/etc/systemd/system/rsyslog.service.d/unprivileged.conf'],
     }
 
     # rsyslog reads the journal itself: nobody would take what journald hands on besides.

@@ -295,7 +295,7 @@ def _paths(name: str) -> dict[str, dict[str, str]]:
         f"/etc/{name}": ("directory", "root", name, "0750"),
         f"/etc/{name}/default_config.ini": ("file", "root", name, "0640"),
         f"/var/lib/{name}": ("directory", name, name, "0750"),
-        f"/var/log/{name}": ("directory", name, "adm", "2750"),
+        f"/var/log/{name}": ("directory", "root", "adm", "0751"),
         f"/var/log/{name}/{name}.log": ("file", name, "adm", "0640"),
     }
     return {path: dict(zip(("kind", "owner", "group", "mode"), row, strict=True)) for path, row in rows.items()}

@@ -28,7 +28,7 @@ class Machine:
             ("UNITS", "units"), ("PROCESSES", "proc"), ("PUPPET_RUN", "bin/puppet-run"), ("PUPPET", "bin/puppet"),
             ("FLASK_MICROSERVICE", "bin/flask-microservice"), ("DEPLOY_ENVIRONMENT", "bin/deploy-environment"),
             ("PUBLISH_PACKAGE", "bin/publish-package"), ("INBOX", "inbox"),
-            ("JOURNAL", "journal"), ("RUN_LOCK", "run.lock"), ("AUTHORITY", "ca_crt.pem"), ("SIGNED", "signed"),
+            ("JOURNAL", "journal"), ("RUN_LOCK", "fleet-run/lock"), ("AUTHORITY", "ca_crt.pem"), ("SIGNED", "signed"),
             ("ENROLMENT", "enrolment"), ("PUPPETSERVER", "bin/puppetserver"),
         ):  # fmt: skip
             monkeypatch.setattr(places, name, root / place)

@@ -1,6 +1,7 @@
 """A node for the tests of flask-microservice: its files are in a temporary directory, and systemd is a record."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Node:
         monkeypatch.setattr(places, "CHECK_UNITS", root / "check-units")
         monkeypatch.setattr(places, "RELEASES", root / "releases")
         monkeypatch.setattr(places, "RUN", root / "run")
+        monkeypatch.setattr(places, "LOCKS", root / "locks")
         monkeypatch.setattr(places, "KEY", root / "state/key")
         monkeypatch.setattr(places, "UNDECLARED", root / "undeclared")
         monkeypatch.setattr(places, "GUNICORN_CONFIG", root / "gunicorn.conf.py")
@@ -86,6 +88,8 @@ class Systemd:
         restarts: how often a unit was restarted.
         installed: what dpkg says of every package.
         calls: every command of systemctl, without its options.
+        told_nft: what nft was given.
+        nft_refuses: why nft takes nothing; empty if it does.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,9 +104,15 @@ class Systemd:
         self.restarts: dict[str, int] = {}
         self.installed = "installed 1.4.2-1"
         self.calls: list[tuple[str, ...]] = []
+        self.told_nft: list[str] = []
+        self.nft_refuses = ""
         monkeypatch.setattr(subprocess, "run", self.run)
+        monkeypatch.setattr(shutil, "which", lambda name: f"/usr/sbin/{name}")
 
-    def run(self, command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if command[0] == "nft":
+            self.told_nft.append(options["input"])
+            return subprocess.CompletedProcess(command, 1 if self.nft_refuses else 0, "", self.nft_refuses)
         answers = {
             "systemctl": self._systemctl, "systemd-run": self._queue, "journalctl": self._journal,
             "dpkg-query": self._installed,

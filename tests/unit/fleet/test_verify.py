@@ -109,7 +109,7 @@ FAULTS: list[tuple[Callable[[Machine], None], str]] = [
     (path("/var/lib/orders", owner="root"),
      "orders: /var/lib/orders: expected directory orders:orders 0750, found directory root:orders 0750"),
     (path("/var/log/orders", group="orders"),
-     "orders: /var/log/orders: expected directory orders:adm 2750, found directory orders:orders 2750"),
+     "orders: /var/log/orders: expected directory root:adm 0751, found directory root:orders 0751"),
     (path("/var/log/orders/orders.log", mode="0644"),
      "orders: /var/log/orders/orders.log: expected file orders:adm 0640, found file orders:adm 0644"),
     (forget, "services that run undeclared: expected nothing, found orders"),

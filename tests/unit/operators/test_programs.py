@@ -87,6 +87,9 @@ def test_runs_take_turns_and_who_has_waited_too_long_leaves_it_to_the_agent_to_s
 ) -> None:
     monkeypatch.setattr(agent_runs, "LOCK_LIMIT_SECONDS", 1)
     operators.put("puppet-run", "exit 1")
+    assert operators.run("fleet-run") == 1
+    # Whoever can open it, be it to read, can lock it.
+    assert [path.stat().st_mode & 0o777 for path in (places.RUN_LOCK, places.RUN_LOCK.parent)] == [0o600, 0o700]
     with places.RUN_LOCK.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert operators.run("fleet-run") == 1

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,26 +124,86 @@ def test_of_two_switches_the_second_waits_and_then_goes_on(
     assert capsys.readouterr().err == f"orders: waiting for another switch (process {os.getpid()})\n"
 
 
+HOLD = (
+    "import fcntl, os, sys\nfile = open(sys.argv[1])\nfcntl.flock(file, fcntl.LOCK_EX)\n"
+    "print('held', flush=True)\nsys.stdin.read()\n"
+)
+
+
+@contextlib.contextmanager
+def holding(path: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process, which holds a lock that it may only read."""
+    command = [sys.executable, "-c", HOLD, str(path), *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
 @pytest.mark.usefixtures("node")
 def test_a_switch_that_never_ends_is_named_to_the_one_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "LOCK_SECONDS", 0.2)
-    holder = (
-        "import fcntl, os, sys\nfile = open(sys.argv[1], 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\n"
-        "file.write(str(os.getpid()))\nfile.flush()\nprint('held', flush=True)\nsys.stdin.read()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", holder, str(places.RUN / "orders.lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b"held\n"
+    with lock.locked(Service("orders")):
+        pass
+    path = places.LOCKS / "orders"
+    with holding(path) as other:
+        path.write_text(str(other.pid))
         with pytest.raises(SwitchError, match=rf"\(process {other.pid}\) has not ended after 0 s"):
             lock.locked(Service("orders")).__enter__()
         with lock.locked(Service("inventory")):
             pass  # another service is not held up
-        other.kill()
     # A lock that its holder was killed with is none.
     with lock.locked(Service("orders")):
-        assert (places.RUN / "orders.lock").read_text() == str(os.getpid())
+        assert path.read_text() == str(os.getpid())
+
+
+def test_nobody_but_root_can_take_a_lock(node: Node) -> None:
+    """Whoever can open a file, be it to read, can lock it."""
+    with lock.locked(Service("orders")):
+        pass
+    open_to_others = []
+    for place, folders, files in os.walk(node.root):
+        folders[:] = [name for name in folders if Path(place, name).stat().st_mode & 0o001]
+        open_to_others += [name for name in files if Path(place, name).stat().st_mode & 0o044]
+    assert open_to_others == []
+    assert ((places.LOCKS / "orders").stat().st_mode & 0o777, places.LOCKS.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+@pytest.mark.usefixtures("node")
+def test_a_lock_that_is_a_link_is_not_opened(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    places.LOCKS.mkdir()
+    (places.LOCKS / "orders").symlink_to(other)
+    with pytest.raises(OSError, match="symbolic links"):
+        lock.locked(Service("orders")).__enter__()
+    assert not other.exists()
+
+
+@pytest.mark.usefixtures("node")
+def test_a_lock_of_before_is_waited_for_if_a_switch_of_before_has_it_and_else_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then, everybody could open it: a service that held it had every switch of its node fail."""
+    monkeypatch.setattr(os, "geteuid", os.getuid)
+    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.5)
+    before = places.RUN / "orders.lock"
+    before.write_text("")
+    with holding(before, "flask-microservice") as other:
+        before.write_text(str(other.pid))
+        with pytest.raises(SwitchError, match=rf"\(process {other.pid}\) has not ended"):
+            lock.locked(Service("orders")).__enter__()
+    capsys.readouterr()
+    for ended in (str(other.pid), "", "4711/../self", str(os.getpid()), str(os.getppid())):
+        before.write_text(ended)
+        with holding(before), lock.locked(Service("orders")):
+            assert capsys.readouterr().err == "", ended
+    before.unlink()
+    before.symlink_to("/dev/null")
+    with lock.locked(Service("orders")):
+        pass
 
 
 def test_the_installed_program_starts_without_anything_of_its_caller(tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ FORBIDS = "its unit forbids what services rarely need, by {} for one: `unit` set
          " StateDirectory=NAME, and opens a directory of its account by ReadWritePaths=PATH"),
         ("PermissionError: [Errno 13] Permission denied: '/var/lib/orders/x'",
          "/var/lib/orders/x has to belong to the account orders"),
+        ("PermissionError: [Errno 13] Permission denied: '/var/log/orders/access.log'",
+         "the directory of its log is root's, and has no other files: what it writes goes below /var/lib/orders"),
         ("orders@1.service: Failed at step EXEC spawning /opt/venvs/orders/bin/gunicorn: Permission denied", ""),
         ("it did not start (oom-kill): Killed", "it may have 512M of memory (limits.memory)"),
         ("Error: can't start new thread", "it may have 64 processes and threads (limits.tasks)"),
@@ -103,6 +105,20 @@ def test_names_are_not_blamed_where_the_dns_server_may_be_asked(machine: Path) -
 def test_a_service_that_may_connect_to_anybody_is_not_told_of_peers(opened: str) -> None:
     for why in ("Connection timed out", NOT_FOUND, "203.0.113.9: Operation not permitted"):
         assert hints_for(why, unit(opened)) == ""
+
+
+def test_a_port_that_is_not_declared_is_named_as_such() -> None:
+    text = unit().text + "Peers=192.0.2.41:5432 [2001:db8::7]:443\n"
+    own = Unit(text.replace("IPAddressAllow=localhost", "IPAddressAllow=192.0.2.41"))
+    why = "OperationalError: connection to server at 192.0.2.41, port 5433 failed: No route to host"
+    assert hints_for(why, own) == "; its `peers` have of 192.0.2.41 the port 5432 only"
+    assert hints_for(why.replace("41", "40"), own) == ""
+
+
+def test_a_service_without_peers_is_told_that_it_has_none() -> None:
+    nowhere = "127.0.0.1 is not among its `peers`: it may connect nowhere"
+    own = unit(less="IPAddressAllow=localhost 192.0.2.0/24 2001:db8::7\n")
+    assert hints_for("Error 113 connecting to 127.0.0.1:6379. No route to host.", own) == f"; {nowhere}"
 
 
 def test_a_full_file_system_is_named_whatever_the_release_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-# @summary No log shipping any more: rsyslog, its config and what waited in its queue
+# @summary No log shipping any more: rsyslog, its account, its config and what waited in its queue
 #
 # @api private
 class profile::log_shipping::removal {
@@ -9,10 +9,21 @@ class profile::log_shipping::removal {
   -> package { ['rsyslog-openssl', 'rsyslog']:
     ensure => purged,
   }
-  -> file { ['/etc/rsyslog.conf', '/var/spool/rsyslog']:
+  -> file { [
+      '/etc/rsyslog.conf',
+      '/etc/rsyslog.tls',
+      '/etc/systemd/system/rsyslog.service.d/unprivileged.conf',
+      '/var/spool/rsyslog',
+    ]:
     ensure => absent,
     force  => true,
     backup => false,
+  }
+  -> user { '_rsyslog':
+    ensure => absent,
+  }
+  -> group { '_rsyslog':
+    ensure => absent,
   }
 
   file { '/etc/systemd/journald.conf.d/log-shipping.conf':

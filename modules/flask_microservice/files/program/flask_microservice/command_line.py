@@ -51,6 +51,7 @@ def command_line() -> argparse.ArgumentParser:
     remove = add("remove", "stop a service and remove its releases and units; data, log and config stay")
     remove.add_argument("--drain", type=seconds, default=0.0, metavar="SECONDS", help="answer 503 so long before")
     add("tidy", "remove releases that are no longer kept and have finished; a switch has this done by itself")
+    add("confine", "let its account connect where its releases that run may; each does so as it starts and ends")
     for command in (status, switch, back):
         command.add_argument("--json", action="store_true", help="print JSON, for a machine")
     return parser

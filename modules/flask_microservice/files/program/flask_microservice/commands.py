@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from .command_line import parse
+from .confining import confine
 from .draining import declared_services, drain, undrain
 from .errors import SwitchError, reason
 from .lock import locked
@@ -100,6 +101,11 @@ def tidy(arguments: argparse.Namespace) -> None:
             Switch(service).recover()
 
 
+def confine_service(arguments: argparse.Namespace) -> None:
+    """Keep a service to the connections that it declares."""
+    confine(Service(arguments.name))
+
+
 def _tell(service: Service, changed: bool) -> None:
     print(f"{service.name}: {service.serving().release} {'serves now' if changed else 'serves already'}")
 
@@ -112,4 +118,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "undrain": undrain_service,
     "remove": remove,
     "tidy": tidy,
+    "confine": confine_service,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from . import places
-from .reach import addresses_in, may_connect, name_servers, outside
+from .reach import Address, addresses_in, may_connect, name_servers, outside, ports
 from .unit import Unit
 
 UNKNOWN_NAME = re.compile(
@@ -67,11 +67,20 @@ def _connections(why: str, unit: Unit) -> str:
     if allowed is None or not NO_CONNECTION.search(said) or FORBIDDEN[-1][0].search(said):
         return ""
     addresses = addresses_in(said)
-    only = f"it may connect to {' '.join(unit.words('IPAddressAllow'))} only"
+    only = f"it may connect to {' '.join(unit.words('IPAddressAllow'))} only" if allowed else "it may connect nowhere"
     if addresses:
         beyond = outside(unit, addresses)
-        return f"{_listed(beyond)} is not among its `peers`: {only}" if beyond else ""
+        return f"{_listed(beyond)} is not among its `peers`: {only}" if beyond else _ports(said, addresses, unit)
     return f"{only}: what else it needs, and the DNS server for names, has to be among its `peers`"
+
+
+def _ports(said: str, addresses: list[Address], unit: Unit) -> str:
+    """Return at which ports of an address a release may connect, where it was told that there is no way there."""
+    if "No route to host" not in said:
+        return ""
+    limited = {str(network.network_address): numbers for network, numbers in (ports(unit) or {}).items() if numbers}
+    found = [(one, sorted(limited[str(one)])) for one in addresses if str(one) in limited]
+    return f"its `peers` have of {found[0][0]} the port {_listed(found[0][1])} only" if found else ""
 
 
 def _writing(why: str, unit: Unit) -> str:
@@ -79,6 +88,8 @@ def _writing(why: str, unit: Unit) -> str:
         return ""
     own = _writable(unit)
     meant = [path for path in PATH.findall(why) if any(Path(path).is_relative_to(one) for one in own)]
+    if meant and meant[0].startswith(f"/var/log/{unit.account}/"):
+        return f"the directory of its log is root's, and has no other files: what it writes goes below {own[0]}"
     if meant:
         return f"{meant[0]} has to belong to the account {unit.account}"
     return (

@@ -14,6 +14,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOCAL = ("127.0.0.0/8", "::1/128")
 NAMED = {"localhost": LOCAL, "link-local": ("169.254.0.0/16", "fe80::/64"), "multicast": ("224.0.0.0/4", "ff00::/8")}
 """What systemd calls by a name in IPAddressAllow=."""
+PEER = re.compile(r"(?:([0-9.]+)|\[([0-9a-fA-F:.]+)\]):([0-9]+)")
+"""An address with the one port there: 192.0.2.1:5432, [2001:db8::1]:5432."""
 SYN_SENT = "02"
 """The state of a connection that the other side has not answered yet, in /proc/net/tcp."""
 
@@ -26,6 +28,22 @@ def may_connect(unit: Unit) -> list[Network] | None:
     if "any" in allowed:
         return None
     return [ipaddress.ip_network(one, strict=False) for word in allowed for one in NAMED.get(word, (word,))]
+
+
+def ports(unit: Unit) -> dict[Network, set[int]] | None:
+    """Return the networks that a release may connect to, each with its ports, and without any if all are meant.
+
+    None if nothing is limited.
+    """
+    allowed = may_connect(unit)
+    if allowed is None:
+        return None
+    limited: dict[Network, set[int]] = {}
+    for peer in unit.peers:
+        if found := PEER.fullmatch(peer):
+            limited.setdefault(ipaddress.ip_network(found[1] or found[2]), set()).add(int(found[3]))
+    whole = {ipaddress.ip_network(peer, strict=False) for peer in unit.peers if not PEER.fullmatch(peer)}
+    return {network: set() if network in whole else limited.get(network, set()) for network in allowed}
 
 
 def outside(unit: Unit, addresses: list[Address]) -> list[Address]:

@@ -2,6 +2,8 @@
 
 import sys
 
+from .confining import forget
+from .errors import SwitchError
 from .files import remove_tree
 from .instances import end_check, remove_release
 from .service import Service
@@ -27,3 +29,7 @@ def remove_service(service: Service) -> None:
     remove_tree(service.releases)
     remove_tree(service.run)
     reload()
+    try:
+        forget(service)
+    except SwitchError as error:  # rules for an account without processes are in nobody's way
+        print(f"{service.name}: {error}", file=sys.stderr, flush=True)

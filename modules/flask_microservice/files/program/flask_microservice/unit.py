@@ -68,6 +68,14 @@ class Unit:
         return self.last("Service", "User")
 
     @property
+    def peers(self) -> list[str]:
+        """Whom it may connect to as it is declared: addresses, networks, addresses with the one port there.
+
+        Units of before do not say so.
+        """
+        return (self._found("Peers") or "").split()
+
+    @property
     def version(self) -> str:
         """The package's version."""
         return self.setting("Version")

@@ -3,13 +3,14 @@
 import fcntl
 import hashlib
 import math
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from operators import arguments as checked
 from operators import journal, places, programs
@@ -57,12 +58,18 @@ def _turn(seconds: int) -> Iterator[int]:
     Yields the seconds that are left, for the agent to wait and to say why it did not run; one at least.
     """
     end = time.monotonic() + seconds
-    with places.RUN_LOCK.open("a") as lock:
+    with _lock() as lock:
         with suppress(TimeoutError), _limited(seconds):
             fcntl.flock(lock, fcntl.LOCK_EX)
         while _is_at_work() and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
         yield max(1, math.ceil(end - time.monotonic()))
+
+
+def _lock() -> BinaryIO:
+    """Open the lock, in a directory of root alone: whoever can open a file can lock it."""
+    places.RUN_LOCK.parent.mkdir(mode=0o700, exist_ok=True)
+    return os.fdopen(os.open(places.RUN_LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ CONFIG = Path("/etc/fleet-operators.ini")
 STATE = Path("/var/cache/puppet/state")
 """Puppet's `statedir`."""
 
-RUN_LOCK = Path("/run/fleet-run.lock")
+RUN_LOCK = Path("/run/fleet-run/lock")
 """Held by a fleet-run from before the agent's run to its end."""
 
 SUMMARY = Path("/var/cache/puppet/public/last_run_summary.yaml")
