@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fleet_cli.machine import paths
 from fleet_cli.planning import planner
+from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.plan import Failure, Plan, Presence
 from fleet_cli.planning.planner import Choice, Settings
@@ -339,3 +340,51 @@ def test_a_link_out_of_the_repository_shows_nothing_of_this_machine(repository: 
     repository.commit()
     repository.declare("  file { '/etc/x': source => 'puppet:///modules/profile/x' }")
     assert "the secret" not in str(repository.plan())
+
+
+def test_a_fragment_of_a_file_that_nobody_declares_is_a_change_of_its_own(repository: Repository) -> None:
+    for kind, parameters in {"concat_file": "", "concat_fragment": "newparam(:target); newparam(:content)"}.items():
+        path = f"site/profile/lib/puppet/type/{kind}.rb"
+        repository.put(path, f"Puppet::Type.newtype(:{kind}) {{ newparam(:name, namevar: true); {parameters} }}\n")
+    repository.declare("  concat_file { '/etc/a': }")
+    repository.commit()
+    repository.declare("  concat_fragment { 'x': target => '/etc/b', content => 'x' }")
+    repository.declare("  concat_fragment { 'y': target => '/etc/a', content => 'y' }")
+    found = {item.reference: item.action for item, _ in repository.plan().of_kind(ResourceChange)}
+    assert found == {"Concat_file[/etc/a]": "change", "Concat_fragment[x]": "add"}
+
+
+def test_what_nodes_without_a_catalog_use_is_not_called_unused(repository: Repository) -> None:
+    other = Machine("d1.example.com", "db", "production")
+    repository.put("site/profile/manifests/db.pp", "class profile::db { notify { 'db': } }\n")
+    repository.put("manifests/site.pp", "node 'w1.example.com' { include profile::web }\n"
+                   "node default { include profile::db }\n")  # fmt: skip
+    repository.commit()
+    repository.replace("manifests/site.pp", "{ include profile::db }", "{ include profile::db include gone }")
+    plan = repository.plan(machines=[NODE, other])
+    assert [item.side for item, _ in plan.of_kind(Failure)] == ["head"]
+    assert not plan.unused
+    repository.replace("manifests/site.pp", "{ include profile::db include gone }", "{ }")
+    assert repository.plan(machines=[NODE, other]).unused.classes == ("profile::db",)
+
+
+def test_where_puppet_has_its_files_is_told_as_a_server_has_them(repository: Repository) -> None:
+    code = "  notify { ['libdir', 'environmentpath', 'modulepath']: message => [$settings::%s, $settings::modulepath] }"
+    repository.declare(code.replace("%s", "libdir") + "\n  file { $settings::libdir: source => 'puppet:///plugins' }\n"
+                       "  file { '/x': content => \"${settings::environmentpath} ${settings::confdir}\" }")  # fmt: skip
+    repository.commit()
+    # Another state of the Ruby has a process of its own, with folders of its own.
+    repository.put("site/profile/lib/puppet/functions/profile/f.rb", "# new\n")
+    assert not repository.plan().changes
+    repository.replace("site/profile/manifests/web.pp", "'/x'", "'/y'")
+    added = next(item for item, _ in repository.plan().of_kind(ResourceChange) if item.action == "add")
+    assert "+/etc/puppetlabs/code/environments /etc/puppetlabs/puppet" in added.parameters[0].diff
+
+
+def test_a_message_that_names_its_node_is_one_on_all_nodes(repository: Repository) -> None:
+    repository.put("manifests/site.pp", "include gone\n")
+    repository.commit()
+    other = Machine("d1.example.com", "db", "production")
+    ((failure, nodes),) = repository.plan(machines=[NODE, other]).of_kind(Failure)
+    assert nodes == (other.certname, NODE.certname)
+    assert "example.com" not in failure.message

@@ -28,6 +28,7 @@ require_relative 'environments'
 require_relative 'exported'
 require_relative 'inputs'
 require_relative 'queried'
+require_relative 'server_paths'
 require_relative 'placeholders' if ARGV.include?('--placeholders')
 if ARGV.include?('--patched')
   require_relative 'checked_values'
@@ -89,7 +90,7 @@ end
 
 def set_up(directory)
   # What is not said, Puppet makes in the home.
-  Puppet.initialize_settings(%w[--confdir --vardir --codedir --logdir].flat_map { |setting| [setting, directory] })
+  Puppet.initialize_settings(ServerPaths.options(directory))
   Puppet.settings.preferred_run_mode = :server
   Puppet[:strict] = :error
   Puppet[:strict_variables] = true
@@ -125,7 +126,7 @@ Dir.mktmpdir do |directory|
       answer = Compilation.new(**request.transform_keys(&:to_sym)).answer
       answer['left_out'] = left_out unless left_out.empty?
       left_out = []
-      answers.puts(JSON.generate(answer))
+      answers.puts(ServerPaths.in(JSON.generate(answer), request['environment']))
       answers.flush
       collect_garbage
     end

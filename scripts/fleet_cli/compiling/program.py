@@ -1,13 +1,14 @@
 """One compiler: a Ruby process that has loaded Puppet, and is asked over its pipes."""
 
 import json
+import re
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from subprocess import Popen
 from typing import Any
 
@@ -23,6 +24,8 @@ PATCHES = paths.control_repo() / "site/profile/files/puppet_patches"
 _ON_THE_LOAD_PATH = "/usr/local/lib/site_ruby/puppet_patches"
 ENVIRONMENTS = "/environments"
 """Where the compiler has its environments."""
+_OF_A_SERVER = "/etc/puppetlabs/code/environments"
+"""Where answers have them (server_paths.rb)."""
 SECONDS = 120.0
 """What one catalog may take; one of 50 services takes two."""
 LIMITS = Limits(memory=3 * 2**30, processes=64, seconds=0.0, scratch=2**28)
@@ -111,8 +114,8 @@ class Compiler:
         _say_once(answer.pop("left_out", []))
         if "error" in answer:
             # The same mistake has the same words on every node.
-            plain = answer["error"].replace(f"{self._environments}/{request.environment}/", "")
-            plain = plain.removesuffix(f" on node {request.certname}")
+            plain = answer["error"].replace(f"{_OF_A_SERVER}/{PurePosixPath(request.environment).name}/", "")
+            plain = re.sub(rf" (?:on node|for) {re.escape(request.certname)}(?!\S)", "", plain)
             answer["error"] = "; ".join(filter(None, (plain, LIMITS.reached(plain))))
         return answer
 
