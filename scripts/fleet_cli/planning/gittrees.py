@@ -130,7 +130,7 @@ def of_commit(repo: Path, name: str, commit: str) -> GitTree:
 
 
 def _within(repo: Path, tree: str, name: str, env: Mapping[str, str]) -> tuple[str, Path]:
-    """The part of a tree that is the control repository, which may be a folder of a git repository; and the top of that."""
+    """The part of a tree that is the control repository, which may be a folder of a git one; and the top of that."""
     prefix, found = git(repo, "rev-parse", "--show-prefix", tree, env=env).splitlines()
     if not prefix:
         return found, repo
