@@ -13,8 +13,10 @@ from fleet_cli.machine import paths
 from fleet_cli.planning import planner
 from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.factsets import FactSets
+from fleet_cli.planning.given_modules import Given
 from fleet_cli.planning.plan import Failure, Plan, Presence
 from fleet_cli.planning.planner import Choice, Settings
+from fleet_cli.repository import layers
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.sandbox import running
 
@@ -388,3 +390,57 @@ def test_a_message_that_names_its_node_is_one_on_all_nodes(repository: Repositor
     ((failure, nodes),) = repository.plan(machines=[NODE, other]).of_kind(Failure)
     assert nodes == (other.certname, NODE.certname)
     assert "example.com" not in failure.message
+
+
+def test_a_hiera_yaml_that_only_the_server_has_can_be_given(repository: Repository) -> None:
+    (repository.directory / "hiera.yaml").unlink()
+    repository.commit()
+    repository.replace("hieradata/common.yaml", "80", "81")
+    unknown = repository.plan()
+    assert not unknown.changes
+    assert any(note.startswith("no hiera.yaml at the top of the repository") for note in unknown.notes)
+    given = ('---\nversion: 5\ndefaults: {data_hash: yaml_data, datadir: "environments/%{environment}/hieradata"}\n'
+             "hierarchy:\n  - {name: common, path: common.yaml}\n")  # fmt: skip
+    plan = repository.plan(hiera=layers.of_repository(given))
+    assert plan.changes
+    assert not any("hiera.yaml" in note for note in plan.notes)
+
+
+def test_without_an_environment_conf_the_puppetfiles_modules_are_found(repository: Repository, tmp_path: Path) -> None:
+    (repository.directory / "environment.conf").unlink()
+    repository.git("mv", "-k", "site", "modules")
+    (repository.directory / "site").rename(repository.directory / "modules")
+    repository.put("Puppetfile", "moduledir 'fetched'\nmod 'example/one', '1.0.0'\nmod 'example/two', '1.0.0'\n")
+    (tmp_path / "given/one/manifests").mkdir(parents=True)
+    (tmp_path / "given/one/manifests/init.pp").write_text("class one { notify { 'one': } }\n", encoding="utf-8")
+    repository.put("manifests/site.pp", "node 'w1.example.com' { include one include profile::web }\n"
+                   "node default { include two }\n")  # fmt: skip
+    repository.commit()
+    repository.put("hieradata/common.yaml", "profile::web::port: 81\n")
+    other = Machine("d1.example.com", "db", "production")
+    plan = repository.plan(machines=[NODE, other], source=Given(tmp_path / "given"))
+    assert NODE.certname in plan.changed_nodes
+    assert failures(plan)[0].startswith(f"the module two is not here (not in {tmp_path / 'given'})")
+    assert "no environment.conf: taken for `modulepath = modules:fetched`" in plan.notes
+
+
+def test_a_repository_without_code_at_its_top_may_have_it_in_a_folder(repository: Repository) -> None:
+    (repository.directory / "puppet").mkdir()
+    for name in ("manifests", "site", "hiera.yaml", "hieradata", "environment.conf"):
+        (repository.directory / name).rename(repository.directory / "puppet" / name)
+    repository.commit()
+    assert any("-C REPOSITORY/FOLDER" in note for note in repository.plan().notes)
+    repository.directory /= "puppet"
+    repository.replace("hieradata/common.yaml", "80", "81")
+    assert repository.plan().changes
+
+
+def test_code_of_puppet_7_compiles_where_that_is_asked_for(repository: Repository) -> None:
+    repository.declare('  notify { "x${nowhere}": }')
+    repository.commit()
+    repository.replace("hieradata/common.yaml", "80", "81")
+    assert "nowhere" in failures(repository.plan())[0]
+    lenient = repository.plan(lenient=True)
+    assert not failures(lenient)
+    assert lenient.changes
+    assert failures(repository.plan())

@@ -2,7 +2,7 @@
 
 # Compiles catalogs as a Puppet server would, one after the other, in one process that has loaded Puppet once:
 #
-#   ruby compiler.rb [--placeholders] [--patched]
+#   ruby compiler.rb [--placeholders] [--patched] [--lenient]
 #
 # It reads one JSON object a line, and answers each with one; program.py is the other side of it.
 #
@@ -18,6 +18,7 @@
 #
 # --placeholders: no private key is needed, since a value that eyaml has encrypted stands as a name made from its ciphertext.
 # --patched: patches of Puppet make it faster, where they suit it.
+# --lenient: what Puppet 7 only warns of, such as a variable that nobody sets, is no error.
 require 'json'
 require 'puppet'
 require 'puppet/pops'
@@ -92,8 +93,8 @@ def set_up(directory)
   # What is not said, Puppet makes in the home.
   Puppet.initialize_settings(ServerPaths.options(directory))
   Puppet.settings.preferred_run_mode = :server
-  Puppet[:strict] = :error
-  Puppet[:strict_variables] = true
+  Puppet[:strict] = ARGV.include?('--lenient') ? :warning : :error
+  Puppet[:strict_variables] = !ARGV.include?('--lenient')
   Puppet[:storeconfigs] = true
   # An environment does not change: what it does not have, it will not have for the next node either.
   Puppet[:ignoremissingtypes] = true

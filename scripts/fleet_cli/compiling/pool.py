@@ -98,11 +98,14 @@ def opened(
     live: Mapping[Path, str],
     *,
     placeholders: bool,
+    lenient: bool = False,
     seconds: float = program.SECONDS,
     puppet: Puppet = sandboxed.PUPPET,
 ) -> Iterator[Pool]:
     """A pool that is closed when the block is left; see program.started for the arguments."""
-    pool = Pool(lambda: program.started(live, {}, placeholders=placeholders, seconds=seconds, puppet=puppet))
+    pool = Pool(
+        lambda: program.started(live, {}, placeholders=placeholders, lenient=lenient, seconds=seconds, puppet=puppet)
+    )
     try:
         yield pool
     finally:

@@ -158,6 +158,7 @@ def started(
     reads: Mapping[Path, str],
     *,
     placeholders: bool,
+    lenient: bool = False,
     seconds: float = SECONDS,
     puppet: Puppet = sandboxed.PUPPET,
 ) -> Iterator[Compiler]:
@@ -167,10 +168,12 @@ def started(
         live: directories of this machine that may still change, and their agreed places: what is in ENVIRONMENTS.
         reads: what else is to be there.
         placeholders: whether encrypted values stand as names made from their ciphertext, so that no key is needed.
+        lenient: whether code is compiled that Puppet 7 takes, and Puppet 8 by its own settings does not.
         seconds: what one catalog may take.
         puppet: where it runs.
     """
-    options = [*(["--placeholders"] if placeholders else []), *(["--patched"] if puppet.patched else [])]
+    flags = {"--placeholders": placeholders, "--patched": puppet.patched, "--lenient": lenient}
+    options = [flag for flag, wanted in flags.items() if wanted]
     given = {SOURCE: "/compiling", **({PATCHES: _ON_THE_LOAD_PATH} if puppet.patched else {}), **reads}
     with (
         tempfile.NamedTemporaryFile("w+", encoding="utf-8") as errors,

@@ -196,7 +196,7 @@ def _blobs(
             continue
         module = repo / name
         if not (module / ".git").exists():
-            missing[below + name] = f"a submodule that is not checked out: `git -C {repo} submodule update --init`"
+            missing[below + name] = f"not checked out: `git -C {repo} submodule update --init`"
             continue
         try:
             if committed:

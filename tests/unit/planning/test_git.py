@@ -121,7 +121,7 @@ def test_a_submodule_that_is_missing_is_named_with_what_to_do(with_submodule: Pa
     git(tmp_path, "clone", "--quiet", str(with_submodule), str(clone))
     tree = gittrees.of_commit(clone, "main", "main")
     assert "a" in tree.blobs
-    said = f"a submodule that is not checked out: `git -C {clone} submodule update --init`"
+    said = f"not checked out: `git -C {clone} submodule update --init`"
     assert tree.missing == {"modules": said}
 
 
