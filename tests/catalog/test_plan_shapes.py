@@ -444,3 +444,15 @@ def test_code_of_puppet_7_compiles_where_that_is_asked_for(repository: Repositor
     assert not failures(lenient)
     assert lenient.changes
     assert failures(repository.plan())
+
+
+def test_what_a_type_asks_of_the_machine_fails_no_catalog(repository: Repository) -> None:
+    munge = "munge { |name| begin; TCPSocket.new('127.0.0.1', 1); rescue => e; raise Puppet::Error, e.message; end }"
+    kind = f"Puppet::Type.newtype(:reached) {{ newparam(:name, namevar: true); newparam(:host) {{ {munge} }} }}\n"
+    repository.put("site/profile/lib/puppet/type/reached.rb", kind)
+    repository.declare("  reached { 'a': host => 'db1' }")
+    repository.commit()
+    repository.replace("site/profile/manifests/web.pp", "'db1'", "'db2'")
+    plan = repository.plan()
+    assert not failures(plan)
+    assert plan.changes

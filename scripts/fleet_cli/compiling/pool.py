@@ -88,7 +88,9 @@ class Pool:
                         compiler.export(job.exports.name, job.exports.resources)
                     self._answers.put((job.number, compiler.compile(job.request)))
                 except CompilerDiedError as error:
-                    self._answers.put((job.number, {"error": str(error), "died": True}))
+                    self._answers.put(
+                        (job.number, {"error": str(error).removeprefix(f"{job.request.certname}: "), "died": True})
+                    )
                     return True
         return False
 

@@ -12,6 +12,7 @@ module ServerPaths
     # Where Puppet is to have its own files, as options of its command line.
     def options(directory)
       @settings = SETTINGS.to_h { |name, server| ["#{directory}/#{name}", server] }
+      @settings.each_key { |path| Dir.mkdir(path) } # functions write there
       SETTINGS.keys.flat_map { |name| ["--#{name}", "#{directory}/#{name}"] }
     end
 
