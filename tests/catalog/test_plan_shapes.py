@@ -456,3 +456,25 @@ def test_what_a_type_asks_of_the_machine_fails_no_catalog(repository: Repository
     plan = repository.plan()
     assert not failures(plan)
     assert plan.changes
+
+
+def test_code_that_can_not_be_loaded_is_the_same_reason_on_all_nodes(repository: Repository) -> None:
+    repository.put("site/profile/types/twice.pp", "type Profile::Twice = Struct[{'a' => String, 'a' => String}]\n")
+    repository.put("site/profile/manifests/db.pp", "define profile::db (Optional[Profile::Twice] $x = undef) { }\n")
+    repository.put("manifests/site.pp", "Profile::Db { x => undef }\nprofile::db { 'a': }\n")
+    repository.commit()
+    machines = [NODE, *(Machine(f"d{number}.example.com", "db", "production") for number in range(3))]
+    plan = repository.plan(machines=machines)
+    assert len({*failures(plan)}) == 1
+    assert "declared more than once" in failures(plan)[0]
+
+
+def test_code_that_needs_a_network_is_told_what_has_one(repository: Repository) -> None:
+    made = "Puppet::Functions.create_function(:'profile::get') { def get; TCPSocket.new('192.0.2.1', 80); end }"
+    code = f"require 'socket'\n{made}\n"
+    repository.put("site/profile/lib/puppet/functions/profile/get.rb", code)
+    repository.declare("  notify { profile::get(): }")
+    repository.commit()
+    assert failures(repository.plan())[0].endswith(
+        "--puppet host takes this machine's Puppet instead, which contains nothing"
+    )

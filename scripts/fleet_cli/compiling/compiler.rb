@@ -63,6 +63,7 @@ class Compilation
     end
   # Not only StandardError: code of a module may fail to load, recurse without end or eat the memory.
   rescue StandardError, ScriptError, SystemStackError, NoMemoryError => e
+    LoadedEnvironment.renew(@directory, @code) if Inputs.broken?
     { 'error' => e.is_a?(Puppet::Error) ? e.message : "#{e.class}: #{e.message}", 'inputs' => Inputs.to_h }
   end
 

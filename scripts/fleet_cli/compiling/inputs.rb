@@ -31,6 +31,7 @@ module Inputs
       @fetched = "#{File.expand_path('../../../modules', root)}/"
       @found = KINDS.to_h { |kind| [kind, {}] }
       @loading = 0
+      @broken = false
       @loaded ||= {}
       @loaded.each_key { |kind| @found[:whole][kind] = true }
       yield
@@ -59,8 +60,16 @@ module Inputs
     def loading
       @loading = @loading.to_i + 1
       yield
+    rescue StandardError, ScriptError
+      @broken = true
+      raise
     ensure
       @loading -= 1
+    end
+
+    # Whether code could not be loaded: what Puppet has kept of it says something else to the next who asks.
+    def broken?
+      @broken
     end
 
     def loading?

@@ -28,6 +28,9 @@ _OF_A_SERVER = "/etc/puppetlabs/code/environments"
 """Where answers have them (server_paths.rb)."""
 SECONDS = 120.0
 """What one catalog may take; one of 50 services takes two."""
+_ALONE = "in a sandbox, without a network: --puppet host takes this machine's Puppet instead, which contains nothing"
+_NETWORK = re.compile(r"getaddrinfo|name resolution|Network is unreachable|Failed to open TCP connection")
+_PROGRAM = re.compile(r"Execution of '.*' returned \d+|No such file or directory - /?(?:usr/)?\w*bin/")
 LIMITS = Limits(memory=3 * 2**30, processes=64, seconds=0.0, scratch=2**28)
 """Of a compiler: what loads more than that is no data of a fleet. Its time is that of each catalog."""
 
@@ -116,8 +119,17 @@ class Compiler:
             # The same mistake has the same words on every node.
             plain = answer["error"].replace(f"{_OF_A_SERVER}/{PurePosixPath(request.environment).name}/", "")
             plain = re.sub(rf" (?:on node|for) {re.escape(request.certname)}(?!\S)", "", plain)
-            answer["error"] = "; ".join(filter(None, (plain, LIMITS.reached(plain))))
+            answer["error"] = "; ".join(filter(None, (plain, LIMITS.reached(plain), self._beyond(plain))))
         return answer
+
+    def _beyond(self, error: str) -> str:
+        """Say what code asked for that no sandbox has."""
+        if self._environments == ENVIRONMENTS:
+            if _NETWORK.search(error):
+                return f"code runs {_ALONE}"
+            if _PROGRAM.search(error):
+                return f"that program is not in the sandbox, or needs more than it has: code runs {_ALONE}"
+        return ""
 
     def _send(self, message: Mapping[str, Any], what: str) -> None:
         assert self._child.stdin is not None  # noqa: S101 - a pipe, as process.started opens it
