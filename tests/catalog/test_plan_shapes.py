@@ -16,7 +16,7 @@ from fleet_cli.planning.factsets import FactSets
 from fleet_cli.planning.given_modules import Given
 from fleet_cli.planning.plan import Failure, Plan, Presence
 from fleet_cli.planning.planner import Choice, Settings
-from fleet_cli.repository import layers
+from fleet_cli.repository import inventory, layers
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.sandbox import running
 
@@ -311,6 +311,20 @@ def test_classes_are_those_that_the_list_of_nodes_gives(repository: Repository) 
     plan = repository.plan(machines=[given])
     assert plan.changes
     assert not any("no class is declared" in note for note in plan.notes)
+
+
+def test_parameters_are_those_that_the_list_of_nodes_gives(repository: Repository) -> None:
+    repository.put("hiera.yaml", "---\nversion: 5\ndefaults: {datadir: hieradata, data_hash: yaml_data}\n"
+                   "hierarchy:\n  - {name: site, path: 'site/%{site}.yaml'}\n")  # fmt: skip
+    repository.put("hieradata/site/cp.yaml", "profile::web::port: 80\n")
+    repository.declare("  notify { \"at ${site}, rack ${rack['number']}\": }")
+    repository.commit()
+    listed = "---\nw1.example.com: {role: web, tier: production, parameters: {site: cp, rack: {number: 3}}}\n"
+    machines = inventory.parse(listed.encode())
+    repository.put("hieradata/site/cp.yaml", "profile::web::port: 81\n")
+    plan = repository.plan(machines=machines)
+    assert not failures(plan)
+    assert [item.reference for item, _ in plan.of_kind(ResourceChange)] == ["File[/etc/web.conf]"]
 
 
 def test_a_list_of_nodes_of_one_side_makes_nodes_new_or_gone(repository: Repository) -> None:

@@ -9,7 +9,7 @@
 #   {"exports": NAME, "resources": [...]}   what collectors are to find where a later request names NAME; no answer
 #   {"certname": ..., "extensions": {"pp_role": ..., "pp_environment": ...}, "environment": DIRECTORY, "facts": {...},
 #    "code": Puppet code in the place of manifests/site.pp, if given, "exports": NAME, if any,
-#    "classes": [...], those that an external node classifier would declare, if any,
+#    "classes": [...], "parameters": {...}, those that an external node classifier would declare, if any,
 #    "clock": seconds since 1970, what time it is for code that asks,
 #    "puppetdb": rows that queries find, {ENTITY: [...]}, or why PuppetDB does not answer; without it, there is none}
 #       {"version": ..., "resources": [...], "edges": [[container, contained], ...], "exported": [...], "inputs": {...}}
@@ -38,12 +38,13 @@ end
 
 # One request for a catalog.
 class Compilation
-  def initialize(certname:, environment:, facts:, clock:, extensions: {}, classes: [], code: nil, exports: nil,
-                 puppetdb: nil)
+  def initialize(certname:, environment:, facts:, clock:, extensions: {}, classes: [], parameters: {}, code: nil,
+                 exports: nil, puppetdb: nil)
     @certname = certname
     @directory = environment
     @clock = Time.at(clock)
     @classes = classes
+    @parameters = parameters
     @code = code
     @exports = exports
     @puppetdb = puppetdb
@@ -70,7 +71,7 @@ class Compilation
   private
 
   def catalog
-    node = Puppet::Node.new(@certname, environment: @environment, classes: @classes)
+    node = Puppet::Node.new(@certname, environment: @environment, classes: @classes, parameters: @parameters)
     node.fact_merge(Puppet::Node::Facts.new(@certname, @facts))
     node.add_server_facts('serverversion' => Puppet.version, 'servername' => 'test', 'serverip' => '127.0.0.1')
     node.trusted_data = @trusted.to_h

@@ -51,6 +51,7 @@ class Request:
         exports: the name of the set of exported resources that collectors find; none if empty.
         puppetdb: rows that queries find, by entity, or why PuppetDB does not answer; None: there is no PuppetDB.
         classes: those that an external node classifier would declare.
+        parameters: those that it would give, as JSON; none if empty.
         clock: what time it is for code that asks, in seconds since 1970.
     """
 
@@ -62,6 +63,7 @@ class Request:
     exports: str = ""
     puppetdb: Mapping[str, Sequence[Mapping[str, Any]]] | str | None = None
     classes: Sequence[str] = ()
+    parameters: str = ""
     clock: float = field(default_factory=time.time, repr=False)
 
 
@@ -99,6 +101,7 @@ class Compiler:
             "facts": request.facts,
             "clock": request.clock,
             **({"classes": list(request.classes)} if request.classes else {}),
+            **({"parameters": json.loads(request.parameters)} if request.parameters else {}),
             **({"code": request.code} if request.code else {}),
             **({"exports": request.exports} if request.exports else {}),
             **({} if request.puppetdb is None else {"puppetdb": request.puppetdb}),
@@ -124,6 +127,8 @@ class Compiler:
 
     def _beyond(self, error: str) -> str:
         """Say what code asked for that no sandbox has."""
+        if "/pdb/query" in error:
+            return "code that queries PuppetDB gets no answer here"
         if self._environments == ENVIRONMENTS:
             if _NETWORK.search(error):
                 return f"code runs {_ALONE}"

@@ -153,7 +153,7 @@ class Compiler:
                 name = exports.name if exports else ""
                 request = Request(
                     machine.certname, extensions, environment.inside, facts,
-                    exports=name, classes=machine.classes, clock=self._clock,
+                    exports=name, classes=machine.classes, parameters=machine.parameters, clock=self._clock,
                 )  # fmt: skip
                 requests[machine.certname] = (subject, request)
         done = len(machines) - len(requests)
@@ -169,7 +169,8 @@ class Compiler:
             progress(done, len(machines))
 
     def _subject(self, machine: Machine, facts: Mapping[str, Any]) -> str:
-        about = json.dumps([machine.certname, machine.role, machine.tier, machine.classes, facts], sort_keys=True)
+        said = (machine.certname, machine.role, machine.tier, machine.classes, machine.parameters)
+        about = json.dumps([*said, facts], sort_keys=True)
         return cache.digest(self._compiler, about)
 
     def _held(self, subject: str, environment: Environment, exports: Callable[[str], str]) -> int:
