@@ -492,3 +492,17 @@ def test_code_that_needs_a_network_is_told_what_has_one(repository: Repository) 
     assert failures(repository.plan())[0].endswith(
         "--puppet host takes this machine's Puppet instead, which contains nothing"
     )
+
+
+def test_what_types_ask_while_a_catalog_is_checked_makes_no_catalog_depend_on_everything(
+    repository: Repository,
+) -> None:
+    repository.put("site/profile/lib/puppet_x/profile/helper.rb", "require 'resolv'\n")
+    asks = "require_relative '../../puppet_x/profile/helper'\nrequire 'securerandom'\nFacter.value(:kernelrelease)\n"
+    kind = "Puppet::Type.newtype(:thing) { newparam(:name, namevar: true) { munge { |x| x + SecureRandom.hex } } }\n"
+    repository.put("site/profile/lib/puppet/type/thing.rb", asks + kind)
+    repository.declare("  thing { 'x': }")
+    repository.commit()
+    assert not failures(repository.plan())
+    repository.put("README.md", "other\n")
+    assert repository.plan().compiled == 0

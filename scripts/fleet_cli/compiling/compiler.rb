@@ -80,7 +80,7 @@ class Compilation
     catalog = compiled.filter(&:virtual?)
     # The wire format: what an agent and PuppetDB get.
     data = catalog.to_data_hash
-    Applicable.check(catalog, data['resources'], @environment, @facts)
+    Inputs.only_checking { Applicable.check(catalog, data['resources'], @environment, @facts) }
     edges = data['edges'].map { |edge| [edge['source'], edge['target']] }
     resources = data['resources'].each do |resource|
       resource.delete('tags')
