@@ -65,7 +65,7 @@ def test_code_without_end_is_named_and_the_next_node_compiles(environments: Path
     endless = "generate('/bin/sleep', 'infinity')"  # it takes no processor from others
     with pool.opened({environments: program.ENVIRONMENTS}, placeholders=True, seconds=SECONDS) as compilers:
         answers = compile(compilers, endless, "notify { 'yes': }")
-    assert answers[0] == {"error": f"n0: no catalog after {SECONDS:.0f} s: is there code without end?", "died": True}
+    assert answers[0] == {"error": f"no catalog after {SECONDS:.0f} s: is there code without end?", "died": True}
     assert "error" not in answers[1]
 
 

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from fleet_cli.machine import paths
 from fleet_cli.planning import planner
+from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.factsets import FactSets
+from fleet_cli.planning.given_modules import Given
 from fleet_cli.planning.plan import Failure, Plan, Presence
 from fleet_cli.planning.planner import Choice, Settings
+from fleet_cli.repository import inventory, layers
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.sandbox import running
 
@@ -310,6 +313,20 @@ def test_classes_are_those_that_the_list_of_nodes_gives(repository: Repository) 
     assert not any("no class is declared" in note for note in plan.notes)
 
 
+def test_parameters_are_those_that_the_list_of_nodes_gives(repository: Repository) -> None:
+    repository.put("hiera.yaml", "---\nversion: 5\ndefaults: {datadir: hieradata, data_hash: yaml_data}\n"
+                   "hierarchy:\n  - {name: site, path: 'site/%{site}.yaml'}\n")  # fmt: skip
+    repository.put("hieradata/site/cp.yaml", "profile::web::port: 80\n")
+    repository.declare("  notify { \"at ${site}, rack ${rack['number']}\": }")
+    repository.commit()
+    listed = "---\nw1.example.com: {role: web, tier: production, parameters: {site: cp, rack: {number: 3}}}\n"
+    machines = inventory.parse(listed.encode())
+    repository.put("hieradata/site/cp.yaml", "profile::web::port: 81\n")
+    plan = repository.plan(machines=machines)
+    assert not failures(plan)
+    assert [item.reference for item, _ in plan.of_kind(ResourceChange)] == ["File[/etc/web.conf]"]
+
+
 def test_a_list_of_nodes_of_one_side_makes_nodes_new_or_gone(repository: Repository) -> None:
     repository.commit()
     repository.put("nodes.yaml", "---\nw1.example.com: {role: web, tier: production}\n")
@@ -339,3 +356,153 @@ def test_a_link_out_of_the_repository_shows_nothing_of_this_machine(repository: 
     repository.commit()
     repository.declare("  file { '/etc/x': source => 'puppet:///modules/profile/x' }")
     assert "the secret" not in str(repository.plan())
+
+
+def test_a_fragment_of_a_file_that_nobody_declares_is_a_change_of_its_own(repository: Repository) -> None:
+    for kind, parameters in {"concat_file": "", "concat_fragment": "newparam(:target); newparam(:content)"}.items():
+        path = f"site/profile/lib/puppet/type/{kind}.rb"
+        repository.put(path, f"Puppet::Type.newtype(:{kind}) {{ newparam(:name, namevar: true); {parameters} }}\n")
+    repository.declare("  concat_file { '/etc/a': }")
+    repository.commit()
+    repository.declare("  concat_fragment { 'x': target => '/etc/b', content => 'x' }")
+    repository.declare("  concat_fragment { 'y': target => '/etc/a', content => 'y' }")
+    found = {item.reference: item.action for item, _ in repository.plan().of_kind(ResourceChange)}
+    assert found == {"Concat_file[/etc/a]": "change", "Concat_fragment[x]": "add"}
+
+
+def test_what_nodes_without_a_catalog_use_is_not_called_unused(repository: Repository) -> None:
+    other = Machine("d1.example.com", "db", "production")
+    repository.put("site/profile/manifests/db.pp", "class profile::db { notify { 'db': } }\n")
+    repository.put("manifests/site.pp", "node 'w1.example.com' { include profile::web }\n"
+                   "node default { include profile::db }\n")  # fmt: skip
+    repository.commit()
+    repository.replace("manifests/site.pp", "{ include profile::db }", "{ include profile::db include gone }")
+    plan = repository.plan(machines=[NODE, other])
+    assert [item.side for item, _ in plan.of_kind(Failure)] == ["head"]
+    assert not plan.unused
+    repository.replace("manifests/site.pp", "{ include profile::db include gone }", "{ }")
+    assert repository.plan(machines=[NODE, other]).unused.classes == ("profile::db",)
+
+
+def test_where_puppet_has_its_files_is_told_as_a_server_has_them(repository: Repository) -> None:
+    code = "  notify { ['libdir', 'environmentpath', 'modulepath']: message => [$settings::%s, $settings::modulepath] }"
+    repository.declare(code.replace("%s", "libdir") + "\n  file { $settings::libdir: source => 'puppet:///plugins' }\n"
+                       "  file { '/x': content => \"${settings::environmentpath} ${settings::confdir}\" }")  # fmt: skip
+    repository.commit()
+    # Another state of the Ruby has a process of its own, with folders of its own.
+    repository.put("site/profile/lib/puppet/functions/profile/f.rb", "# new\n")
+    assert not repository.plan().changes
+    repository.replace("site/profile/manifests/web.pp", "'/x'", "'/y'")
+    added = next(item for item, _ in repository.plan().of_kind(ResourceChange) if item.action == "add")
+    assert "+/etc/puppetlabs/code/environments /etc/puppetlabs/puppet" in added.parameters[0].diff
+
+
+def test_a_message_that_names_its_node_is_one_on_all_nodes(repository: Repository) -> None:
+    repository.put("manifests/site.pp", "include gone\n")
+    repository.commit()
+    other = Machine("d1.example.com", "db", "production")
+    ((failure, nodes),) = repository.plan(machines=[NODE, other]).of_kind(Failure)
+    assert nodes == (other.certname, NODE.certname)
+    assert "example.com" not in failure.message
+
+
+def test_a_hiera_yaml_that_only_the_server_has_can_be_given(repository: Repository) -> None:
+    (repository.directory / "hiera.yaml").unlink()
+    repository.commit()
+    repository.replace("hieradata/common.yaml", "80", "81")
+    unknown = repository.plan()
+    assert not unknown.changes
+    assert any(note.startswith("no hiera.yaml at the top of the repository") for note in unknown.notes)
+    given = ('---\nversion: 5\ndefaults: {data_hash: yaml_data, datadir: "environments/%{environment}/hieradata"}\n'
+             "hierarchy:\n  - {name: common, path: common.yaml}\n")  # fmt: skip
+    plan = repository.plan(hiera=layers.of_repository(given))
+    assert plan.changes
+    assert not any("hiera.yaml" in note for note in plan.notes)
+
+
+def test_without_an_environment_conf_the_puppetfiles_modules_are_found(repository: Repository, tmp_path: Path) -> None:
+    (repository.directory / "environment.conf").unlink()
+    repository.git("mv", "-k", "site", "modules")
+    (repository.directory / "site").rename(repository.directory / "modules")
+    repository.put("Puppetfile", "moduledir 'fetched'\nmod 'example/one', '1.0.0'\nmod 'example/two', '1.0.0'\n")
+    (tmp_path / "given/one/manifests").mkdir(parents=True)
+    (tmp_path / "given/one/manifests/init.pp").write_text("class one { notify { 'one': } }\n", encoding="utf-8")
+    repository.put("manifests/site.pp", "node 'w1.example.com' { include one include profile::web }\n"
+                   "node default { include two }\n")  # fmt: skip
+    repository.commit()
+    repository.put("hieradata/common.yaml", "profile::web::port: 81\n")
+    other = Machine("d1.example.com", "db", "production")
+    plan = repository.plan(machines=[NODE, other], source=Given(tmp_path / "given"))
+    assert NODE.certname in plan.changed_nodes
+    assert failures(plan)[0].startswith(f"the module two is not here (not in {tmp_path / 'given'})")
+    assert "no environment.conf: taken for `modulepath = modules:fetched`" in plan.notes
+
+
+def test_a_repository_without_code_at_its_top_may_have_it_in_a_folder(repository: Repository) -> None:
+    (repository.directory / "puppet").mkdir()
+    for name in ("manifests", "site", "hiera.yaml", "hieradata", "environment.conf"):
+        (repository.directory / name).rename(repository.directory / "puppet" / name)
+    repository.commit()
+    assert any("-C REPOSITORY/FOLDER" in note for note in repository.plan().notes)
+    repository.directory /= "puppet"
+    repository.replace("hieradata/common.yaml", "80", "81")
+    assert repository.plan().changes
+
+
+def test_code_of_puppet_7_compiles_where_that_is_asked_for(repository: Repository) -> None:
+    repository.declare('  notify { "x${nowhere}": }')
+    repository.commit()
+    repository.replace("hieradata/common.yaml", "80", "81")
+    assert "nowhere" in failures(repository.plan())[0]
+    lenient = repository.plan(lenient=True)
+    assert not failures(lenient)
+    assert lenient.changes
+    assert failures(repository.plan())
+
+
+def test_what_a_type_asks_of_the_machine_fails_no_catalog(repository: Repository) -> None:
+    munge = "munge { |name| begin; TCPSocket.new('127.0.0.1', 1); rescue => e; raise Puppet::Error, e.message; end }"
+    kind = f"Puppet::Type.newtype(:reached) {{ newparam(:name, namevar: true); newparam(:host) {{ {munge} }} }}\n"
+    repository.put("site/profile/lib/puppet/type/reached.rb", kind)
+    repository.declare("  reached { 'a': host => 'db1' }")
+    repository.commit()
+    repository.replace("site/profile/manifests/web.pp", "'db1'", "'db2'")
+    plan = repository.plan()
+    assert not failures(plan)
+    assert plan.changes
+
+
+def test_code_that_can_not_be_loaded_is_the_same_reason_on_all_nodes(repository: Repository) -> None:
+    repository.put("site/profile/types/twice.pp", "type Profile::Twice = Struct[{'a' => String, 'a' => String}]\n")
+    repository.put("site/profile/manifests/db.pp", "define profile::db (Optional[Profile::Twice] $x = undef) { }\n")
+    repository.put("manifests/site.pp", "Profile::Db { x => undef }\nprofile::db { 'a': }\n")
+    repository.commit()
+    machines = [NODE, *(Machine(f"d{number}.example.com", "db", "production") for number in range(3))]
+    plan = repository.plan(machines=machines)
+    assert len({*failures(plan)}) == 1
+    assert "declared more than once" in failures(plan)[0]
+
+
+def test_code_that_needs_a_network_is_told_what_has_one(repository: Repository) -> None:
+    made = "Puppet::Functions.create_function(:'profile::get') { def get; TCPSocket.new('192.0.2.1', 80); end }"
+    code = f"require 'socket'\n{made}\n"
+    repository.put("site/profile/lib/puppet/functions/profile/get.rb", code)
+    repository.declare("  notify { profile::get(): }")
+    repository.commit()
+    assert failures(repository.plan())[0].endswith(
+        "--puppet host takes this machine's Puppet instead, which contains nothing"
+    )
+
+
+def test_what_types_ask_while_a_catalog_is_checked_makes_no_catalog_depend_on_everything(
+    repository: Repository,
+) -> None:
+    repository.put("site/profile/lib/puppet_x/profile/helper.rb", "require 'resolv'\n")
+    asks = "require_relative '../../puppet_x/profile/helper'\nrequire 'securerandom'\nFacter.value(:kernelrelease)\n"
+    kind = "Puppet::Type.newtype(:thing) { newparam(:name, namevar: true) { munge { |x| x + SecureRandom.hex } } }\n"
+    repository.put("site/profile/lib/puppet/type/thing.rb", asks + kind)
+    repository.declare("  thing { 'x': }")
+    repository.commit()
+    assert not failures(repository.plan())
+    repository.put("README.md", "other\n")
+    assert repository.plan().compiled == 0

@@ -27,7 +27,7 @@ from fleet_cli.planning import (
 )
 from fleet_cli.planning.plan import Failure, Plan
 from fleet_cli.planning.planner import Choice, Counting, Settings
-from fleet_cli.repository import inventory
+from fleet_cli.repository import inventory, layers
 
 CHANGES = 2
 
@@ -61,6 +61,11 @@ class _PlanCommand(click.Command):
               help="A fact set (JSON), in the place of those of tests/catalog.")  # fmt: skip
 @click.option("--nodes-yaml", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="The list of nodes, in the place of BASE's and HEAD's own.")  # fmt: skip
+@click.option("--hiera", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="The server's hiera.yaml, for a BASE or HEAD that has none of its own; its `datadir` is in the "
+              "repository.")  # fmt: skip
+@click.option("--lenient", is_flag=True, help="Compile as Puppet 7 does by its own settings, and Puppet 8 with "
+              "`strict = warning` and `strict_variables = false`.")  # fmt: skip
 @click.option("--forge", "forge_url", metavar="URL", help="Where the Puppetfile's modules come from, in the place of a "
               "mirror of Debian's packages.")  # fmt: skip
 @puppet_options
@@ -83,6 +88,8 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     puppetdb: str | None,
     fact_set: Path | None,
     nodes_yaml: Path | None,
+    hiera: Path | None,
+    lenient: bool,
     forge_url: str | None,
     kind: str,
     modules: Path | None,
@@ -101,8 +108,10 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
     if as_json and as_markdown:
         raise FleetError("--json and --markdown exclude each other")
     choice = Choice(nodes, roles, tiers)
-    if server and (kind != SANDBOX or modules or forge_url):
-        raise FleetError("--server compiles on the Puppet server: leave out --puppet, --modules and --forge")
+    if server and (kind != SANDBOX or modules or forge_url or hiera or lenient):
+        raise FleetError(
+            "--server compiles on the Puppet server: leave out --puppet, --modules, --forge, --hiera and --lenient"
+        )
     if server:
         found = _of_server(context.fleet, context.repo, base, head, choice)
     else:
@@ -112,12 +121,20 @@ def plan(  # noqa: PLR0917 - click gives an argument for each option
             settings = Settings(
                 choice, facts, using.source or environment.MIRROR, machines,
                 always=always, counting=counting, puppet=using.puppet,
+                hiera=None if hiera is None else layers.of_repository(_text(hiera)), lenient=lenient,
             )  # fmt: skip
             found = planner.make(context.repo, base, head, settings)
     _show(found, as_json, as_markdown)
     if html:
         html.write_text(rendering_html.page(found), encoding="utf-8")
     sys.exit(_status(found))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FleetError(f"{file}: can't be read: {error}") from None
 
 
 def _show(found: Plan, as_json: bool, as_markdown: bool) -> None:

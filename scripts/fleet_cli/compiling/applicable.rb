@@ -2,6 +2,8 @@
 
 require 'digest'
 require 'json'
+require 'socket'
+require 'timeout'
 require 'puppet'
 require 'puppet/confine'
 require 'puppet/graph'
@@ -45,6 +47,8 @@ end
 # What an agent would refuse of a catalog that compiles: resources that wait for each other, values that a type does not take.
 module Applicable
   ORDERING = %w[alias before notify require stage subscribe].freeze
+  # What a type asks of the machine that it runs on, such as the address of a host: a node has another answer.
+  OF_MACHINES = [IOError, SystemCallError, SocketError, Timeout::Error, Puppet::ExecutionFailure].freeze
 
   class << self
     # Raises Puppet::Error. `resources` are those of the catalog as they go over the wire, `facts` those of its node.
@@ -79,6 +83,12 @@ module Applicable
       graph.populate_from(catalog.to_ral)
       cycles = graph.find_cycles_in_graph.map { |cycle| cycle.map(&:ref).join(', ') }
       "these wait for each other: #{cycles.join('; ')}" unless cycles.empty?
+    rescue StandardError => e
+      raise unless of_machine?(e)
+    end
+
+    def of_machine?(error)
+      error && (OF_MACHINES.any? { |kind| error.is_a?(kind) } || of_machine?(error.cause))
     end
 
     # What a Deferred comes to, only the node finds out: a type takes any such value, as it does there.

@@ -2,14 +2,14 @@
 
 # Compiles catalogs as a Puppet server would, one after the other, in one process that has loaded Puppet once:
 #
-#   ruby compiler.rb [--placeholders] [--patched]
+#   ruby compiler.rb [--placeholders] [--patched] [--lenient]
 #
 # It reads one JSON object a line, and answers each with one; program.py is the other side of it.
 #
 #   {"exports": NAME, "resources": [...]}   what collectors are to find where a later request names NAME; no answer
 #   {"certname": ..., "extensions": {"pp_role": ..., "pp_environment": ...}, "environment": DIRECTORY, "facts": {...},
 #    "code": Puppet code in the place of manifests/site.pp, if given, "exports": NAME, if any,
-#    "classes": [...], those that an external node classifier would declare, if any,
+#    "classes": [...], "parameters": {...}, those that an external node classifier would declare, if any,
 #    "clock": seconds since 1970, what time it is for code that asks,
 #    "puppetdb": rows that queries find, {ENTITY: [...]}, or why PuppetDB does not answer; without it, there is none}
 #       {"version": ..., "resources": [...], "edges": [[container, contained], ...], "exported": [...], "inputs": {...}}
@@ -18,6 +18,7 @@
 #
 # --placeholders: no private key is needed, since a value that eyaml has encrypted stands as a name made from its ciphertext.
 # --patched: patches of Puppet make it faster, where they suit it.
+# --lenient: what Puppet 7 only warns of, such as a variable that nobody sets, is no error.
 
 # Loading Puppet makes much that stays, and little to throw away; see collect_garbage.
 GC.disable
@@ -31,6 +32,7 @@ require_relative 'environments'
 require_relative 'exported'
 require_relative 'inputs'
 require_relative 'queried'
+require_relative 'server_paths'
 require_relative 'placeholders' if ARGV.include?('--placeholders')
 if ARGV.include?('--patched')
   require_relative 'checked_values'
@@ -39,12 +41,13 @@ end
 
 # One request for a catalog.
 class Compilation
-  def initialize(certname:, environment:, facts:, clock:, extensions: {}, classes: [], code: nil, exports: nil,
-                 puppetdb: nil)
+  def initialize(certname:, environment:, facts:, clock:, extensions: {}, classes: [], parameters: {}, code: nil,
+                 exports: nil, puppetdb: nil)
     @certname = certname
     @directory = environment
     @clock = Time.at(clock)
     @classes = classes
+    @parameters = parameters
     @code = code
     @exports = exports
     @puppetdb = puppetdb
@@ -64,13 +67,14 @@ class Compilation
     end
   # Not only StandardError: code of a module may fail to load, recurse without end or eat the memory.
   rescue StandardError, ScriptError, SystemStackError, NoMemoryError => e
+    LoadedEnvironment.renew(@directory, @code) if Inputs.broken?
     { 'error' => e.is_a?(Puppet::Error) ? e.message : "#{e.class}: #{e.message}", 'inputs' => Inputs.to_h }
   end
 
   private
 
   def catalog
-    node = Puppet::Node.new(@certname, environment: @environment, classes: @classes)
+    node = Puppet::Node.new(@certname, environment: @environment, classes: @classes, parameters: @parameters)
     node.fact_merge(Puppet::Node::Facts.new(@certname, @facts))
     node.add_server_facts('serverversion' => Puppet.version, 'servername' => 'test', 'serverip' => '127.0.0.1')
     node.trusted_data = @trusted.to_h
@@ -79,7 +83,7 @@ class Compilation
     catalog = compiled.filter(&:virtual?)
     # The wire format: what an agent and PuppetDB get.
     data = catalog.to_data_hash
-    Applicable.check(catalog, data['resources'], @environment, @facts)
+    Inputs.only_checking { Applicable.check(catalog, data['resources'], @environment, @facts) }
     edges = data['edges'].map { |edge| [edge['source'], edge['target']] }
     resources = data['resources'].each do |resource|
       resource.delete('tags')
@@ -92,10 +96,11 @@ end
 
 def set_up(directory)
   # What is not said, Puppet makes in the home.
-  Puppet.initialize_settings(%w[--confdir --vardir --codedir --logdir].flat_map { |setting| [setting, directory] })
+  Puppet.initialize_settings(ServerPaths.options(directory))
   Puppet.settings.preferred_run_mode = :server
-  Puppet[:strict] = :error
-  Puppet[:strict_variables] = true
+  Puppet[:strict] = ARGV.include?('--lenient') ? :warning : :error
+  Puppet[:strict_variables] = !ARGV.include?('--lenient')
+  Object.const_set(:PSON, JSON) if ARGV.include?('--lenient') && !defined?(PSON)
   Puppet[:storeconfigs] = true
   # An environment does not change: what it does not have, it will not have for the next node either.
   Puppet[:ignoremissingtypes] = true
@@ -128,7 +133,7 @@ Dir.mktmpdir do |directory|
       answer = Compilation.new(**request.transform_keys(&:to_sym)).answer
       answer['left_out'] = left_out unless left_out.empty?
       left_out = []
-      answers.puts(JSON.generate(answer))
+      answers.puts(ServerPaths.in(JSON.generate(answer), request['environment']))
       answers.flush
       collect_garbage
     end

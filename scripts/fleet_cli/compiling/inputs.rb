@@ -23,6 +23,10 @@ module Inputs
   LIBRARIES = [*RbConfig::CONFIG.values_at('rubylibprefix', 'vendordir', 'sitedir'), *Gem.path].uniq.freeze
   PUPPET = %r{\A#{Regexp.escape($LOADED_FEATURES.grep(%r{/puppet/version\.rb\z}).first.delete_suffix('/version.rb'))}[./]}
   CALLED = %r{/puppet/(?:functions|parser/functions|pops/time)/}
+  # The last one is what `require` looks for beside a library: those of modules count for all catalogs.
+  OF_CODE = ['.pp', '.rb', '.epp', '.erb', '.json', '.conf', '.yaml', ".#{RbConfig::CONFIG['DLEXT']}"].freeze
+  # A type that is loaded may ask what kind of machine this is: the same one for all catalogs.
+  FACTER = %r{/facter/}
 
   class << self
     # Note what is asked for in the block; `root` is the directory of the environment.
@@ -31,6 +35,7 @@ module Inputs
       @fetched = "#{File.expand_path('../../../modules', root)}/"
       @found = KINDS.to_h { |kind| [kind, {}] }
       @loading = 0
+      @broken = false
       @loaded ||= {}
       @loaded.each_key { |kind| @found[:whole][kind] = true }
       yield
@@ -59,8 +64,24 @@ module Inputs
     def loading
       @loading = @loading.to_i + 1
       yield
+    rescue StandardError, ScriptError
+      @broken = true
+      raise
     ensure
       @loading -= 1
+    end
+
+    # What is asked in the block makes no catalog another one: only files count.
+    def only_checking
+      @checking = true
+      yield
+    ensure
+      @checking = false
+    end
+
+    # Whether code could not be loaded: what Puppet has kept of it says something else to the next who asks.
+    def broken?
+      @broken
     end
 
     def loading?
@@ -103,6 +124,7 @@ module Inputs
         next if file.start_with?("#{__dir__}/", '<internal:')
         return file.match?(CALLED) if file.match?(PUPPET)
         return true unless file.start_with?(*LIBRARIES)
+        return false if loading? && file.match?(FACTER)
       end
       false
     end
@@ -127,12 +149,14 @@ module Inputs
     def loaded(path)
       path = path.to_path if path.respond_to?(:to_path)
       return if !path.is_a?(String) || !path.start_with?(@root, @fetched)
-      return if path.end_with?('.pp', '.rb', '.epp', '.erb', '.json', '.conf', '.yaml') || !File.extname(path).match?(/./)
+      return if path.end_with?(*OF_CODE) || !File.extname(path).match?(/./)
 
       whole('everything')
     end
 
     def whole(kind)
+      return if @checking
+
       @found[:whole][kind] = true
       @loaded[kind] = true if loading?
     end

@@ -88,7 +88,9 @@ class Pool:
                         compiler.export(job.exports.name, job.exports.resources)
                     self._answers.put((job.number, compiler.compile(job.request)))
                 except CompilerDiedError as error:
-                    self._answers.put((job.number, {"error": str(error), "died": True}))
+                    self._answers.put(
+                        (job.number, {"error": str(error).removeprefix(f"{job.request.certname}: "), "died": True})
+                    )
                     return True
         return False
 
@@ -98,11 +100,14 @@ def opened(
     live: Mapping[Path, str],
     *,
     placeholders: bool,
+    lenient: bool = False,
     seconds: float = program.SECONDS,
     puppet: Puppet = sandboxed.PUPPET,
 ) -> Iterator[Pool]:
     """A pool that is closed when the block is left; see program.started for the arguments."""
-    pool = Pool(lambda: program.started(live, {}, placeholders=placeholders, seconds=seconds, puppet=puppet))
+    pool = Pool(
+        lambda: program.started(live, {}, placeholders=placeholders, lenient=lenient, seconds=seconds, puppet=puppet)
+    )
     try:
         yield pool
     finally:

@@ -1,13 +1,14 @@
 """One compiler: a Ruby process that has loaded Puppet, and is asked over its pipes."""
 
 import json
+import re
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from subprocess import Popen
 from typing import Any
 
@@ -23,8 +24,13 @@ PATCHES = paths.control_repo() / "site/profile/files/puppet_patches"
 _ON_THE_LOAD_PATH = "/usr/local/lib/site_ruby/puppet_patches"
 ENVIRONMENTS = "/environments"
 """Where the compiler has its environments."""
+_OF_A_SERVER = "/etc/puppetlabs/code/environments"
+"""Where answers have them (server_paths.rb)."""
 SECONDS = 120.0
 """What one catalog may take; one of 50 services takes two."""
+_ALONE = "in a sandbox, without a network: --puppet host takes this machine's Puppet instead, which contains nothing"
+_NETWORK = re.compile(r"getaddrinfo|name resolution|Network is unreachable|Failed to open TCP connection")
+_PROGRAM = re.compile(r"Execution of '.*' returned \d+|No such file or directory - /?(?:usr/)?\w*bin/")
 LIMITS = Limits(memory=3 * 2**30, processes=64, seconds=0.0, scratch=2**28)
 """Of a compiler: what loads more than that is no data of a fleet. Its time is that of each catalog."""
 
@@ -45,6 +51,7 @@ class Request:
         exports: the name of the set of exported resources that collectors find; none if empty.
         puppetdb: rows that queries find, by entity, or why PuppetDB does not answer; None: there is no PuppetDB.
         classes: those that an external node classifier would declare.
+        parameters: those that it would give, as JSON; none if empty.
         clock: what time it is for code that asks, in seconds since 1970.
     """
 
@@ -56,6 +63,7 @@ class Request:
     exports: str = ""
     puppetdb: Mapping[str, Sequence[Mapping[str, Any]]] | str | None = None
     classes: Sequence[str] = ()
+    parameters: str = ""
     clock: float = field(default_factory=time.time, repr=False)
 
 
@@ -93,6 +101,7 @@ class Compiler:
             "facts": request.facts,
             "clock": request.clock,
             **({"classes": list(request.classes)} if request.classes else {}),
+            **({"parameters": json.loads(request.parameters)} if request.parameters else {}),
             **({"code": request.code} if request.code else {}),
             **({"exports": request.exports} if request.exports else {}),
             **({} if request.puppetdb is None else {"puppetdb": request.puppetdb}),
@@ -111,10 +120,21 @@ class Compiler:
         _say_once(answer.pop("left_out", []))
         if "error" in answer:
             # The same mistake has the same words on every node.
-            plain = answer["error"].replace(f"{self._environments}/{request.environment}/", "")
-            plain = plain.removesuffix(f" on node {request.certname}")
-            answer["error"] = "; ".join(filter(None, (plain, LIMITS.reached(plain))))
+            plain = answer["error"].replace(f"{_OF_A_SERVER}/{PurePosixPath(request.environment).name}/", "")
+            plain = re.sub(rf" (?:on node|for) {re.escape(request.certname)}(?!\S)", "", plain)
+            answer["error"] = "; ".join(filter(None, (plain, LIMITS.reached(plain), self._beyond(plain))))
         return answer
+
+    def _beyond(self, error: str) -> str:
+        """Say what code asked for that no sandbox has."""
+        if "/pdb/query" in error:
+            return "code that queries PuppetDB gets no answer here"
+        if self._environments == ENVIRONMENTS:
+            if _NETWORK.search(error):
+                return f"code runs {_ALONE}"
+            if _PROGRAM.search(error):
+                return f"that program is not in the sandbox, or needs more than it has: code runs {_ALONE}"
+        return ""
 
     def _send(self, message: Mapping[str, Any], what: str) -> None:
         assert self._child.stdin is not None  # noqa: S101 - a pipe, as process.started opens it
@@ -155,6 +175,7 @@ def started(
     reads: Mapping[Path, str],
     *,
     placeholders: bool,
+    lenient: bool = False,
     seconds: float = SECONDS,
     puppet: Puppet = sandboxed.PUPPET,
 ) -> Iterator[Compiler]:
@@ -164,10 +185,12 @@ def started(
         live: directories of this machine that may still change, and their agreed places: what is in ENVIRONMENTS.
         reads: what else is to be there.
         placeholders: whether encrypted values stand as names made from their ciphertext, so that no key is needed.
+        lenient: whether code is compiled that Puppet 7 takes, and Puppet 8 by its own settings does not.
         seconds: what one catalog may take.
         puppet: where it runs.
     """
-    options = [*(["--placeholders"] if placeholders else []), *(["--patched"] if puppet.patched else [])]
+    flags = {"--placeholders": placeholders, "--patched": puppet.patched, "--lenient": lenient}
+    options = [flag for flag, wanted in flags.items() if wanted]
     given = {SOURCE: "/compiling", **({PATCHES: _ON_THE_LOAD_PATH} if puppet.patched else {}), **reads}
     with (
         tempfile.NamedTemporaryFile("w+", encoding="utf-8") as errors,

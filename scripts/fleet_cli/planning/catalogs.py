@@ -21,6 +21,9 @@ from fleet_cli.repository.inventory import Machine
 
 _OF_PUPPET = {"main", "settings"}
 """The classes of every catalog."""
+_WHERE = re.compile(r"\(file: [^)]*\)")
+_NOT_FOUND = re.compile(r"could not find|not found|unknown|unresolved|no such", re.IGNORECASE)
+"""What Puppet says of what a module would have."""
 
 Progress = Callable[[int, int], None]
 """Told how many of how many catalogs are there."""
@@ -81,6 +84,7 @@ class Compiler:
         clock: float | None = None,
         always: bool = False,
         puppet: Puppet = sandboxed.PUPPET,
+        lenient: bool = False,
     ) -> None:
         """See class.
 
@@ -89,13 +93,14 @@ class Compiler:
             clock: what time it is for code that asks, in seconds since 1970; now, if not given.
             always: compile each catalog, whatever is in the store.
             puppet: the one that the pool has.
+            lenient: as its compilers are (program.started).
         """
         self._store = store
         self._pool = pool
         self._facts = facts
         self._clock = time.time() if clock is None else clock
         self._always = always
-        self._compiler = compiler_version(puppet.digest)
+        self._compiler = compiler_version(puppet.digest, *(["lenient"] if lenient else []))
         self._shared: dict[frozenset[str], frozenset[str]] = {}
 
     def of(
@@ -148,7 +153,7 @@ class Compiler:
                 name = exports.name if exports else ""
                 request = Request(
                     machine.certname, extensions, environment.inside, facts,
-                    exports=name, classes=machine.classes, clock=self._clock,
+                    exports=name, classes=machine.classes, parameters=machine.parameters, clock=self._clock,
                 )  # fmt: skip
                 requests[machine.certname] = (subject, request)
         done = len(machines) - len(requests)
@@ -164,7 +169,8 @@ class Compiler:
             progress(done, len(machines))
 
     def _subject(self, machine: Machine, facts: Mapping[str, Any]) -> str:
-        about = json.dumps([machine.certname, machine.role, machine.tier, machine.classes, facts], sort_keys=True)
+        said = (machine.certname, machine.role, machine.tier, machine.classes, machine.parameters)
+        about = json.dumps([*said, facts], sort_keys=True)
         return cache.digest(self._compiler, about)
 
     def _held(self, subject: str, environment: Environment, exports: Callable[[str], str]) -> int:
@@ -217,9 +223,11 @@ def _explained(error: str, environment: Environment) -> str:
     for path, reason in environment.refused.items():
         if path in error:
             return reason
-    for module, reason in environment.missing.items():
-        if re.search(rf"\b{re.escape(module)}(?:::|\b)", error, re.IGNORECASE):
-            return f"the module {module} is not here ({reason}): {error}"
+    what = _WHERE.sub("", error)
+    if _NOT_FOUND.search(what):
+        for module, reason in environment.missing.items():
+            if re.search(rf"\b{re.escape(module)}(?:::|\b)", what, re.IGNORECASE):
+                return f"the module {module} is not here ({reason}): {error}"
     return error
 
 

@@ -58,12 +58,18 @@ def compare(old: Catalog, new: Catalog, old_contents: Contents, new_contents: Co
     found = []
     for reference in sorted({*old.resources, *new.resources}):
         was, now = old.get(reference), new.get(reference)
-        if (now or was or _NOTHING).container or (now or was or _NOTHING).kind == FRAGMENT:
+        if (now or was or _NOTHING).container:
             continue
+        if all(one is None or _is_joined(one, where) for one, where in ((was, old_contents), (now, new_contents))):
+            continue  # the file that it is part of says it
         change = _changed(was, now, old_contents, new_contents)
         if change:
             found.append(change)
     return _following(found)
+
+
+def _is_joined(resource: Resource, contents: Contents) -> bool:
+    return resource.kind == FRAGMENT and resource.reference in contents.joined
 
 
 _NOTHING = Resource("Nothing", "", {}, {}, True, "")

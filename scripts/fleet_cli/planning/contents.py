@@ -35,7 +35,7 @@ class Contents:
     def _found(self, resource: Resource) -> dict[str, Content]:
         if resource.kind == CONCAT:
             return {"": self._concat(resource)}
-        if resource.kind != "File" or resource.parameters.get("ensure") in ("absent", "link"):
+        if resource.kind not in ("File", FRAGMENT) or resource.parameters.get("ensure") in ("absent", "link"):
             return {}
         own = resource.parameters.get("content")
         if own is not None:
@@ -70,10 +70,21 @@ class Contents:
                     found.setdefault(str(value), {})[fragment.title] = fragment
         return found
 
-    def _concat(self, resource: Resource) -> Content:
+    @cached_property
+    def joined(self) -> set[str]:
+        """The references of the fragments that are part of a file of the catalog."""
+        files = self._catalog.of_kind(CONCAT)
+        return {fragment.reference for one in files for fragment in self._parts(one).values()}
+
+    def _parts(self, resource: Resource) -> dict[str, Resource]:
+        """The fragments of a file, by their titles."""
         parameters = resource.parameters
         names = {resource.title, *(str(parameters[name]) for name in ("path", "tag") if parameters.get(name))}
-        fragments = {title: one for name in names for title, one in self._fragments.get(name, {}).items()}
+        return {title: one for name in names for title, one in self._fragments.get(name, {}).items()}
+
+    def _concat(self, resource: Resource) -> Content:
+        parameters = resource.parameters
+        fragments = self._parts(resource)
         numeric = parameters.get("order") == "numeric"
         parts: list[Content] = []
         for fragment in sorted(fragments.values(), key=lambda one: _place(one, numeric)):

@@ -1,6 +1,7 @@
 """A state of the control repository as a Puppet environment that the compiler can use, and what is in it."""
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from fleet_cli.repository import environment_conf, globs, inventory, layers
 from fleet_cli.repository.environment_conf import EnvironmentConf
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.sandbox import running
+from fleet_cli.validation import puppetfile as puppetfiles
 
 ENVIRONMENTS = paths.CACHE / "plan/environments"
 NAME = "production"
@@ -29,6 +31,7 @@ LAYOUT = "4"
 LIMIT = 12
 ABSENT = "absent"
 _NAMED = 5
+_OF_HIERA = re.compile(r"(?:hiera\w*|data)/.*\.ya?ml\Z")
 MIRROR: Source = Sandboxed()
 """Where modules come from, if nobody says it."""
 
@@ -131,7 +134,13 @@ class Environment:
 
 @contextmanager
 def of_commit(
-    repo: Path, ref: str, source: Source = MIRROR, label: str = "", machines: Collection[Machine] | None = None
+    repo: Path,
+    ref: str,
+    source: Source = MIRROR,
+    label: str = "",
+    *,
+    machines: Collection[Machine] | None = None,
+    hiera: str | None = None,
 ) -> Iterator[Environment]:
     """The environment of a commit.
 
@@ -139,27 +148,30 @@ def of_commit(
         source: where modules come from.
         label: what a user calls it, if that is something else than `ref`.
         machines: in the place of those that the commit lists.
+        hiera: the text of a hiera.yaml, if the commit has none.
 
     Raises:
         FleetError: no such commit; the list of machines is wrong; the Puppetfile can't be evaluated.
     """
     commit = gittrees.commit_of(repo, ref)
     label = label or (commit[:10] if commit.startswith(ref) else f"{ref} ({commit[:10]})")
-    with _laid_out(gittrees.of_commit(repo, label, commit), source, machines) as environment:
+    with _laid_out(gittrees.of_commit(repo, label, commit), source, machines, hiera) as environment:
         yield environment
 
 
 @contextmanager
 def of_working_tree(
-    repo: Path, source: Source = MIRROR, machines: Collection[Machine] | None = None
+    repo: Path, source: Source = MIRROR, machines: Collection[Machine] | None = None, hiera: str | None = None
 ) -> Iterator[Environment]:
     """The environment of what is checked out, with what is not committed. Takes and raises what of_commit does."""
-    with gittrees.of_working_tree(repo) as tree, _laid_out(tree, source, machines) as environment:
+    with gittrees.of_working_tree(repo) as tree, _laid_out(tree, source, machines, hiera) as environment:
         yield environment
 
 
 @contextmanager
-def _laid_out(tree: GitTree, source: Source, machines: Collection[Machine] | None) -> Iterator[Environment]:
+def _laid_out(
+    tree: GitTree, source: Source, machines: Collection[Machine] | None, hiera: str | None
+) -> Iterator[Environment]:
     with temporary.directory() as scratch:
         tree.write([name for name in ("Puppetfile", inventory.FILE, "lab.yaml") if name in tree.blobs], scratch)
         try:
@@ -172,18 +184,30 @@ def _laid_out(tree: GitTree, source: Source, machines: Collection[Machine] | Non
         modules.fetched(puppetfile, source, tree.directories)
         if puppetfile is not None or source.without_puppetfile
         else nullcontext() as fetched,
-        _with_modules(tree, known, fetched) as environment,
+        _with_modules(tree, known, fetched, _supplied(tree, puppetfile or b"", hiera)) as environment,
     ):
         yield environment
 
 
+def _supplied(tree: GitTree, puppetfile: bytes, hiera: str | None) -> dict[str, str]:
+    """The text of each file that a server's own configuration stands for, where the repository has none."""
+    found = {}
+    if hiera is not None and layers.NAME not in tree.blobs:
+        found[layers.NAME] = hiera
+    moduledir = puppetfiles.read(puppetfile.decode("utf-8", "replace")).moduledir
+    if environment_conf.NAME not in tree.blobs and moduledir not in EnvironmentConf.modulepath:
+        found[environment_conf.NAME] = f"modulepath = {':'.join((*EnvironmentConf.modulepath, moduledir))}\n"
+    return found
+
+
 @contextmanager
 def _with_modules(
-    tree: GitTree, machines: tuple[Machine, ...], fetched: modules.Modules | None
+    tree: GitTree, machines: tuple[Machine, ...], fetched: modules.Modules | None, supplied: Mapping[str, str]
 ) -> Iterator[Environment]:
     # What stands in for secrets hangs on them.
     listed = [f"{machine.certname} {machine.tier}" for machine in machines]
     digests = {name: blob.digest for name, blob in tree.blobs.items()}
+    digests |= {path: hashlib.sha256(text.encode()).hexdigest() for path, text in supplied.items()}
     name = _digest(digests, fetched.name if fetched else "", listed)
 
     def fill(new: Path) -> None:
@@ -192,6 +216,8 @@ def _with_modules(
         tree.write(sorted(tree.blobs), directory)
         for link in Links(_targets(tree, directory)).outside():
             (directory / link).unlink()  # what is there is this machine's, and not the repository's
+        for path, text in supplied.items():
+            (directory / path).write_text(text, encoding="utf-8")
         _rewrite(directory)
         secret_placeholders.write(directory, machines)
         refused_files.replace(directory)
@@ -213,7 +239,7 @@ def _with_modules(
             links.seen({**(fetched.files if fetched else {}), **digests, **stand_ins}),
             fetched,
             machines,
-            (*secret_placeholders.notes(stand_ins), *_without(without)),
+            (*secret_placeholders.notes(stand_ins), *_without(without), *_not_said(digests, supplied)),
             refused_files.replaced(directory),
             links,
             {what.rpartition("/")[2].rpartition("-")[2]: why for what, why in without.items()},
@@ -228,6 +254,17 @@ def _without(missing: Mapping[str, str]) -> Iterator[str]:
     for why, names in by_reason.items():
         rest = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
         yield f"{', '.join(names[:_NAMED])}{rest}: {why}"
+
+
+def _not_said(files: Collection[str], supplied: Mapping[str, str]) -> Iterator[str]:
+    """Say what the repository leaves to its server's configuration."""
+    if environment_conf.NAME in supplied:
+        yield f"no {environment_conf.NAME}: taken for `{supplied[environment_conf.NAME].strip()}`"
+    if layers.NAME not in files and any(_OF_HIERA.match(path) for path in files):
+        yield (
+            f"no {layers.NAME} at the top of the repository, so no data of Hiera are looked at but those of modules:"
+            " --hiera FILE gives the one that the server has"
+        )
 
 
 def _targets(tree: GitTree, directory: Path) -> dict[str, str]:

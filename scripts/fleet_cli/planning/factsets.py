@@ -40,10 +40,11 @@ class FactSets:
             return self.live[machine.certname]
         base = self._set(machine)
         host, _, domain = machine.certname.partition(".")
-        networking = {**base.get("networking", {}), "hostname": host, "domain": domain, "fqdn": machine.certname}
+        names = {"hostname": host, "domain": domain, "fqdn": machine.certname}
+        networking = {**base.get("networking", {}), **names}
         if machine.certname in self.addresses:
             networking["ip"] = self.addresses[machine.certname]
-        return {**base, "networking": networking}
+        return {**base, "networking": networking, **{name: names[name] for name in names if name in base}}  # old facts
 
     def _set(self, machine: Machine) -> dict[str, Any]:
         if self.given is not None:

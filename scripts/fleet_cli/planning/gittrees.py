@@ -119,10 +119,26 @@ def _advice(repo: Path) -> str:
 
 
 def of_commit(repo: Path, name: str, commit: str) -> GitTree:
-    """The state of a commit."""
-    tree = git(repo, "rev-parse", f"{commit}^{{tree}}").strip()
+    """The state of a commit.
+
+    Raises:
+        FleetError: it has not the folder of the git repository that is the control repository.
+    """
+    tree, top = _within(repo, f"{commit}^{{tree}}", name, {})
     missing: dict[str, str] = {}
-    return GitTree(name, tree, dict(_blobs(repo, tree, {}, missing, committed=True)), {}, missing)
+    return GitTree(name, tree, dict(_blobs(repo, tree, {}, missing, committed=True, top=top)), {}, missing)
+
+
+def _within(repo: Path, tree: str, name: str, env: Mapping[str, str]) -> tuple[str, Path]:
+    """The part of a tree that is the control repository, which may be a folder of a git one; and the top of that."""
+    prefix, found = git(repo, "rev-parse", "--show-prefix", tree, env=env).splitlines()
+    if not prefix:
+        return found, repo
+    try:
+        part = git(repo, "rev-parse", "--verify", "--quiet", f"{found}:{prefix.rstrip('/')}", env=env).strip()
+    except CommandFailedError:
+        raise FleetError(f"{name} has no folder {prefix}") from None
+    return part, repo.joinpath(*[".."] * prefix.count("/")).resolve()
 
 
 @contextmanager
@@ -134,9 +150,10 @@ def of_working_tree(repo: Path) -> Iterator[GitTree]:
     commit_of(repo, "HEAD")
     with temporary.directory() as objects:
         env = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": _object_directories(repo)}
-        tree = _tree_of_files(repo, env)
+        tree, top = _within(repo, _tree_of_files(repo, env), WORKING_TREE, env)
         missing: dict[str, str] = {}
-        yield GitTree(WORKING_TREE, tree, dict(_blobs(repo, tree, env, missing, committed=False)), env, missing)
+        blobs = dict(_blobs(repo, tree, env, missing, committed=False, top=top))
+        yield GitTree(WORKING_TREE, tree, blobs, env, missing)
 
 
 def _object_directories(repo: Path) -> str:
@@ -166,7 +183,7 @@ def _index(repo: Path, start: str | None) -> Iterator[dict[str, str]]:
 
 
 def _blobs(
-    repo: Path, tree: str, env: dict[str, str], missing: dict[str, str], *, committed: bool, below: str = ""
+    repo: Path, tree: str, env: dict[str, str], missing: dict[str, str], *, committed: bool, top: Path, below: str = ""
 ) -> Iterator[tuple[str, Blob]]:
     listing = git(repo, "ls-tree", "-r", "-z", "--full-tree", tree, env=env)
     for entry in listing.split("\0"):
@@ -175,11 +192,11 @@ def _blobs(
         attributes, name = entry.split("\t", 1)
         mode, _, digest = attributes.split(" ")
         if mode != SUBMODULE:
-            yield below + name, Blob(digest, mode, repo)
+            yield below + name, Blob(digest, mode, top)
             continue
         module = repo / name
         if not (module / ".git").exists():
-            missing[below + name] = f"the submodule is missing: `git -C {repo} submodule update --init {name}`"
+            missing[below + name] = f"not checked out: `git -C {repo} submodule update --init`"
             continue
         try:
             if committed:
@@ -190,4 +207,4 @@ def _blobs(
         except CommandFailedError:
             missing[below + name] = f"the submodule lacks the commit {digest[:10]}: `git -C {module} fetch`"
             continue
-        yield from _blobs(module, part, env, missing, committed=committed, below=f"{below}{name}/")
+        yield from _blobs(module, part, env, missing, committed=committed, top=module, below=f"{below}{name}/")

@@ -23,28 +23,41 @@ class Given:
 
     directory: Path
     without_puppetfile: ClassVar[bool] = True
+    lasting: ClassVar[bool] = True
 
     @property
     def notes(self) -> Sequence[str]:
         """Say that they stand for both states."""
         return (f"modules: those in {self.directory}, in both states: what the Puppetfile names is not looked at",)
 
-    def recipe(self, puppetfile: str, own: Container[str]) -> str:  # noqa: ARG002 - all are put there
+    def recipe(self, puppetfile: str, own: Container[str]) -> str:
         """See modules.Source."""
         files = [f"{path} {hashlib.sha256(file.read_bytes()).hexdigest()}" for path, file in self._files()]
         if not files:
             raise FleetError(
                 f"{self.directory}: there are no modules; --modules takes the directory that has a directory for each"
             )
-        return cache.digest("given", _moduledir(puppetfile), *files)
+        return cache.digest("given", _moduledir(puppetfile), *self._missing(puppetfile, own), *files)
 
-    def install(self, puppetfile: bytes, own: Container[str], directory: Path) -> Mapping[str, str]:  # noqa: ARG002 - all are put there
+    def install(self, puppetfile: bytes, own: Container[str], directory: Path) -> Mapping[str, str]:
         """See modules.Source."""
+        text = puppetfile.decode("utf-8", "replace")
         for path, file in self._files():
-            place = directory / _moduledir(puppetfile.decode("utf-8", "replace")) / path
+            place = directory / _moduledir(text) / path
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, place)
-        return {}
+        return dict.fromkeys(self._missing(text, own), f"not in {self.directory}")
+
+    def _missing(self, puppetfile: str, own: Container[str]) -> list[str]:
+        """What the Puppetfile names and is neither there nor in the repository, as far as its text says it."""
+        said = puppetfiles.read(puppetfile)
+        return [
+            module.slug
+            for module in said.modules
+            if not (self.directory / module.name).is_dir()
+            and f"{said.moduledir}/{module.name}" not in own
+            and not module.is_local
+        ]
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
         """The files of modules, with their paths below the directory. A module may be a link, what is in it not."""

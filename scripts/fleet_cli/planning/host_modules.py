@@ -27,6 +27,7 @@ class ByR10k:
     forge_url: str | None = None
     notes: ClassVar[Sequence[str]] = ()
     without_puppetfile: ClassVar[bool] = False
+    lasting: ClassVar[bool] = False
 
     def recipe(self, puppetfile: str, own: Container[str]) -> str:  # noqa: ARG002 - all are put there
         """See modules.Source."""

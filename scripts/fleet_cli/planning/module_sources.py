@@ -121,15 +121,21 @@ def _from_forge(session: requests.Session, module: Module, url: str, forge: Path
         _release(session, url, f"{module.slug}-{version}", forge)
 
 
-def not_in_forge(modules: list[Module], forge: Path, where: str) -> dict[str, str]:
-    """Return those of a Forge that are not in its directory here, and why; `where` says whose directory that is."""
+def not_in_forge(modules: list[Module], forge: Path, where: str, advice: str = "") -> dict[str, str]:
+    """Return those of a Forge that are not in its directory here, and why.
+
+    Args:
+        where: whose directory that is.
+        advice: what to do about it.
+    """
     missing = {}
     for module in modules:
         version = module.options.get("version")
         exact = isinstance(version, str) and version != "latest"
         about = f"releases/{module.slug}-{version}" if exact else f"modules/{module.slug}"
         if module.kind == "forge" and not (forge / "v3" / about).exists():
-            missing[module.name] = f"not in {where}" + (f" as {version}" if exact else "")
+            # Of many modules, a line for all: the Puppetfile has the versions.
+            missing[module.name] = f"not in {where}{', in the release that is pinned' if exact else ''}{advice}"
     return missing
 
 
@@ -213,7 +219,8 @@ def _clone(url: str, mirror: Path) -> str:
     try:
         process.run(["git", *_GIT, *clone], env={"GIT_TERMINAL_PROMPT": "0"}, seconds=600.0)
     except CommandFailedError as error:
-        return printable((error.output.strip().splitlines() or ["without a word"])[-1])
+        said = [line for line in error.output.splitlines() if line.strip() and not line.lower().startswith("warning:")]
+        return printable(said[0] if said else "without a word")  # what follows is advice
     return ""
 
 

@@ -22,7 +22,7 @@ _INDEX = "index.json"
 _SHAPE = "2"
 """Another one, whenever what is kept is of another shape."""
 _WHOLE: Cache[str] = Cache(paths.CACHE / "plan/whole-modules", 200)
-"""The directory in which no module is missing, by what it is made from."""
+"""The directory in which no module is missing that could be there, by what it is made from."""
 _AGAIN_SECONDS = 600
 """What lacks a module is made anew after this long: it may have been a server that was away."""
 
@@ -37,6 +37,10 @@ class Source(Protocol):
     @property
     def without_puppetfile(self) -> bool:
         """Whether there are modules where there is no Puppetfile, too."""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what it lacks for a recipe it will always lack, as no server that is away now does."""
 
     def recipe(self, puppetfile: str, own: Container[str]) -> str:
         """What modules are made from; equal recipes give the same ones."""
@@ -102,7 +106,7 @@ def fetched(puppetfile: bytes | None, source: Source, own: Container[str] = ()) 
     entry = _entry(name)
     with Directories(FETCHED, LIMIT).made(entry, entry, fill) as directory:
         index = json.loads((directory / _INDEX).read_text(encoding="utf-8"))
-        if not index["missing"]:
+        if source.lasting or not index["missing"]:
             _WHOLE.put(name, entry)
         files = {path: found for path, found in index["files"].items() if str(Path(*Path(path).parts[:2])) not in own}
         yield Modules(entry, files, index["missing"])

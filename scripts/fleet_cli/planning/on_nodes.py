@@ -56,6 +56,12 @@ def _in_modules(paths: Iterable[str], environments: Iterable[Environment]) -> It
 
 
 def _without_classes(head: Catalogs) -> Iterator[str]:
+    its = head.environment
+    if not its.modules and not its.below(its.conf.manifest or "manifests"):
+        yield (
+            f"{its.label} has neither manifests nor modules at its top: if the control repository is a folder of it,"
+            " name that one: -C REPOSITORY/FOLDER"
+        )
     without = [name for name, one in sorted(head.by_certname.items()) if not one.error and not one.classes]
     if without:
         yield (

@@ -93,6 +93,8 @@ class Settings:
         counting: where progress goes.
         catalogs: the file that keeps catalogs for later plans.
         puppet: what compiles them.
+        hiera: the text of a hiera.yaml, for a state that has none.
+        lenient: see program.started.
     """
 
     choice: Choice
@@ -103,6 +105,8 @@ class Settings:
     counting: Counting = say_progress
     catalogs: Path = store.FILE
     puppet: Puppet = sandboxed.PUPPET
+    hiera: str | None = None
+    lenient: bool = False
 
 
 def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> Plan:
@@ -141,16 +145,16 @@ def make(repo: Path, base: str | None, head: str | None, settings: Settings) -> 
 def _environments(
     repo: Path, base: str | None, head: str | None, settings: Settings
 ) -> Iterator[tuple[Environment, Environment]]:
-    source, machines = settings.source, settings.machines
+    source, machines, hiera = settings.source, settings.machines, settings.hiera
     if base is None:
         branch, commit = gittrees.merge_base(repo)
-        first = environment.of_commit(repo, commit, source, f"{branch} ({commit[:10]})", machines)
+        first = environment.of_commit(repo, commit, source, f"{branch} ({commit[:10]})", machines=machines, hiera=hiera)
     else:
-        first = environment.of_commit(repo, base, source, machines=machines)
+        first = environment.of_commit(repo, base, source, machines=machines, hiera=hiera)
     second = (
-        environment.of_commit(repo, head, source, machines=machines)
+        environment.of_commit(repo, head, source, machines=machines, hiera=hiera)
         if head
-        else environment.of_working_tree(repo, source, machines)
+        else environment.of_working_tree(repo, source, machines, hiera)
     )
     with first as before, second as after:
         yield before, after
@@ -166,10 +170,11 @@ def _compiled(before: Environment, after: Environment, catalogs: Store, settings
     clock = time.time()
     done: Catalogs | None = None
     for part in parts:
-        with pool.opened(binds, placeholders=True, puppet=settings.puppet) as compilers:
+        with pool.opened(binds, placeholders=True, lenient=settings.lenient, puppet=settings.puppet) as compilers:
             compiling = Compiler(
-                catalogs, compilers, settings.facts, clock=clock, always=settings.always, puppet=settings.puppet
-            )
+                catalogs, compilers, settings.facts, clock=clock, always=settings.always, puppet=settings.puppet,
+                lenient=settings.lenient,
+            )  # fmt: skip
             for one in part:
                 done = compiling.of(one, settings.choice, settings.counting(one.label), done)
                 yield done

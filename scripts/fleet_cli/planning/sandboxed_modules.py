@@ -33,6 +33,7 @@ class Sandboxed:
     forge_url: str | None = None
     notes: ClassVar[Sequence[str]] = ()
     without_puppetfile: ClassVar[bool] = False
+    lasting: ClassVar[bool] = False
 
     def recipe(self, puppetfile: str, own: Container[str]) -> str:
         """See modules.Source."""
@@ -49,10 +50,11 @@ class Sandboxed:
             wanted = [module for module in named if module.name not in here]
             fetched = scratch / "forge" if self.forge_url else forge.ensure()
             not_asked = module_sources.from_forge(wanted, self.forge_url, fetched) if self.forge_url else {}
-            where = self.forge_url or "the mirror of Debian's module packages (--forge URL names another Forge)"
+            where = self.forge_url or "the mirror of Debian's module packages"
+            advice = "" if self.forge_url else "; --forge URL or --modules DIR names another place"
             mirrors, not_cloned = module_sources.from_git(wanted, scratch / "git")
             missing = {
-                **module_sources.not_in_forge(wanted, fetched, where),
+                **module_sources.not_in_forge(wanted, fetched, where, advice),
                 **not_asked,
                 **not_cloned,
                 **module_sources.from_web(wanted, scratch / "tarballs"),

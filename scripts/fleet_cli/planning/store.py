@@ -152,10 +152,10 @@ def opened(file: Path = FILE) -> Iterator[Store]:
         store.close()
 
 
-def compiler_version(puppet: str) -> str:
-    """What the compiler is: its code, and which Puppet it has, by that one's digest."""
+def compiler_version(puppet: str, *settings: str) -> str:
+    """What the compiler is: its code, and which Puppet it has, by that one's digest, with which settings."""
     code = [file.read_text(encoding="utf-8") for file in sorted(SOURCE.glob("*.rb"))]
-    return cache.digest(puppet, *code)
+    return cache.digest(puppet, *settings, *code)
 
 
 def _pack(data: Mapping[str, Any]) -> bytes:

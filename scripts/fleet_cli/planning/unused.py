@@ -26,8 +26,8 @@ class Unused:
 
 
 def find(base: Catalogs, head: Catalogs) -> Unused:
-    """Compare what is used in both states; only sensible for all nodes."""
-    if base.environment.name == head.environment.name:
+    """Compare what is used in both states; only sensible for all nodes, and where each has a catalog after it."""
+    if base.environment.name == head.environment.name or any(one.error for one in head.by_certname.values()):
         return Unused()
     was, now = _used(base), _used(head)
     environment = head.environment

@@ -26,9 +26,11 @@ def summary(plan: Plan) -> str:
     """Say in a line how much changes."""
     failing = {node for item, nodes in plan.of_kind(Failure) if item.side == "both" for node in nodes}
     changed = [node for node in plan.changed_nodes if node not in failing]
+    without = f"; {_nodes(len(failing))} without a catalog, before as after" if failing else ""
+    if not changed and len(failing) == plan.nodes and failing:
+        return f"nothing is known: no catalog of {_nodes(plan.nodes)}, before as after"
     if not changed:
-        what = "nothing changes" if not failing else "nothing else changes"
-        return f"{what} on {_nodes(plan.nodes)}" + (f"; {_nodes(len(failing))} without a catalog" if failing else "")
+        return f"nothing changes on {_nodes(plan.nodes - len(failing))}{without}"
     parts = [f"{len(changed)} of {_nodes(plan.nodes)} change{'s' if len(changed) == 1 else ''}"]
     for what, number in sorted(Counter(item.what for item, _ in plan.of_kind(Effect)).items()):
         if what not in ("run",):
@@ -36,7 +38,7 @@ def summary(plan: Plan) -> str:
     lost = {node for item, nodes in plan.of_kind(Failure) if item.side == "head" for node in nodes}
     if lost:
         parts.append(f"{_nodes(len(lost))} without a catalog")
-    return ", ".join(parts)
+    return ", ".join(parts) + without
 
 
 def _nodes(number: int) -> str:

@@ -5,13 +5,15 @@ list: nodes.yaml at its top, one machine a line:
 
     app1.example.org: {role: app, tier: production}
 
-A machine of which an external node classifier or a console says what it is has its classes there too:
+A machine of which an external node classifier or a console says what it is has its classes and its parameters (which
+code and Hiera see as variables) there too:
 
-    app1.example.org: {role: app, tier: production, classes: [profile::base, profile::web]}
+    app1.example.org: {role: app, tier: production, classes: [profile::base, profile::web], parameters: {site: cp}}
 
 Where there is no such file, the boxes of lab.yaml are the machines.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,8 +31,10 @@ MAX_DEPTH = 8
 _CERTNAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _WORD = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _KEYS = ("role", "tier")
-_CLASSES = "classes"
+_CLASSES, _PARAMETERS = "classes", "parameters"
 _CLASS = re.compile(r"(?:::)?[a-z][a-z0-9_]*(?:::[a-z][a-z0-9_]*)*")
+
+_PARAMETER = re.compile(r"[a-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, order=True)
@@ -42,6 +46,7 @@ class Machine:
         role, tier: the trusted extensions pp_role and pp_environment in it.
         file, line, role_column, tier_column: where it is declared, if that is known.
         classes: those that an external node classifier declares for it.
+        parameters: those that it gives, a hash as JSON; empty where there are none.
     """
 
     certname: str
@@ -52,6 +57,7 @@ class Machine:
     role_column: int = field(default=1, compare=False, repr=False)
     tier_column: int = field(default=1, compare=False, repr=False)
     classes: tuple[str, ...] = ()
+    parameters: str = ""
 
     @property
     def group(self) -> tuple[str, str]:
@@ -173,18 +179,24 @@ def _machine(name: str, key: yaml.Node, value: yaml.Node) -> Machine:
         raise _wrong(name, key, "a machine is named by its certname: lower-case letters, digits, dots and dashes")
     words: dict[str, str] = {}
     classes: tuple[str, ...] = ()
+    parameters = ""
     for entry in value.value if isinstance(value, yaml.MappingNode) else ():
         if isinstance(entry[0], yaml.ScalarNode) and entry[0].value == _CLASSES:
             classes = _classes(name, key.value, entry[1])
             continue
+        if isinstance(entry[0], yaml.ScalarNode) and entry[0].value == _PARAMETERS:
+            parameters = _parameters(name, key.value, entry[1])
+            continue
         if not all(isinstance(part, yaml.ScalarNode) for part in entry) or entry[0].value not in _KEYS:
-            raise _wrong(name, entry[0], f"{key.value}: a machine has a role and a tier, each a word, and classes")
+            raise _wrong(
+                name, entry[0], f"{key.value}: a machine has a role and a tier, each a word, classes and parameters"
+            )
         if not _WORD.match(entry[1].value):
             raise _wrong(name, entry[1], f"{key.value}: {entry[1].value!r} is no {entry[0].value}")
         words[entry[0].value] = entry[1].value
     if set(words) != set(_KEYS):
         raise _wrong(name, key, f"{key.value}: expected {{role: ROLE, tier: TIER}}, as in the machine's certificate")
-    return Machine(key.value, words["role"], words["tier"], classes=classes)
+    return Machine(key.value, words["role"], words["tier"], classes=classes, parameters=parameters)
 
 
 def _classes(name: str, certname: str, value: yaml.Node) -> tuple[str, ...]:
@@ -193,6 +205,17 @@ def _classes(name: str, certname: str, value: yaml.Node) -> tuple[str, ...]:
         if not isinstance(one, yaml.ScalarNode) or not _CLASS.fullmatch(one.value):
             raise _wrong(name, one, f"{certname}: expected classes: [NAME, …], as code in Puppet's language names them")
     return tuple(one.value for one in said)
+
+
+def _parameters(name: str, certname: str, value: yaml.Node) -> str:
+    try:
+        said = yaml.safe_load(yaml.serialize(value))
+        text = json.dumps(said, sort_keys=True)
+    except (TypeError, ValueError, yaml.YAMLError):
+        said, text = None, ""
+    if not isinstance(said, dict) or not all(isinstance(key, str) and _PARAMETER.fullmatch(key) for key in said):
+        raise _wrong(name, value, f"{certname}: expected parameters: {{NAME: VALUE, …}}, names as of variables")
+    return text
 
 
 def _wrong(name: str, node: yaml.Node, message: str) -> FleetError:

@@ -225,6 +225,11 @@ def laid_out(text: str) -> str:
     return re.sub(r"(\bdatadir:)(.*)", lambda said: said[1] + environment_conf.relative(said[2]), text)
 
 
+def of_repository(text: str) -> str:
+    """Return the text of a server's own hiera.yaml for a repository: data of the environment are below its top."""
+    return re.sub(r"(\bdatadir:\s*[\"']?)environments/%\{\s*(?:::)?environment\s*\}/", r"\1", laid_out(text))
+
+
 def of(document: Document) -> Layers:
     """Return the layers of a hiera.yaml that was read."""
     findings = list(document.findings)

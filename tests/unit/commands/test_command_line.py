@@ -80,7 +80,7 @@ def test_every_command_has_help(command: str) -> None:
         (["-C", "tests", "lab", "status"], "a control repository?"),
         (["new", "Bad_Name"], "no Debian package name"),
         (["frobnicate"], "No such command"),
-        (["plan", "--server", "--puppet", "host"], "leave out --puppet, --modules and --forge"),
+        (["plan", "--server", "--puppet", "host"], "leave out --puppet, --modules, --forge, --hiera and --lenient"),
         (["plan", "--puppetdb", "none", "--modules", "docs", "--forge", "http://forge"], "exclude each other"),
         (["validate", "--modules", "/nowhere"], "/nowhere"),
     ],

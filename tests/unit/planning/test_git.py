@@ -121,7 +121,8 @@ def test_a_submodule_that_is_missing_is_named_with_what_to_do(with_submodule: Pa
     git(tmp_path, "clone", "--quiet", str(with_submodule), str(clone))
     tree = gittrees.of_commit(clone, "main", "main")
     assert "a" in tree.blobs
-    assert re.fullmatch(r"the submodule is missing: `git .* submodule update --init modules`", tree.missing["modules"])
+    said = f"not checked out: `git -C {clone} submodule update --init`"
+    assert tree.missing == {"modules": said}
 
 
 def test_a_submodule_without_the_commit_is_named(with_submodule: Path) -> None:
@@ -139,3 +140,16 @@ def test_a_module_that_is_a_clone_of_its_own_is_taken_as_it_is(repo: Path, tmp_p
     (copy / "inner").write_text("not committed\n", encoding="utf-8")
     with gittrees.of_working_tree(repo) as tree:
         assert contents(tree, tmp_path / "out")["modules/other/inner"] == "not committed\n"
+
+
+def test_a_control_repository_may_be_a_folder_of_a_git_repository(repo: Path, tmp_path: Path) -> None:
+    (repo / "puppet").mkdir()
+    before = git(repo, "rev-parse", "HEAD")
+    commit(repo, **{"puppet/a": "inner\n"})
+    folder = repo / "puppet"
+    assert contents(gittrees.of_commit(folder, "main", "main"), tmp_path / "one") == {"a": "inner\n"}
+    (folder / "a").write_text("not committed\n", encoding="utf-8")
+    with gittrees.of_working_tree(folder) as tree:
+        assert contents(tree, tmp_path / "two") == {"a": "not committed\n"}
+    with pytest.raises(FleetError, match="main~1 has no folder puppet/"):
+        gittrees.of_commit(folder, "main~1", before)

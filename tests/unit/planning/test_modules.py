@@ -60,6 +60,13 @@ def test_given_modules_are_copied_where_the_puppetfile_wants_them(given: Given, 
     assert files(tmp_path / "default") == {"modules/stdlib/metadata.json"}
 
 
+def test_a_module_that_the_directory_lacks_is_named(given: Given, tmp_path: Path) -> None:
+    named = f"{PUPPETFILE}mod 'example/gone', '1.0.0'\nmod 'example/own', '1.0.0'\nmod 'local', local: true\n"
+    missing = given.install(named.encode(), {"vendor/own"}, tmp_path / "new")
+    assert missing == {"example-gone": f"not in {given.directory}"}
+    assert given.recipe(named, {"vendor/own"}) != given.recipe(PUPPETFILE, ())
+
+
 def test_given_modules_that_were_edited_are_other_ones(given: Given) -> None:
     before = given.recipe(PUPPETFILE, ())
     assert given.recipe(PUPPETFILE + "# a comment", ()) == before

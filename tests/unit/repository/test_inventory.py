@@ -22,8 +22,11 @@ def test_machines_are_read_with_their_trusted_extensions() -> None:
     [
         ("a.example: {role: app, tier: x}\nb.example: {role: app}\n", 2, "expected {role: ROLE, tier: TIER}"),
         ("a.example: {role: app, tier: x}\n\na.example: {role: app, tier: x}\n", 3, "first in line 1"),
-        ("a.example: {role: app, tier: x, rank: 1}\n", 1, "and classes"),
+        ("a.example: {role: app, tier: x, rank: 1}\n", 1, "classes and parameters"),
         ("a.example: {role: app, tier: x, classes: [A]}\n", 1, "classes: [NAME, …]"),
+        ("a.example: {role: app, tier: x, parameters: [a]}\n", 1, "parameters: {NAME: VALUE, …}"),
+        ("a.example: {role: app, tier: x, parameters: {a-b: 1}}\n", 1, "parameters: {NAME: VALUE, …}"),
+        ("a.example: {role: app, tier: x, parameters: {a: 2026-01-01}}\n", 1, "parameters: {NAME: VALUE, …}"),
         ("a.example:\n  role: app\n  tier: [x]\n", 3, "each a word"),
         ("a.example: {role: app, tier: ''}\n", 1, "'' is no tier"),
         ("A.example: {role: app, tier: x}\n", 1, "certname"),
@@ -39,6 +42,13 @@ def test_a_mistake_is_named_with_its_line(text: str, line: int, words: str) -> N
         inventory.parse(text.encode())
     assert str(raised.value).startswith(f"nodes.yaml:{line}: ")
     assert words in str(raised.value)
+
+
+def test_what_an_external_node_classifier_says_is_read() -> None:
+    text = b"a.example: {role: app, tier: x, classes: [web], parameters: {site: cp, rack: {number: 3}}}\n"
+    (machine,) = inventory.parse(text)
+    assert machine.classes == ("web",)
+    assert machine.parameters == '{"rack": {"number": 3}, "site": "cp"}'
 
 
 def test_a_file_that_is_not_utf8_is_named_with_the_line() -> None:
