@@ -51,7 +51,9 @@ class Validation:
             FleetError: it can't be validated at all: it is no control repository, Puppet does not run.
         """
         if not any((self.repo / name).exists() for name in _SIGNS):
-            raise FleetError(f"{self.repo}: there is no {layers.NAME}: is this a control repository?")
+            below = sorted({path.parent.name for name in _SIGNS[:2] for path in self.repo.glob(f"*/{name}")})
+            hint = f" There is one below it: fleet -C {self.repo / below[0]} validate" if below else ""
+            raise FleetError(f"{self.repo}: there is no {layers.NAME}: is this a control repository?{hint}")
         with Files(self.repo) as files:
             found = {finding for finding in self._all(files) if self._asked_for(finding)}
         return sorted(allowed.without(found, self.repo))
@@ -96,7 +98,7 @@ class Validation:
             yield from puppet.findings
             missing = {module.name for module in puppet.vendored.missing}
             check = HieraCheck(files, hiera, missing, self.packages, self.notes, exists=puppet.files.has)
-            check.knows_modules = not puppet.puppetfile.is_program
+            check.knows_modules = not (puppet.puppetfile.is_program or puppet.settings.elsewhere)
             self.notes += puppet.notes()
             data = check.data()
             check.certnames = machine_services.affected_machines(data, self.paths)

@@ -1,5 +1,6 @@
 """Hiera as a whole: each file against the code, then all of them against each other and the machines."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -8,7 +9,7 @@ from fleet_cli.machine import cache
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository import layers, machines, merging
 from fleet_cli.repository.documents import Document
-from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.finding import Finding, nearest
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.layers import Layers
@@ -46,6 +47,10 @@ _OF_SERVICES: Sequence[Callable[[Running], Iterator[Finding]]] = (
     system_names.findings, service_names.findings_of_declarations,
 )  # fmt: skip
 """The checks of services that read the same."""
+_OF_ENTERPRISE = re.compile(r"puppet_enterprise|pe_\w+")
+"""Modules that Puppet Enterprise brings to its server."""
+_NEAR = 0.9
+"""How much like a module's name another one is that was meant to be it, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +168,18 @@ class HieraCheck:
             self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
         if data.broken:
             self.notes.append(f"{data.broken[0]} can't be read, so the files are not checked against each other")
-        if not self.knows_modules:
-            keys = {key for document in data.documents.values() for key in document.top if "::" in key}
-            self.missing |= {key.partition("::")[0] for key in keys} - code.module_names
+        unknown = set(self._unknown_modules(data, code))
+        if enterprise := {name for name in unknown if _OF_ENTERPRISE.fullmatch(name)}:
+            what = ", ".join(sorted(enterprise))
+            self.notes.append(f"{what}: modules of Puppet Enterprise's server, of whose keys nothing is known here")
+        self.missing |= enterprise if self.knows_modules else unknown
+
+    def _unknown_modules(self, data: FleetData, code: PuppetCode) -> Iterator[str]:
+        """The modules of keys that are not here, but for those whose name is all but that of one that is."""
+        names = {key.partition("::")[0] for document in data.documents.values() for key in document.top if "::" in key}
+        for name in names - code.module_names - self.missing:
+            if not nearest(name, code.module_names, _NEAR):
+                yield name
 
     def _without_packages(self, data: FleetData, code: PuppetCode, complete: bool) -> Iterator[Finding]:
         config = self.files.get(layers.NAME)
@@ -175,8 +189,8 @@ class HieraCheck:
         yield from self._hiera_yaml()
         own, merges = self._own(data)
         conversions = merging.conversions([*(data.documents[name] for name in data.places), *own.values()])
-        digest = cache.digest(code.digest, repr(merges), repr(conversions))
-        check = partial(file_check.check, code=code, merges=merges, conversions=conversions)
+        digest = cache.digest(code.digest, repr(merges), repr(conversions), repr(sorted(own)))
+        check = partial(file_check.check, code=code, merges=merges, conversions=conversions, of_modules=own.keys())
         checked = self.files.check([*data.documents, *own], digest, check)
         for each in checked.values():
             yield from each.findings
@@ -185,7 +199,9 @@ class HieraCheck:
                 yield from document.findings
         if complete:
             yield from nodes.findings(data, code)
-            yield from keys.findings(data, checked, code, self.missing)
+            untold = keys.Untold()
+            yield from keys.findings(data, checked, code, self.missing, untold)
+            self.notes += untold.notes(code)
             yield from keys.findings_of_modules(self.hiera.modules, own, checked, code)
             yield from lookup_options.findings(data, code, self.missing)
         if is_current:

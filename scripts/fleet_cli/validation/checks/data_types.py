@@ -195,7 +195,7 @@ class Checker:
                         return f"without quotes: {value}"
                 case "Boolean" if isinstance(value, str) and value.lower() in ("true", "false"):
                     return f"without quotes: {value.lower()}"
-                case "String" | "Pattern" | "Enum" if node.raw and not self.check(each, quoted):
+                case "String" | "Pattern" | "Enum" if node.raw and value is not None and not self.check(each, quoted):
                     return f"in quotes: '{node.raw}'"
                 case "Enum" if isinstance(value, str) and (near := nearest(value, each["values"])):
                     return f"did you mean '{near}'?"

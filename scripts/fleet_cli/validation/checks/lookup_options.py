@@ -25,7 +25,8 @@ def problems(options: Node, code: PuppetCode) -> Iterator[Problem]:
     for key, pair in mapping(options).items():
         for name, entry in mapping(pair.node).items():
             if name not in _OPTIONS:
-                suggestion = did_you_mean(name, _OPTIONS)
+                below = f"it belongs below merge: {{strategy: deep, {name}: …}}" if name in _OF_DEEP else ""
+                suggestion = below or did_you_mean(name, _OPTIONS)
                 yield Problem(entry.line, entry.column, "unknown-key", f"'{name}' is no lookup option", suggestion)
             elif name == "merge":
                 yield from _merge(entry.node)
