@@ -227,3 +227,17 @@ def test_a_repository_below_the_one_that_is_given_is_named(repo: Path) -> None:
         FleetError, match=r"is this a control repository\? There is one below it: fleet -C \S+/control "
     ):
         Validation(repo.parent).findings()
+
+
+def test_the_parameter_of_a_defined_type_is_no_key(repo: Path) -> None:
+    one = "# One.\n#\n# @param size s\ndefine profile::one (Integer $size) { }\n"
+    write(repo, {"site/profile/manifests/one.pp": one,
+                 COMMON: "---\nprofile::web::port: 80\nprofile::one::size: 1\nprofile::one::sise: 1\n"})  # fmt: skip
+    size, other = Validation(repo).findings()
+    assert "'profile::one' is a defined type, and only classes take" in size.message
+    assert (size.line, other.line, "defined type" in other.message) == (3, 4, False)
+
+
+def test_a_text_where_no_text_will_do_is_told_once(repo: Path) -> None:
+    write(repo, {COMMON: "---\nprofile::web::port: \"%{lookup('app')}\"\napp: 80\n"})
+    assert places(Validation(repo).findings()) == [(COMMON, 2, "wrong-type")]

@@ -108,6 +108,9 @@ def _verdict(key: str, roles: frozenset[str], code: PuppetCode, everything: list
     unit = key.rpartition("::")[0]
     if key not in code.parameters and not code.looks_up(key):
         near = did_you_mean(key, _below(unit, everything) if unit in code.classes else everything)
+        if ("define", unit) in code.units and key.rpartition("::")[2] in code.units["define", unit].parameters:
+            what = f"'{unit}' is a defined type, and only classes take their parameters from Hiera"
+            return "unknown-key", f"'{key}' is no key that is used: {what}", "give it where one is declared"
         if near or ANY not in code.lookups:
             what = f"class '{unit}' has no such parameter" if unit in code.classes else "nothing looks it up"
             return "unknown-key", f"'{key}' is no key that is used: {what}", near
