@@ -98,6 +98,7 @@ class Validation:
             yield from puppet.findings
             missing = {module.name for module in puppet.vendored.missing}
             check = HieraCheck(files, hiera, missing, self.packages, self.notes, exists=puppet.files.has)
+            check.others = lambda: puppet.files.other_hierarchies
             check.knows_modules = not (puppet.puppetfile.is_program or puppet.settings.elsewhere)
             self.notes += puppet.notes()
             data = check.data()

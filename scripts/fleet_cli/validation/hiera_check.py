@@ -1,13 +1,14 @@
 """Hiera as a whole: each file against the code, then all of them against each other and the machines."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 
 from fleet_cli.machine import cache
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import layers, machines, merging
+from fleet_cli.repository import layers, machines, merging, yaml_reader
 from fleet_cli.repository.documents import Document
 from fleet_cli.repository.finding import Finding, nearest
 from fleet_cli.repository.fleet_data import FleetData
@@ -108,6 +109,7 @@ class HieraCheck:
         packages: where packages come from.
         notes: gets what could not be checked, and why.
         exists: whether a directory is there, or is put there by somebody else.
+        others: gives the paths of other configurations of Hiera that the repository has.
         certnames: the machines of which what they have of their own is checked; all, if not given.
         knows_modules: whether the names of all modules are known.
     """
@@ -118,6 +120,7 @@ class HieraCheck:
     packages: "Packages"
     notes: list[str]
     exists: Callable[[str], bool] = lambda _: True
+    others: Callable[[], Iterable[Path]] = tuple
     certnames: set[str] | None = None
     knows_modules: bool = True
     _running: list[Running] | None = None
@@ -126,6 +129,11 @@ class HieraCheck:
     def layers(self) -> Layers:
         """hiera.yaml, empty if there is none."""
         return self.hiera.layers or Layers([], [], [])
+
+    @cached_property
+    def _others(self) -> list[Layers]:
+        """The layers of other configurations of Hiera: what they read is read, although by no machine of the fleet."""
+        return [layers.of(yaml_reader.read(path, path.name)) for path in self.others()]
 
     @property
     def has_machines(self) -> bool:
@@ -205,7 +213,7 @@ class HieraCheck:
             yield from keys.findings_of_modules(self.hiera.modules, own, checked, code)
             yield from lookup_options.findings(data, code, self.missing)
         if is_current:
-            yield from unread_files.findings(data, code)
+            yield from unread_files.findings(data, code, lambda: self._others)
         for module in self.hiera.modules:
             yield from unread_files.findings_of_module(module)
         if data.broken:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from fleet_cli.machine import process
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import layers
 
 _CHECKED = (".pp", ".epp", ".erb", ".yaml", ".yml")
 _ELSEWHERE = (".github", "spec/fixtures", "vendor", "node_modules")
 """Directories of what others wrote, or of what is no part of the repository's Puppet code and data."""
+_HIERARCHIES = (":/*hiera*.yaml", ":/*hiera*.yml")
+"""What git lists, wherever below the top of the checkout; the control repository may be a directory of it."""
 
 
 @dataclass
@@ -66,6 +69,16 @@ class OwnFiles:
         except FleetError:
             return False
         return True
+
+    @cached_property
+    def other_hierarchies(self) -> list[Path]:
+        """Configurations of Hiera beside the environment's own: for boxes, tests, another kind of machine."""
+        try:
+            names = self._listed("--", *_HIERARCHIES)
+        except FleetError:
+            return []
+        of_others = {layers.NAME, *(f"{module}/{layers.NAME}" for module in self.modules)}
+        return [self.repo / name for name in names if name not in of_others and "/modules/" not in f"/{name}"]
 
     @cached_property
     def _all(self) -> set[str]:

@@ -241,3 +241,15 @@ def test_the_parameter_of_a_defined_type_is_no_key(repo: Path) -> None:
 def test_a_text_where_no_text_will_do_is_told_once(repo: Path) -> None:
     write(repo, {COMMON: "---\nprofile::web::port: \"%{lookup('app')}\"\napp: 80\n"})
     assert places(Validation(repo).findings()) == [(COMMON, 2, "wrong-type")]
+
+
+def test_what_another_configuration_of_hiera_reads_is_read(repo: Path) -> None:
+    write(repo, {"hieradata/boxes.yaml": "---\n{}\n", "hieradata/none.yaml": "---\n{}\n"})
+    both = [("hieradata/boxes.yaml", 1, "unread-file"), ("hieradata/none.yaml", 1, "unread-file")]
+    own = "---\nversion: 5\nhierarchy:\n  - name: All\n    datadir: hieradata\n    path: none.yaml\n"
+    write(repo, {"site/profile/hiera.yaml": own, "site/profile/hieradata/none.yaml": "---\n{}\n"})
+    subprocess.run(["git", "add", "--all"], cwd=repo, check=True)
+    assert places(Validation(repo).findings()) == both  # a module's is about files of the module
+    write(repo, {"vagrant/hiera.yaml": REPOSITORY["hiera.yaml"].replace("common.yaml", "boxes.yaml")})
+    subprocess.run(["git", "add", "--all"], cwd=repo, check=True)
+    assert places(Validation(repo).findings()) == both[1:]

@@ -1,9 +1,10 @@
 """Files of Hiera that no lookup reads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from fleet_cli.repository.finding import Finding, did_you_mean
 from fleet_cli.repository.fleet_data import FleetData
+from fleet_cli.repository.layers import Layers
 from fleet_cli.validation.module_data import ModuleData
 from fleet_cli.validation.puppet_code import PuppetCode
 
@@ -11,8 +12,14 @@ _SHOWN = 6
 """Layers that a suggestion names."""
 
 
-def findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
-    """Files that no layer reads, or that are read for no machine."""
+def findings(data: FleetData, code: PuppetCode, others: Callable[[], Iterable[Layers]]) -> Iterator[Finding]:
+    """Files that no layer reads, or that are read for no machine.
+
+    Args:
+        data: Hiera.
+        code: the roles.
+        others: gives the layers of other configurations of Hiera that the repository has.
+    """
     known = {
         "certname": sorted(machine.certname for machine in data.machines),
         "role": sorted({machine.role for machine in data.machines} | set(code.roles)),
@@ -24,7 +31,7 @@ def findings(data: FleetData, code: PuppetCode) -> Iterator[Finding]:
     for name in data.documents:
         place = data.places.get(name)
         if place is None:
-            if not data.layers.is_read_by_plans(name):
+            if not data.layers.is_read_by_plans(name) and not any(other.place(name) for other in others()):
                 message = "no layer of hiera.yaml reads this file"
                 yield Finding(name, 1, 1, "unread-file", message, _layers(name, data.layers.templates()))
         elif data.machines and place.certain and not any(data.groups_reading(name)):
