@@ -94,9 +94,9 @@ class Validation:
         with YamlStyleCheck(self.repo, asked if self.style else (), files, set(hiera.read)) as style:
             files.read(hiera.read)
             style.begin()
-            code = puppet.run(asked)
+            code = puppet.run(asked).beside(puppet.files.astray)
             yield from puppet.findings
-            missing = {module.name for module in puppet.vendored.missing}
+            missing = {module.name for module in puppet.vendored.missing}.union(*puppet.files.astray.values())
             check = HieraCheck(files, hiera, missing, self.packages, self.notes, exists=puppet.files.has)
             check.others = lambda: puppet.files.other_hierarchies
             check.knows_modules = not (puppet.puppetfile.is_program or puppet.settings.elsewhere)

@@ -258,7 +258,8 @@ Dir.mktmpdir do |directory|
   environment = Puppet::Node::Environment.create(:validate, request['modulepath'], request['manifests'])
   loaders = Puppet::Pops::Loaders.new(environment)
   Puppet.override(current_environment: environment, loaders: loaders) do
-    answer = { 'problems' => PuppetFiles.new(request['lint_options']).problems(**request['check'].transform_keys(&:to_sym)) }
+    files = PuppetFiles.new(request['lint_options'], request['modulepath'], request['manifests'])
+    answer = { 'problems' => files.problems(**request['check'].transform_keys(&:to_sym)) }
     answer['code'] = Description.new(environment).to_h if request['describe']
     puts JSON.generate(answer)
   end

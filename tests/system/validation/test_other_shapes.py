@@ -253,3 +253,22 @@ def test_what_another_configuration_of_hiera_reads_is_read(repo: Path) -> None:
     write(repo, {"vagrant/hiera.yaml": REPOSITORY["hiera.yaml"].replace("common.yaml", "boxes.yaml")})
     subprocess.run(["git", "add", "--all"], cwd=repo, check=True)
     assert places(Validation(repo).findings()) == both[1:]
+
+
+def test_of_modules_that_are_off_the_modulepath_nothing_is_said_but_that_they_are(repo: Path) -> None:
+    write(repo, {"modules/more/one/manifests/init.pp": "# One.\nclass one {\n}\n",
+                 "modules/more/two/manifests/init.pp": "# Two.\n#\n# @param a a\nclass two (Integer $a) {\n}\n",
+                 COMMON: "---\nprofile::web::port: 80\ntwo::a: 1\nany_key: 1\nprofile::web::prot: 1\n"})  # fmt: skip
+    validation = Validation(repo)
+    assert places(validation.findings()) == [(COMMON, 5, "unknown-key")]
+    assert any(note.startswith("the modules in modules/more are not on the modulepath") for note in validation.notes)
+    assert any(note.startswith("nothing names the key 'any_key' but modules/more") for note in validation.notes)
+    write(repo, {"environment.conf": "modulepath = site:modules:modules/more\n",
+                 "modules/more/one/manifests/init.pp": "# One.\nclass other {\n}\n"})  # fmt: skip
+    validation = Validation(repo)
+    assert places(validation.findings()) == [
+        (COMMON, 3, "unreachable-key"), (COMMON, 4, "unknown-key"), (COMMON, 5, "unknown-key"),
+        ("modules/more/one/manifests/init.pp", 2, "puppet-syntax"),
+        ("modules/more/one/manifests/init.pp", 2, "puppet-lint"),
+    ]  # fmt: skip
+    assert not any("not on the modulepath" in note for note in validation.notes)
