@@ -184,7 +184,8 @@ class HieraCheck:
 
     def _unknown_modules(self, data: FleetData, code: PuppetCode) -> Iterator[str]:
         """The modules of keys that are not here, but for those whose name is all but that of one that is."""
-        names = {key.partition("::")[0] for document in data.documents.values() for key in document.top if "::" in key}
+        keys = set().union(*(document.top for document in data.documents.values()))
+        names = {key.partition("::")[0] for key in keys if "::" in key}
         for name in names - code.module_names - self.missing:
             if not nearest(name, code.module_names, _NEAR):
                 yield name

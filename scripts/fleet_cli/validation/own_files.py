@@ -56,7 +56,7 @@ class OwnFiles:
         """The modules a level too deep for the modulepath: their names, by the directory that has several."""
         found: dict[str, set[str]] = {}
         for name in self.names:
-            module = _OF_A_MODULE.match(name)
+            module = _OF_A_MODULE.match(name) if "/manifests/" in name else None
             parent = module["parent"] if module else ""
             if module and parent not in self.modulepath and parent.rpartition("/")[0] in self.modulepath:
                 found.setdefault(parent, set()).add(module["name"])

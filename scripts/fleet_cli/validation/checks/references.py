@@ -28,6 +28,8 @@ def findings(
     told = set()
     for name, document in documents.items():
         for key, pair in document.top.items():
+            if not isinstance(pair.node.value, str) or "%{" not in pair.node.value:
+                continue  # nearly all of many thousands
             parameter = code.parameters.get(key)
             reference = interpolation.reference(pair.node)
             if parameter is None or reference is None or conversions.of(key) or conversions.of(reference.root):
