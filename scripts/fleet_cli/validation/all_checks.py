@@ -1,5 +1,6 @@
 """All that is wrong with a control repository: runs the checks, and leaves out what was not asked about."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from fleet_cli.validation.yaml_style_check import YamlStyleCheck
 
 _SIGNS = (layers.NAME, "environment.conf", "Puppetfile", "manifests", "modules")
 """One of these is in every control repository."""
+_DATA = re.compile(r"(?:hiera\w*|data)/.*\.(?:yaml|yml|eyaml)$")
+"""What are files of Hiera all but certainly, where no hiera.yaml says it."""
 
 
 @dataclass
@@ -75,7 +78,7 @@ class Validation:
     def _hiera(self, puppet: PuppetCheck) -> HieraFiles:
         modules = module_data.of(self.repo, puppet.files.modules)
         if not (self.repo / layers.NAME).exists():
-            return HieraFiles(None, [], modules)
+            return HieraFiles(None, [name for name in puppet.files.names if _DATA.match(name)], modules)
         hiera = layers.load(self.repo)
         names = fleet_data.names(hiera, Directory(self.repo))
         own = [name for name in names if hiera.place(name) or not hiera.is_read_otherwise(name)]

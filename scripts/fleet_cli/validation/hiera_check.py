@@ -50,6 +50,7 @@ _OF_SERVICES: Sequence[Callable[[Running], Iterator[Finding]]] = (
 """The checks of services that read the same."""
 _OF_ENTERPRISE = re.compile(r"puppet_enterprise|pe_\w+")
 """Modules that Puppet Enterprise brings to its server."""
+_OF_RUBY = "the tag !ruby/"
 _NEAR = 0.9
 """How much like a module's name another one is that was meant to be it, from 0 to 1."""
 
@@ -162,7 +163,9 @@ class HieraCheck:
     def _note(self, data: FleetData, code: PuppetCode) -> None:
         """Say what can't be checked, a line for each kind."""
         if self.hiera.layers is None:
-            self.notes.append(f"there is no {layers.NAME}: what the server's own Hiera says is not known")
+            self.notes.append(
+                f"there is no {layers.NAME}: what the server's own Hiera says is not known, and which files it reads"
+            )
         opaque = [f"'{name}'" for name in self.layers.opaque]
         if opaque:
             what = f"layer {opaque[0]}" if len(opaque) == 1 else f"layers {', '.join(opaque)}"
@@ -197,12 +200,15 @@ class HieraCheck:
             yield from self.layers.findings
         yield from self._hiera_yaml()
         own, merges = self._own(data)
-        conversions = merging.conversions([*(data.documents[name] for name in data.places), *own.values()])
+        conversions = merging.conversions([*self._read(data), *own.values()])
         digest = cache.digest(code.digest, repr(merges), repr(conversions), repr(sorted(own)))
         check = partial(file_check.check, code=code, merges=merges, conversions=conversions, of_modules=own.keys())
         checked = self.files.check([*data.documents, *own], digest, check)
-        for each in checked.values():
-            yield from each.findings
+        for name, each in checked.items():
+            if self.hiera.layers is None and any(_OF_RUBY in finding.message for finding in each.findings):
+                self.notes.append(f"{name} has tags of Ruby: it is for a reader of its own, and not checked")
+            else:
+                yield from each.findings
         for name in machines.FILES:
             if document := self.files.get(name):
                 yield from document.findings
@@ -213,7 +219,7 @@ class HieraCheck:
             self.notes += untold.notes(code)
             yield from keys.findings_of_modules(self.hiera.modules, own, checked, code)
             yield from lookup_options.findings(data, code, self.missing)
-        if is_current:
+        if is_current and self.hiera.layers:
             yield from unread_files.findings(data, code, lambda: self._others)
         for module in self.hiera.modules:
             yield from unread_files.findings_of_module(module)
@@ -299,7 +305,11 @@ class HieraCheck:
     def _own(self, data: FleetData) -> tuple[dict[str, Document], merging.Merges]:
         """The data of modules, and how keys are merged."""
         own = {name: document for name in self.hiera.own_data if (document := self.files.get(name))}
-        return own, merging.collect([*(data.documents[name] for name in data.places), *own.values()])
+        return own, merging.collect([*self._read(data), *own.values()])
+
+    def _read(self, data: FleetData) -> list[Document]:
+        """The files that a layer reads; without a hiera.yaml it may be any."""
+        return [data.documents[name] for name in (data.places if self.hiera.layers else data.documents)]
 
     def _machines(self) -> Iterator[Machine]:
         if not self.has_machines:
