@@ -14,6 +14,8 @@ _ENVIRONMENT = re.compile(
     r"/(?:\$\{?environment\}?|%\{\s*(?:::)?(?:server_facts\.)?environment\s*\}|production)(?=/|[\s\"':]|\Z)/*"
 )
 """A server's path of an environment, as environment.conf and hiera.yaml write it."""
+_USUAL = re.compile(r"basemodulepath|^/(?:etc/puppet(?:labs)?/code|usr/share/puppet|opt/puppetlabs/puppet)/modules/?$")
+"""Directories of modules that every server has, and that seldom have something in them."""
 _SETTING = re.compile(r"\s*([a-z_]+)\s*=\s*(.*?)\s*\Z")
 
 
@@ -24,10 +26,14 @@ class EnvironmentConf:
     Attributes:
         modulepath: the directories of modules that are the repository's own, `.` for its top.
         manifest: the file or the directory of manifests in the repository; None where it is the server's.
+        elsewhere: the directories of modules that are neither the repository's nor Puppet's usual ones.
+        is_said: whether there is such a file: without it the server or a command line may say all.
     """
 
     modulepath: tuple[str, ...] = ("modules",)
     manifest: str | None = "manifests"
+    elsewhere: tuple[str, ...] = ()
+    is_said: bool = False
 
 
 def parse(text: str) -> EnvironmentConf:
@@ -38,7 +44,10 @@ def parse(text: str) -> EnvironmentConf:
         if "modulepath" in said
         else EnvironmentConf.modulepath
     )
-    return EnvironmentConf(modulepath, own(said["manifest"]) if said.get("manifest") else EnvironmentConf.manifest)
+    manifest = own(said["manifest"]) if said.get("manifest") else EnvironmentConf.manifest
+    parts = [part.strip() for part in said.get("modulepath", "").split(":")]
+    elsewhere = tuple(part for part in parts if part and own(part) is None and not _USUAL.search(part))
+    return EnvironmentConf(modulepath, manifest, elsewhere, is_said=True)
 
 
 def own(path: str) -> str | None:

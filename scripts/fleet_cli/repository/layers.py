@@ -152,6 +152,7 @@ class Layers:
         opaque: the names of layers that are no YAML below the repository: what they say is not known.
         findings: what is wrong with the file.
         unread: where such layers have files below the repository, which something else than YAML's reader reads.
+        of_plans: where plans of Bolt have their data: no machine reads them.
     """
 
     def __init__(
@@ -160,13 +161,16 @@ class Layers:
         datadirs: list[str],
         findings: list[Finding],
         opaque: Iterable[str] = (),
+        *,
         unread: Iterable[Location] = (),
+        of_plans: Iterable[Location] = (),
     ) -> None:
         self.locations = locations
         self.datadirs = datadirs
         self.findings = findings
         self.opaque = tuple(dict.fromkeys(opaque))
         self._unread = tuple(unread)
+        self._of_plans = tuple(of_plans)
 
     def place(self, name: str) -> Place | None:
         """Return the highest place of a file, a path below the repository; None if no layer reads it."""
@@ -182,6 +186,10 @@ class Layers:
     def is_read_otherwise(self, name: str) -> bool:
         """Whether a layer that is no YAML has the file."""
         return any(location.needs(name) is not None for location in self._unread)
+
+    def is_read_by_plans(self, name: str) -> bool:
+        """Whether plans of Bolt read the file."""
+        return any(location.needs(name) is not None for location in self._of_plans)
 
     def is_of_one_machine(self, name: str) -> bool:
         """Whether a file is read for one machine alone."""
@@ -255,7 +263,9 @@ def of(document: Document) -> Layers:
         datadirs.update(dict.fromkeys(_beside(found, datadirs)))
     if not entries and not findings:
         findings.append(Finding(NAME, 1, 1, "no-layers", "it has no hierarchy: no file of Hiera is read"))
-    return Layers(locations, list(datadirs), findings, opaque, unread)
+    plans = items(top["plan_hierarchy"].node) if "plan_hierarchy" in top else []
+    of_plans = [location for entry in plans for location in _Entry(mapping(entry), defaults).locations()]
+    return Layers(locations, list(datadirs), findings, opaque, unread=unread, of_plans=of_plans)
 
 
 @dataclass(frozen=True)

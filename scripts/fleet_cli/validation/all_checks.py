@@ -1,5 +1,6 @@
 """All that is wrong with a control repository: runs the checks, and leaves out what was not asked about."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from fleet_cli.validation.yaml_style_check import YamlStyleCheck
 
 _SIGNS = (layers.NAME, "environment.conf", "Puppetfile", "manifests", "modules")
 """One of these is in every control repository."""
+_DATA = re.compile(r"(?:hiera\w*|data)/.*\.(?:yaml|yml|eyaml)$")
+"""What are files of Hiera all but certainly, where no hiera.yaml says it."""
 
 
 @dataclass
@@ -51,7 +54,9 @@ class Validation:
             FleetError: it can't be validated at all: it is no control repository, Puppet does not run.
         """
         if not any((self.repo / name).exists() for name in _SIGNS):
-            raise FleetError(f"{self.repo}: there is no {layers.NAME}: is this a control repository?")
+            below = sorted({path.parent.name for name in _SIGNS[:2] for path in self.repo.glob(f"*/{name}")})
+            hint = f" There is one below it: fleet -C {self.repo / below[0]} validate" if below else ""
+            raise FleetError(f"{self.repo}: there is no {layers.NAME}: is this a control repository?{hint}")
         with Files(self.repo) as files:
             found = {finding for finding in self._all(files) if self._asked_for(finding)}
         return sorted(allowed.without(found, self.repo))
@@ -73,7 +78,7 @@ class Validation:
     def _hiera(self, puppet: PuppetCheck) -> HieraFiles:
         modules = module_data.of(self.repo, puppet.files.modules)
         if not (self.repo / layers.NAME).exists():
-            return HieraFiles(None, [], modules)
+            return HieraFiles(None, [name for name in puppet.files.names if _DATA.match(name)], modules)
         hiera = layers.load(self.repo)
         names = fleet_data.names(hiera, Directory(self.repo))
         own = [name for name in names if hiera.place(name) or not hiera.is_read_otherwise(name)]
@@ -92,11 +97,12 @@ class Validation:
         with YamlStyleCheck(self.repo, asked if self.style else (), files, set(hiera.read)) as style:
             files.read(hiera.read)
             style.begin()
-            code = puppet.run(asked)
+            code = puppet.run(asked).beside(puppet.files.astray)
             yield from puppet.findings
-            missing = {module.name for module in puppet.vendored.missing}
+            missing = {module.name for module in puppet.vendored.missing}.union(*puppet.files.astray.values())
             check = HieraCheck(files, hiera, missing, self.packages, self.notes, exists=puppet.files.has)
-            check.knows_modules = not puppet.puppetfile.is_program
+            check.others = lambda: puppet.files.other_hierarchies
+            check.knows_modules = not (puppet.puppetfile.is_program or puppet.settings.elsewhere)
             self.notes += puppet.notes()
             data = check.data()
             check.certnames = machine_services.affected_machines(data, self.paths)

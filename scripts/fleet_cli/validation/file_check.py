@@ -1,6 +1,6 @@
 """What is wrong with one file of Hiera, as far as it alone and the Puppet code can tell."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from fleet_cli.repository import services
 from fleet_cli.repository.documents import Document, Node, leaves
@@ -23,8 +23,22 @@ _VERBATIM = (services.SECRETS, services.SECRET_ENVIRONMENT)
 """Keys in which nothing but a reference is interpolated."""
 
 
-def check(name: str, document: Document, code: PuppetCode, merges: Merges, conversions: Conversions) -> Checked:
-    """Check a file of which `name` is the path below the repository."""
+def check(
+    name: str,
+    document: Document,
+    code: PuppetCode,
+    merges: Merges,
+    conversions: Conversions,
+    *,
+    of_modules: Collection[str] = (),
+) -> Checked:
+    """Check a file of which `name` is the path below the repository.
+
+    Args:
+        name, document: the file.
+        code, merges, conversions: what it is checked against.
+        of_modules: the files that are the data of modules.
+    """
     result = Checked(list(document.findings))
     for key, pair in document.top.items():
         problems: list[Problem] = []
@@ -39,8 +53,8 @@ def check(name: str, document: Document, code: PuppetCode, merges: Merges, conve
             checker = Checker(code.aliases, note)
             if kind := conversions.of(key):
                 problems += conversion.problems(kind, parameter.type, pair.node, checker)
-            # `~` stands for the default.
-            elif pair.node.value is not None or not parameter.optional:
+            # `~` stands for the default; in the data of a module, for what each user has to give.
+            elif pair.node.value is not None or not (parameter.optional or name in of_modules):
                 problems += checker.check(parameter.type, pair.node, merges.levels(key))
             if key == services.SERVICES:
                 problems += system_names.problems(pair.node, code.aliases)

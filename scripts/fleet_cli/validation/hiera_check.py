@@ -1,14 +1,16 @@
 """Hiera as a whole: each file against the code, then all of them against each other and the machines."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 
 from fleet_cli.machine import cache
 from fleet_cli.machine.errors import FleetError
-from fleet_cli.repository import layers, machines, merging
+from fleet_cli.repository import layers, machines, merging, yaml_reader
 from fleet_cli.repository.documents import Document
-from fleet_cli.repository.finding import Finding
+from fleet_cli.repository.finding import Finding, nearest
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.repository.layers import Layers
@@ -46,6 +48,11 @@ _OF_SERVICES: Sequence[Callable[[Running], Iterator[Finding]]] = (
     system_names.findings, service_names.findings_of_declarations,
 )  # fmt: skip
 """The checks of services that read the same."""
+_OF_ENTERPRISE = re.compile(r"puppet_enterprise|pe_\w+")
+"""Modules that Puppet Enterprise brings to its server."""
+_OF_RUBY = "the tag !ruby/"
+_NEAR = 0.9
+"""How much like a module's name another one is that was meant to be it, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ class HieraCheck:
         packages: where packages come from.
         notes: gets what could not be checked, and why.
         exists: whether a directory is there, or is put there by somebody else.
+        others: gives the paths of other configurations of Hiera that the repository has.
         certnames: the machines of which what they have of their own is checked; all, if not given.
         knows_modules: whether the names of all modules are known.
     """
@@ -113,6 +121,7 @@ class HieraCheck:
     packages: "Packages"
     notes: list[str]
     exists: Callable[[str], bool] = lambda _: True
+    others: Callable[[], Iterable[Path]] = tuple
     certnames: set[str] | None = None
     knows_modules: bool = True
     _running: list[Running] | None = None
@@ -121,6 +130,11 @@ class HieraCheck:
     def layers(self) -> Layers:
         """hiera.yaml, empty if there is none."""
         return self.hiera.layers or Layers([], [], [])
+
+    @cached_property
+    def _others(self) -> list[Layers]:
+        """The layers of other configurations of Hiera: what they read is read, although by no machine of the fleet."""
+        return [layers.of(yaml_reader.read(path, path.name)) for path in self.others()]
 
     @property
     def has_machines(self) -> bool:
@@ -149,7 +163,9 @@ class HieraCheck:
     def _note(self, data: FleetData, code: PuppetCode) -> None:
         """Say what can't be checked, a line for each kind."""
         if self.hiera.layers is None:
-            self.notes.append(f"there is no {layers.NAME}: what the server's own Hiera says is not known")
+            self.notes.append(
+                f"there is no {layers.NAME}: what the server's own Hiera says is not known, and which files it reads"
+            )
         opaque = [f"'{name}'" for name in self.layers.opaque]
         if opaque:
             what = f"layer {opaque[0]}" if len(opaque) == 1 else f"layers {', '.join(opaque)}"
@@ -163,9 +179,19 @@ class HieraCheck:
             self.notes.append("no nodes.yaml says which machines there are: what is about machines is not checked")
         if data.broken:
             self.notes.append(f"{data.broken[0]} can't be read, so the files are not checked against each other")
-        if not self.knows_modules:
-            keys = {key for document in data.documents.values() for key in document.top if "::" in key}
-            self.missing |= {key.partition("::")[0] for key in keys} - code.module_names
+        unknown = set(self._unknown_modules(data, code))
+        if enterprise := {name for name in unknown if _OF_ENTERPRISE.fullmatch(name)}:
+            what = ", ".join(sorted(enterprise))
+            self.notes.append(f"{what}: modules of Puppet Enterprise's server, of whose keys nothing is known here")
+        self.missing |= enterprise if self.knows_modules else unknown
+
+    def _unknown_modules(self, data: FleetData, code: PuppetCode) -> Iterator[str]:
+        """The modules of keys that are not here, but for those whose name is all but that of one that is."""
+        keys = set().union(*(document.top for document in data.documents.values()))
+        names = {key.partition("::")[0] for key in keys if "::" in key}
+        for name in names - code.module_names - self.missing:
+            if not nearest(name, code.module_names, _NEAR):
+                yield name
 
     def _without_packages(self, data: FleetData, code: PuppetCode, complete: bool) -> Iterator[Finding]:
         config = self.files.get(layers.NAME)
@@ -174,22 +200,27 @@ class HieraCheck:
             yield from self.layers.findings
         yield from self._hiera_yaml()
         own, merges = self._own(data)
-        conversions = merging.conversions([*(data.documents[name] for name in data.places), *own.values()])
-        digest = cache.digest(code.digest, repr(merges), repr(conversions))
-        check = partial(file_check.check, code=code, merges=merges, conversions=conversions)
+        conversions = merging.conversions([*self._read(data), *own.values()])
+        digest = cache.digest(code.digest, repr(merges), repr(conversions), repr(sorted(own)))
+        check = partial(file_check.check, code=code, merges=merges, conversions=conversions, of_modules=own.keys())
         checked = self.files.check([*data.documents, *own], digest, check)
-        for each in checked.values():
-            yield from each.findings
+        for name, each in checked.items():
+            if self.hiera.layers is None and any(_OF_RUBY in finding.message for finding in each.findings):
+                self.notes.append(f"{name} has tags of Ruby: it is for a reader of its own, and not checked")
+            else:
+                yield from each.findings
         for name in machines.FILES:
             if document := self.files.get(name):
                 yield from document.findings
         if complete:
             yield from nodes.findings(data, code)
-            yield from keys.findings(data, checked, code, self.missing)
+            untold = keys.Untold()
+            yield from keys.findings(data, checked, code, self.missing, untold)
+            self.notes += untold.notes(code)
             yield from keys.findings_of_modules(self.hiera.modules, own, checked, code)
             yield from lookup_options.findings(data, code, self.missing)
-        if is_current:
-            yield from unread_files.findings(data, code)
+        if is_current and self.hiera.layers:
+            yield from unread_files.findings(data, code, lambda: self._others)
         for module in self.hiera.modules:
             yield from unread_files.findings_of_module(module)
         if data.broken:
@@ -282,7 +313,11 @@ class HieraCheck:
     def _own(self, data: FleetData) -> tuple[dict[str, Document], merging.Merges]:
         """The data of modules, and how keys are merged."""
         own = {name: document for name in self.hiera.own_data if (document := self.files.get(name))}
-        return own, merging.collect([*(data.documents[name] for name in data.places), *own.values()])
+        return own, merging.collect([*self._read(data), *own.values()])
+
+    def _read(self, data: FleetData) -> list[Document]:
+        """The files that a layer reads; without a hiera.yaml it may be any."""
+        return [data.documents[name] for name in (data.places if self.hiera.layers else data.documents)]
 
     def _machines(self) -> Iterator[Machine]:
         if not self.has_machines:

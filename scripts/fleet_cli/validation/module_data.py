@@ -41,7 +41,8 @@ def of(repo: Path, modules: Iterable[str]) -> list[ModuleData]:
 def _data(repo: Path, module: str) -> ModuleData:
     hiera = layers.load(repo / module)
     names = fleet_data.names(hiera, Directory(repo / module))
-    read = [f"{module}/{name}" for name in names if hiera.place(name)]
-    unread = [f"{module}/{name}" for name in names if not hiera.place(name) and not hiera.is_read_otherwise(name)]
+    read = [name for name in names if hiera.place(name) or hiera.is_read_by_plans(name)]
+    unread = [name for name in names if name not in read and not hiera.is_read_otherwise(name)]
     path = f"{module}/{layers.NAME}"
-    return ModuleData(module, path, layers.document(repo / module, path), read, unread)
+    paths = ([f"{module}/{name}" for name in each] for each in (read, unread))
+    return ModuleData(module, path, layers.document(repo / module, path), *paths)

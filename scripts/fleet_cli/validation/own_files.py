@@ -1,5 +1,6 @@
 """The files of a checkout that are the repository's own, those too that are new."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,10 +8,14 @@ from pathlib import Path
 
 from fleet_cli.machine import process
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.repository import layers
 
 _CHECKED = (".pp", ".epp", ".erb", ".yaml", ".yml")
 _ELSEWHERE = (".github", "spec/fixtures", "vendor", "node_modules")
 """Directories of what others wrote, or of what is no part of the repository's Puppet code and data."""
+_OF_A_MODULE = re.compile(r"(?P<parent>.+?/.+?)/(?P<name>\w+)/manifests/")
+_HIERARCHIES = (":/*hiera*.yaml", ":/*hiera*.yml")
+"""What git lists, wherever below the top of the checkout; the control repository may be a directory of it."""
 
 
 @dataclass
@@ -46,8 +51,22 @@ class OwnFiles:
                     found[f"{parent}/{path.name}"] = None
         return list(found)
 
+    @cached_property
+    def astray(self) -> dict[str, set[str]]:
+        """The modules a level too deep for the modulepath: their names, by the directory that has several."""
+        found: dict[str, set[str]] = {}
+        for name in self.names:
+            module = _OF_A_MODULE.match(name) if "/manifests/" in name else None
+            parent = module["parent"] if module else ""
+            if module and parent not in self.modulepath and parent.rpartition("/")[0] in self.modulepath:
+                found.setdefault(parent, set()).add(module["name"])
+        return {parent: names for parent, names in found.items() if len(names) > 1}
+
     def notes(self) -> Iterator[str]:
         """Where nothing was checked, although there is something."""
+        if self.astray:
+            where = ", ".join(sorted(self.astray))
+            yield f"the modules in {where} are not on the modulepath: nothing is known of their classes and keys"
         if self.skipped:
             yield f"what others wrote is not checked: the files below {', '.join(sorted(self.skipped))}"
 
@@ -66,6 +85,16 @@ class OwnFiles:
         except FleetError:
             return False
         return True
+
+    @cached_property
+    def other_hierarchies(self) -> list[Path]:
+        """Configurations of Hiera beside the environment's own: for boxes, tests, another kind of machine."""
+        try:
+            names = self._listed("--", *_HIERARCHIES)
+        except FleetError:
+            return []
+        of_others = {layers.NAME, *(f"{module}/{layers.NAME}" for module in self.modules)}
+        return [self.repo / name for name in names if name not in of_others and "/modules/" not in f"/{name}"]
 
     @cached_property
     def _all(self) -> set[str]:

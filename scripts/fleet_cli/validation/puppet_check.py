@@ -11,7 +11,14 @@ from fleet_cli.puppet import sandboxed
 from fleet_cli.puppet.kinds import Puppet
 from fleet_cli.repository.environment_conf import EnvironmentConf
 from fleet_cli.repository.finding import Finding
-from fleet_cli.validation import kept_findings, lint_rules, modules, puppet_environment, puppetfile
+from fleet_cli.validation import (
+    kept_findings,
+    lint_rules,
+    modules,
+    puppet_environment,
+    puppetfile,
+    puppetfile_lock,
+)
 from fleet_cli.validation.checks import module_dependencies, module_metadata, module_pins
 from fleet_cli.validation.own_files import OwnFiles
 from fleet_cli.validation.puppet_code import PuppetCode
@@ -47,7 +54,7 @@ class PuppetCheck:
     @cached_property
     def puppetfile(self) -> Puppetfile:
         """What the Puppetfile says."""
-        return puppetfile.of(self.repo)
+        return puppetfile_lock.with_lock(puppetfile.of(self.repo), self.repo)
 
     @cached_property
     def vendored(self) -> modules.Vendored:
@@ -80,6 +87,11 @@ class PuppetCheck:
             )
         if self.puppetfile.is_program:
             yield "a part of the Puppetfile is Ruby that only r10k runs: modules that it names there are not known"
+        if not self.settings.is_said and self.puppetfile.moduledir not in ("", *self.settings.modulepath):
+            taken = ", ".join([*self.settings.modulepath, self.puppetfile.moduledir])
+            yield f"there is no environment.conf: the modulepath is not known, and taken for {taken}"
+        if self.settings.elsewhere:
+            yield f"modules in {', '.join(self.settings.elsewhere)} are not here: nothing is known of their keys"
 
     def run(self, names: Iterable[str]) -> PuppetCode:
         """Check the Puppetfile, and those of the named files that are Puppet's; return what the code says.
@@ -110,9 +122,10 @@ class PuppetCheck:
         self.complete = self.complete and not broken_metadata
         self.findings += broken_metadata
         self.findings += self._dependencies(code)
-        self.findings += module_pins.off_the_modulepath(
-            self.puppetfile, self.settings.modulepath, self.vendored.directories, code.mentioned
-        )
+        if self.settings.is_said:
+            self.findings += module_pins.off_the_modulepath(
+                self.puppetfile, self.settings.modulepath, self.vendored.directories, code.mentioned
+            )
         return code
 
     def _environment(self) -> Environment:
@@ -138,8 +151,10 @@ class PuppetCheck:
                     self.findings += found
         return asked
 
-    def _dependencies(self, code: PuppetCode) -> Iterable[Finding]:
-        if self.puppetfile.is_program:
-            return ()  # some modules are not known, so none is known to be absent
+    def _dependencies(self, code: PuppetCode) -> Iterator[Finding]:
+        if self.puppetfile.is_program or self.puppetfile.is_locked:
+            return  # some modules are not known, so none is known to be absent; or others saw to it
         own = {slug: version for slug, version in code.versions.items() if slug not in self.vendored.versions}
-        return module_dependencies.findings(self.puppetfile, code.dependencies, own)
+        texts = module_metadata.texts(self.repo, self.files.modules)
+        here = None if self.settings.elsewhere else code.module_names
+        yield from module_dependencies.findings(self.puppetfile, code.dependencies, own, here, texts)

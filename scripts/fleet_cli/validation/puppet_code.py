@@ -103,6 +103,13 @@ class PuppetCode:
     named_by_hiera: Callable[[str], Iterable[str]] = lambda _: ()
     _reached: dict[str, Reach] = field(default_factory=dict)
 
+    def beside(self, directories: Iterable[str]) -> "PuppetCode":
+        """The same beside directories of code that could not be read: it may look any key up."""
+        unknown = {
+            ("file", name): Unit("file", name, {}, frozenset(), (), frozenset({ANY})) for name in sorted(directories)
+        }
+        return replace(self, units={**self.units, **unknown}) if unknown else self
+
     @cached_property
     def classes(self) -> Mapping[str, Unit]:
         """The classes by name."""

@@ -85,6 +85,7 @@ class Description
   # Data types that checks go by, although no parameter has them.
   ASKED_FOR = %w[Flask_microservice::System_name Flask_microservice::Secret_environment].freeze
   LOOKUPS = %w[lookup hiera hiera_array hiera_hash hiera_include].freeze
+  SAYS_NOTHING = { 'mentions' => [], 'prefixes' => [], 'lookups' => [], 'includes_any' => false }.freeze
   INCLUDES = %w[include contain require hiera_include].freeze
   # How Ruby and ERB look a key up: call_function('lookup', 'KEY'), scope.function_hiera(['KEY']), lookup('KEY').
   LOOKED_UP = /(?:\bcall_function\(?\s*\[?\s*[:'"]|\bfunction_|\b)(?:lookup|hiera(?:_array|_hash|_include)?)['"]?\s*[,(\[]\s*\[?\s*(?:(['"])([^'"\n]+)\1|(\S))/
@@ -135,6 +136,18 @@ class Description
       end
     end
     Dir.glob(File.join(mod.path, '{templates/**/*.{epp,erb},lib/**/*.rb}')).each { |file| other(file) }
+    Dir.glob(File.join(mod.path, 'plans/**/*.pp')).each { |file| plan(file) }
+  end
+
+  # A plan of Bolt: no catalog, but it looks keys up. One that does not parse is one of the problems.
+  def plan(file)
+    Puppet[:tasks] = true
+    lookups = said_in(Puppet::Pops::Parser::Parser.new.parse_file(file).model)['lookups']
+    @units << { 'kind' => 'file', 'name' => file, 'parameters' => {}, **SAYS_NOTHING, 'lookups' => lookups } unless lookups.empty?
+  rescue Puppet::Error, ArgumentError, EncodingError
+    nil
+  ensure
+    Puppet[:tasks] = false
   end
 
   # A template or a file of Ruby: any catalog may use it.
@@ -150,7 +163,7 @@ class Description
 
   def said_in_ruby(text)
     keys = text.scan(LOOKED_UP).map { |_, key, _| key ? root(key.gsub(/\#\{[^}]*\}/, '*')) : '*' }
-    { 'mentions' => [], 'prefixes' => [], 'lookups' => keys.uniq, 'includes_any' => false }
+    { **SAYS_NOTHING, 'lookups' => keys.uniq }
   end
 
   # A file that does not parse is one of the problems; here it only says nothing.
@@ -245,7 +258,8 @@ Dir.mktmpdir do |directory|
   environment = Puppet::Node::Environment.create(:validate, request['modulepath'], request['manifests'])
   loaders = Puppet::Pops::Loaders.new(environment)
   Puppet.override(current_environment: environment, loaders: loaders) do
-    answer = { 'problems' => PuppetFiles.new(request['lint_options']).problems(**request['check'].transform_keys(&:to_sym)) }
+    files = PuppetFiles.new(request['lint_options'], request['modulepath'], request['manifests'])
+    answer = { 'problems' => files.problems(**request['check'].transform_keys(&:to_sym)) }
     answer['code'] = Description.new(environment).to_h if request['describe']
     puts JSON.generate(answer)
   end

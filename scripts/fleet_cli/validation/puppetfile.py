@@ -82,8 +82,10 @@ class Puppetfile:
         modules: in their order.
         moduledir: where r10k puts them; empty without a Puppetfile.
         moduledir_line: where that is said.
+        says_moduledir: whether it is said at all.
         findings: what is wrong.
         is_program: whether some of it is Ruby that only r10k can run.
+        is_locked: whether another file says which versions are installed, those too that modules need.
     """
 
     modules: list[Module] = field(default_factory=list)
@@ -91,6 +93,8 @@ class Puppetfile:
     moduledir_line: int = 1
     findings: list[Finding] = field(default_factory=list)
     is_program: bool = False
+    says_moduledir: bool = False
+    is_locked: bool = False
 
 
 def of(repo: Path) -> Puppetfile:
@@ -114,6 +118,7 @@ def read(text: str) -> Puppetfile:
             result.modules.append(_module(statement, result.findings))
         elif head.text == "moduledir" and len(statement) == 2 and statement[1].kind == "text":
             result.moduledir, result.moduledir_line = statement[1].text.removeprefix("./").rstrip("/"), head.line
+            result.says_moduledir = True
         elif head.kind == "word" and len(statement) > 1 and statement[1].kind == "text" and head.text not in _WORDS:
             message = f"'{head.text}' is not understood here"
             _add(result.findings, head, "puppetfile-syntax", message, "write mod 'OWNER-NAME', 'VERSION'")

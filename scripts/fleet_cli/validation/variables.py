@@ -32,6 +32,37 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
 """Of facts that Facter itself has, what is below them; facts of modules may be anything."""
 
 
+_LEGACY = (
+    "architecture", "augeasversion", "blockdevices", "boardmanufacturer", "domain", "fqdn", "hardwareisa",
+    "hardwaremodel", "hostname", "interfaces", "ipaddress", "ipaddress6", "lsbdistcodename", "lsbdistdescription",
+    "lsbdistid", "lsbdistrelease", "lsbmajdistrelease", "macaddress", "manufacturer", "memoryfree", "memorysize",
+    "netmask", "operatingsystem", "operatingsystemmajrelease", "operatingsystemrelease", "osfamily", "processorcount",
+    "productname", "rubyversion", "selinux", "serialnumber", "uniqueid", "uptime", "uuid",
+    "clientcert", "environment", "is_virtual", "kernel", "kernelrelease", "kernelversion", "timezone", "virtual",
+)  # fmt: skip
+"""Facts of before Facter 3, of which an ENC or a server of Puppet 7 may still have some, and others of one word."""
+_LONG = 6
+
+
+def misspelt_fact(variable: str) -> str:
+    """The fact that was meant, if a variable of one word is all but that: one letter more, less, or another one."""
+    name = variable.removeprefix("::")
+    if len(name) < _LONG or name in _LEGACY or not name.isalnum():
+        return ""
+    return next((fact for fact in _LEGACY if _is_one_letter_off(name, fact)), "")
+
+
+def _is_one_letter_off(name: str, fact: str) -> bool:
+    """Whether two words differ in one letter, or in the order of two; one that is another one's plural is meant so."""
+    if name in (f"{fact}s", fact.removesuffix("s")) or "_" in fact or name[-1].isdigit():
+        return False
+    start = next((place for place, (one, other) in enumerate(zip(name, fact, strict=False)) if one != other), None)
+    if start is None:
+        return abs(len(name) - len(fact)) == 1
+    mine, its = name[start:], fact[start:]
+    return mine[1:] in (its, its[1:]) or mine == its[1:] or (mine[:2] == its[1::-1] and mine[2:] == its[2:])
+
+
 def mistake(variable: str) -> tuple[str, str]:
     """What is wrong with the name of a variable in `%{…}`, and what to write; two empty texts if it may be right.
 

@@ -22,7 +22,8 @@ from fleet_cli.repository.environment_conf import EnvironmentConf
     ],
 )
 def test_what_it_says(text: str, modulepath: tuple[str, ...], manifest: str | None) -> None:
-    assert environment_conf.parse(text) == EnvironmentConf(modulepath, manifest)
+    said = environment_conf.parse(text)
+    assert (said.modulepath, said.manifest) == (modulepath, manifest)
 
 
 def test_for_a_plan_its_paths_are_its_own_and_no_program_is_run() -> None:
@@ -50,3 +51,12 @@ def test_for_a_plan_its_paths_are_its_own_and_no_program_is_run() -> None:
 )
 def test_a_servers_path_of_the_environment_is_the_repositorys(text: str, relative: str) -> None:
     assert environment_conf.relative(text) == relative
+
+
+def test_directories_of_modules_that_only_the_server_has_are_known_but_for_those_that_each_has() -> None:
+    usual = "modulepath = site:$basemodulepath:/etc/puppetlabs/code/modules:/opt/puppetlabs/puppet/modules\n"
+    assert environment_conf.parse(usual).elsewhere == ()
+    own = "modulepath = /etc/puppetlabs/code/environments/production/site:/srv/private:../shared\n"
+    assert environment_conf.parse(own).elsewhere == ("/srv/private", "../shared")
+    assert environment_conf.parse("").is_said
+    assert not EnvironmentConf().is_said

@@ -40,6 +40,41 @@ def test_the_rules_of_puppet_lint_are_those_of_its_file_and_of_the_rakefile(tmp_
     assert lint_rules.of_puppet(tmp_path) == ["--relative", "--no-documentation-check", "--no-140chars-check"]
 
 
+def test_the_rules_of_puppet_lint_are_those_of_all_tasks_of_rake(tmp_path: Path) -> None:
+    (tmp_path / "lib/tasks").mkdir(parents=True)
+    (tmp_path / "lib/tasks/lint.rake").write_text(
+        'PuppetLint.configuration.send("disable_140chars")\n', encoding="utf-8"
+    )
+    rakefile = (
+        "PuppetLint::RakeTask.new :lint do |config|\n  config.disable_checks = ['80chars',\n    'relative']\n"
+        "  # config.disable_checks = ['case_without_default']\n"
+        "  config.ignore_paths = %w[spec/**/*.pp vendor/**/*.pp]\nend\n"
+    )
+    (tmp_path / "Rakefile").write_text(rakefile, encoding="utf-8")
+    assert lint_rules.of_puppet(tmp_path) == [
+        "--no-80chars-check", "--no-relative-check", "--ignore-paths=spec/**/*.pp,vendor/**/*.pp",
+        "--no-140chars-check",
+    ]  # fmt: skip
+
+
+def test_the_rules_that_pre_commit_gives_are_the_repositorys_own(tmp_path: Path) -> None:
+    hooks = (
+        "repos:\n- repo: https://git.example.org/hooks\n  hooks:\n  - id: puppet-lint\n"
+        "    args: [--fix, --no-documentation-check]\n  - id: yamllint\n    args: ARGS\n"
+    )
+    file = tmp_path / ".pre-commit-config.yaml"
+    file.write_text(hooks.replace("ARGS", "[-d, relaxed]"), encoding="utf-8")
+    assert lint_rules.of_puppet(tmp_path) == ["--fix", "--no-documentation-check"]
+    assert lint_rules.of_yaml(tmp_path).config == "extends: relaxed"
+    file.write_text(hooks.replace("ARGS", "['--config-data={rules: {colons: enable}}']"), encoding="utf-8")
+    assert lint_rules.of_yaml(tmp_path).config == "{rules: {colons: enable}}"
+    (tmp_path / "lint.yaml").write_text("rules: {}\n", encoding="utf-8")
+    file.write_text(hooks.replace("ARGS", "[-s, -c, lint.yaml]"), encoding="utf-8")
+    assert lint_rules.of_yaml(tmp_path).config == "rules: {}\n"
+    (tmp_path / ".yamllint").write_text("extends: default\n", encoding="utf-8")
+    assert lint_rules.of_yaml(tmp_path).config == "extends: default\n"
+
+
 def test_findings_are_kept_for_the_file_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_findings, "CACHE", Cache(tmp_path, 10))
     found = Finding("a.yaml", 1, 2, "yamllint", "too long")

@@ -32,10 +32,12 @@ class Checker:
     Attributes:
         aliases: the type of each type alias, by name.
         seen: told of every value of an alias.
+        suggests: whether to look for what was meant, which takes most of the time.
     """
 
     aliases: Aliases
     seen: Seen = lambda *_: None
+    suggests: bool = True
     _path: list[Scalar] = field(default_factory=list)
 
     def check(self, kind: Type, node: Node, merged: int = 0) -> list[Problem]:
@@ -181,7 +183,9 @@ class Checker:
 
     def _wrong(self, kind: Type, node: Node) -> Problem:
         message = f"expected {type_words.words(kind, self.aliases)}, got {type_words.shown(node)}"
-        return Problem(node.line, node.column, "wrong-type", message, self._instead(kind, node))
+        return Problem(
+            node.line, node.column, "wrong-type", message, self._instead(kind, node) if self.suggests else ""
+        )
 
     def _instead(self, kind: Type, node: Node) -> str:
         """What would do in the place of a value, as a suggestion; empty if nothing comes near."""
@@ -195,7 +199,7 @@ class Checker:
                         return f"without quotes: {value}"
                 case "Boolean" if isinstance(value, str) and value.lower() in ("true", "false"):
                     return f"without quotes: {value.lower()}"
-                case "String" | "Pattern" | "Enum" if node.raw and not self.check(each, quoted):
+                case "String" | "Pattern" | "Enum" if node.raw and value is not None and not self.check(each, quoted):
                     return f"in quotes: '{node.raw}'"
                 case "Enum" if isinstance(value, str) and (near := nearest(value, each["values"])):
                     return f"did you mean '{near}'?"

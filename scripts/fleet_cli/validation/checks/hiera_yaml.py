@@ -5,13 +5,19 @@ from collections.abc import Callable, Iterator, Mapping
 
 from fleet_cli.repository import layers
 from fleet_cli.repository.documents import Document, Node, Pair, items, mapping
-from fleet_cli.repository.finding import Finding, did_you_mean
+from fleet_cli.repository.finding import Finding, did_you_mean, nearest
 from fleet_cli.validation import variables
+from fleet_cli.validation.checks import interpolation
 
 _PATHS = ("path", "paths", "glob", "globs", "uri", "uris", "mapped_paths")
 _TOP = ("version", "defaults", "hierarchy", "default_hierarchy", "plan_hierarchy")
 _ENTRY = ("name", "datadir", "options", *layers.FUNCTIONS, *_PATHS)
 _DEFAULTS = ("datadir", "options", "data_hash", "lookup_key", "data_dig")
+_LISTS = ("paths", "globs", "uris", "mapped_paths")
+_MAPPED = 3
+"""What mapped_paths holds: a variable with several values, a name for one of them, and a path with it."""
+_BUILT_IN = ("yaml_data", "json_data", "hocon_data", "eyaml_lookup_key")
+_NEAR = 0.8
 _VARIABLE = re.compile(r"%\{\s*([^}]*?)\s*\}")
 
 Exists = Callable[[str], bool]
@@ -43,8 +49,13 @@ def findings(name: str, document: Document, exists: Exists) -> Iterator[Finding]
         yield _at(name, place, message, "write it anew as version 5")
         return
     yield from _unknown(name, top, _TOP)
+    if name == layers.NAME and "default_hierarchy" in top:
+        pair = top["default_hierarchy"]
+        message = "only a module has a 'default_hierarchy': Hiera refuses the whole file"
+        yield Finding(name, pair.line, pair.column, "wrong-layer", message, "make its layers the last of 'hierarchy'")
     defaults = mapping(top["defaults"].node) if "defaults" in top else {}
     yield from _unknown(name, defaults, _DEFAULTS)
+    yield from _values(name, defaults)
     for hierarchy in ("hierarchy", "default_hierarchy"):
         if hierarchy in top:
             yield from _hierarchy(name, items(top[hierarchy].node), defaults if "defaults" in top else None)
@@ -60,6 +71,7 @@ def _hierarchy(name: str, entries: list[Node], defaults: Mapping[str, Pair] | No
         said = mapping(entry)
         yield from _unknown(name, said, _ENTRY)
         yield from _choices(name, entry, said, defaults)
+        yield from _values(name, said)
         if "name" not in said:
             yield _at(name, entry, "a layer has no name, and Hiera refuses that", "give it a 'name'")
         elif (first := names.setdefault(said["name"].node.value, entry.line)) != entry.line:
@@ -70,9 +82,30 @@ def _hierarchy(name: str, entries: list[Node], defaults: Mapping[str, Pair] | No
         for node in _texts(said):
             for found in _VARIABLE.finditer(str(node.value)):
                 why, instead = variables.mistake(found[1]) if found[1] and "(" not in found[1] else ("", "")
+                if not why and (near := variables.misspelt_fact(found[1])):
+                    why, instead = "is no fact that Facter has or had", f"did you mean '{near}'?"
                 if why:
                     message = f"'{found[0]}' {why}"
                     yield Finding(name, node.line, node.column, "unknown-interpolation", message, instead)
+            for problem in interpolation.unclosed(node):
+                yield Finding(name, *problem)
+
+
+def _values(name: str, said: Mapping[str, Pair]) -> Iterator[Finding]:
+    """What stands where Hiera takes another kind of value, or a function that it does not have."""
+    for key, pair in said.items():
+        if key in _LISTS and not items(pair.node):
+            yield _at(name, pair.node, f"'{key}' is no list, and Hiera refuses that", "write it as a list: […]")
+        elif key == "mapped_paths" and len(items(pair.node)) != _MAPPED:
+            message = f"'{key}' has {len(items(pair.node))} parts, and Hiera wants {_MAPPED}"
+            yield _at(name, pair.node, message, "[VARIABLE, NAME, PATH with %{NAME}]")
+        elif key in ("path", "glob", "uri", "datadir", "name") and not isinstance(pair.node.value, str):
+            yield _at(name, pair.node, f"'{key}' is no text, and Hiera refuses that", "write one text")
+        elif key in layers.FUNCTIONS:
+            function = str(pair.node.value)
+            near = nearest(function, _BUILT_IN, _NEAR)
+            if near and near != function:
+                yield _at(name, pair.node, f"no function '{function}' is known", f"did you mean '{near}'?")
 
 
 def _choices(

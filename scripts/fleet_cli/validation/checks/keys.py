@@ -1,7 +1,9 @@
 """Keys of Hiera that nothing looks up, or nothing on the nodes that read them."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from fleet_cli.repository.documents import Document
 from fleet_cli.repository.finding import Finding, did_you_mean
@@ -11,14 +13,35 @@ from fleet_cli.validation.checked import Checked
 from fleet_cli.validation.module_data import ModuleData
 from fleet_cli.validation.puppet_code import ANY, PuppetCode, looked_up
 
+_ONE_COLON = re.compile(r"(?:[a-z]\w*::?)+\w+")
 
-def findings(data: FleetData, checked: Mapping[str, Checked], code: PuppetCode, missing: set[str]) -> Iterator[Finding]:
+
+@dataclass
+class Untold:
+    """Keys that nothing names, but that code may look up whose keys are made only when it runs."""
+
+    keys: set[str] = field(default_factory=set)
+
+    def notes(self, code: PuppetCode) -> Iterator[str]:
+        """Say that there are such keys, and whose they may be."""
+        if self.keys:
+            one, count = min(self.keys), len(self.keys)
+            which = f"the key '{one}'" if count == 1 else f"{count} keys, such as '{one}',"
+            units = (unit.name or "the main manifest" for unit in code.units.values() if ANY in unit.lookups)
+            who = min(units).removeprefix("/control/").removeprefix("/vendor/")
+            yield f"nothing names {which} but {who} looks up keys that only its run knows: they are not told"
+
+
+def findings(
+    data: FleetData, checked: Mapping[str, Checked], code: PuppetCode, missing: set[str], untold: Untold
+) -> Iterator[Finding]:
     """Keys that nothing looks up.
 
     Args:
         data, checked: Hiera.
         code: who looks up what.
         missing: the names of modules that could not be had, of which nothing is known.
+        untold: gets the keys of which that is not certain.
     """
     interpolated = {lookup.key for each in checked.values() for lookup in each.lookups}
     anyone = code.lookups | interpolated
@@ -29,12 +52,26 @@ def findings(data: FleetData, checked: Mapping[str, Checked], code: PuppetCode, 
             frozenset(role for role, _ in data.groups_reading(name)) if data.machines and place.certain else frozenset()
         )
         for key, pair in data.documents[name].top.items():
-            if key == OPTIONS_KEY or key in interpolated or key.partition("::")[0] in missing:
+            if key == OPTIONS_KEY or key in interpolated:
+                continue
+            if key.partition("::")[0] in missing:
+                if mistake := _one_colon(key):
+                    yield Finding(name, pair.line, pair.column, *mistake)
                 continue
             if (key, roles) not in verdicts:
                 verdicts[key, roles] = _verdict(key, roles, code, everything)
             if verdict := verdicts[key, roles]:
                 yield Finding(name, pair.line, pair.column, *verdict)
+            elif key not in code.parameters and not code.looks_up(key):
+                untold.keys.add(key)
+
+
+def _one_colon(key: str) -> tuple[str, str, str] | None:
+    """Code, message and suggestion for a key of whose module nothing is known, but that is none of any module."""
+    if "::" not in key or not _ONE_COLON.fullmatch(key) or ":" not in key.replace("::", ""):
+        return None
+    meant = re.sub("::?", "::", key)
+    return "unknown-key", f"'{key}' is no key that is used: two colons stand between names", f"did you mean '{meant}'?"
 
 
 def findings_of_modules(
@@ -71,6 +108,9 @@ def _verdict(key: str, roles: frozenset[str], code: PuppetCode, everything: list
     unit = key.rpartition("::")[0]
     if key not in code.parameters and not code.looks_up(key):
         near = did_you_mean(key, _below(unit, everything) if unit in code.classes else everything)
+        if ("define", unit) in code.units and key.rpartition("::")[2] in code.units["define", unit].parameters:
+            what = f"'{unit}' is a defined type, and only classes take their parameters from Hiera"
+            return "unknown-key", f"'{key}' is no key that is used: {what}", "give it where one is declared"
         if near or ANY not in code.lookups:
             what = f"class '{unit}' has no such parameter" if unit in code.classes else "nothing looks it up"
             return "unknown-key", f"'{key}' is no key that is used: {what}", near

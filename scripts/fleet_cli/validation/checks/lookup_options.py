@@ -1,8 +1,9 @@
 """lookup_options: how Hiera merges and converts the values of keys."""
 
+import re
 from collections.abc import Iterator
 
-from fleet_cli.repository.documents import Node, mapping
+from fleet_cli.repository.documents import Node, items, mapping
 from fleet_cli.repository.finding import Finding, did_you_mean
 from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.merging import OPTIONS_KEY, STRATEGIES, strategy_of
@@ -18,6 +19,13 @@ _NO_HASHES = frozenset(
 )
 _ONE_VALUE = frozenset(("Boolean", "Enum", "Float", "Integer", "Numeric", "Pattern", "String"))
 _OPTIONS = ("merge", "convert_to")
+_BROKEN = ("missing )", "unbalanced parenthesis", "unterminated character set")
+"""What Python says of patterns that Ruby refuses as well: the two differ in other things."""
+_TYPES = (
+    "Any", "Array", "Binary", "Boolean", "Collection", "Data", "Enum", "Float", "Hash", "Init", "Integer", "Iterable",
+    "NotUndef", "Numeric", "Object", "Optional", "Pattern", "Regexp", "RichData", "Scalar", "ScalarData", "SemVer",
+    "SemVerRange", "Sensitive", "String", "Struct", "Timespan", "Timestamp", "Tuple", "Type", "URI", "Undef", "Variant",
+)  # fmt: skip
 
 
 def problems(options: Node, code: PuppetCode) -> Iterator[Problem]:
@@ -25,10 +33,15 @@ def problems(options: Node, code: PuppetCode) -> Iterator[Problem]:
     for key, pair in mapping(options).items():
         for name, entry in mapping(pair.node).items():
             if name not in _OPTIONS:
-                suggestion = did_you_mean(name, _OPTIONS)
+                below = f"it belongs below merge: {{strategy: deep, {name}: …}}" if name in _OF_DEEP else ""
+                suggestion = below or did_you_mean(name, _OPTIONS)
                 yield Problem(entry.line, entry.column, "unknown-key", f"'{name}' is no lookup option", suggestion)
             elif name == "merge":
                 yield from _merge(entry.node)
+            elif name == "convert_to":
+                yield from _type(entry.node, code)
+        if isinstance(key, str) and key.startswith("^") and (why := _broken(key)):
+            yield Problem(pair.line, pair.column, "wrong-type", f"'{key}' is no regular expression: {why}")
         parameter = code.parameters.get(key)
         if parameter and (why := _unfitting(strategy_of(pair.node), parameter.type, code)):
             node = mapping(pair.node)["merge"].node
@@ -55,6 +68,24 @@ def _merge(node: Node) -> Iterator[Problem]:
         elif name in _OF_DEEP and place.value in STRATEGIES and place.value != "deep":
             message = f"'{name}' is an option of deep merges, and the strategy '{place.value}' refuses it"
             yield Problem(entry.line, entry.column, "unknown-key", message, "use the strategy deep, or drop it")
+
+
+def _type(node: Node, code: PuppetCode) -> Iterator[Problem]:
+    """A type to convert to that Puppet does not have: those of modules have two colons in their names."""
+    place = items(node)[0] if items(node) else node
+    name = str(place.value).partition("[")[0].strip()
+    if "::" not in name and name not in _TYPES and name not in code.aliases:
+        suggestion = did_you_mean(name, _TYPES)
+        yield Problem(place.line, place.column, "wrong-type", f"'{name}' is no data type of Puppet", suggestion)
+
+
+def _broken(pattern: str) -> str:
+    """Why a pattern is none of Ruby's either; empty if it may be."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return error.msg if error.msg.startswith(_BROKEN) else ""
+    return ""
 
 
 def _unfitting(strategy: str | None, kind: Type, code: PuppetCode) -> str:

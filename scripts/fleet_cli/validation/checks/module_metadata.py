@@ -7,6 +7,19 @@ from pathlib import Path
 from fleet_cli.repository.finding import Finding
 
 
+def texts(repo: Path, modules: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """The metadata of modules that can be read: path and text, by slug."""
+    found = {}
+    for module in modules:
+        name = f"{module}/metadata.json"
+        try:
+            text = (repo / name).read_text(encoding="utf-8")
+            found[str(json.loads(text)["name"]).replace("/", "-")] = (name, text)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
 def findings(repo: Path, modules: Iterable[str]) -> Iterator[Finding]:
     """Files that are not JSON: Puppet leaves out a module whose metadata.json it can't read.
 

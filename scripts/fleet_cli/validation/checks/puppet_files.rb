@@ -6,15 +6,15 @@ require 'puppet'
 # What is wrong with manifests and templates, in the words of Puppet, puppet-lint and Ruby.
 class PuppetFiles
   P = Puppet::Pops
-  # What Puppet loads by its name, so that only a definition of that name may stand in it.
-  AUTOLOADED = %r{/(manifests|functions|types)/}
   ELSEWHERE = Puppet::Node::Environment.create(:elsewhere, [])
 
   # Where plans of Bolt are, which Puppet parses by words of their own.
   PLANS = %r{/plans/}
 
   # lint_options: as on puppet-lint's command line; nil to leave out what it says.
-  def initialize(lint_options)
+  # modulepath, manifests: where Puppet loads files by their names, so that only a definition of that name may stand in one.
+  def initialize(lint_options, modulepath, manifests)
+    @autoloaded = Regexp.union(/\A#{Regexp.escape(manifests)}/, *modulepath.map { |path| %r{\A#{Regexp.escape(path)}/\w+/(manifests|functions|types)/} })
     @lints = !lint_options.nil?
     require 'puppet-lint' if @lints
     lint_options&.each { |option| configure(option) }
@@ -46,7 +46,7 @@ class PuppetFiles
   end
 
   def syntax(file, parser)
-    return Puppet.override(current_environment: ELSEWHERE) { parsed(file, parser) } unless file.match?(AUTOLOADED)
+    return Puppet.override(current_environment: ELSEWHERE) { parsed(file, parser) } unless file.match?(@autoloaded)
 
     parsed(file, parser)
   end

@@ -8,6 +8,7 @@ from fleet_cli.repository.fleet_data import FleetData
 from fleet_cli.repository.merging import Conversions
 from fleet_cli.repository.scalars import Symbol
 from fleet_cli.repository.services import Spot
+from fleet_cli.validation import type_words
 from fleet_cli.validation.checks import interpolation
 from fleet_cli.validation.checks.data_types import UNKNOWN_TEXT, Checker
 from fleet_cli.validation.puppet_code import PuppetCode
@@ -28,10 +29,14 @@ def findings(
     told = set()
     for name, document in documents.items():
         for key, pair in document.top.items():
+            if not isinstance(pair.node.value, str) or "%{" not in pair.node.value:
+                continue  # nearly all of many thousands
             parameter = code.parameters.get(key)
             reference = interpolation.reference(pair.node)
             if parameter is None or reference is None or conversions.of(key) or conversions.of(reference.root):
                 continue
+            if not (reference.is_alias or type_words.admits_text(parameter.type, code.aliases)):
+                continue  # a text will never do, whatever it is: that is told where it stands
             for place, node in _values(documents, reference.segments):
                 value = node if reference.is_alias else _as_text(node)
                 if value is None or (isinstance(value.value, str) and UNKNOWN_TEXT.search(value.value)):

@@ -61,4 +61,4 @@ def findings(here: Running) -> Iterator[Finding]:
 
 def _fits(alias: str, name: str, aliases: Aliases) -> bool:
     kind = aliases.get(alias)
-    return kind is not None and not Checker(aliases).check(kind, Node(1, 1, name))
+    return kind is not None and not Checker(aliases, suggests=False).check(kind, Node(1, 1, name))

@@ -49,6 +49,16 @@ def test_one_that_hiera_takes_passes() -> None:
     ("}/other", "}/others", "13:14: wrong-layer", "'others' is not there"),
     ("trusted.certname", "facts.os.famly", "7:11: unknown-interpolation", "did you mean 'family'?"),
     ("extensions.pp_role", "extensions.pp_rol", "10:13: unknown-interpolation", "did you mean 'pp_role'?"),
+    ("trusted.certname", "::osfamly", "7:11: unknown-interpolation", "did you mean 'osfamily'?"),
+    ("trusted.certname", "hostnmae", "7:11: unknown-interpolation", "did you mean 'hostname'?"),
+    ("trusted.certname", "enviroment", "7:11: unknown-interpolation", "did you mean 'environment'?"),
+    ("%{trusted.certname}", "%{trusted.certname", "7:11: unknown-interpolation", "is not closed"),
+    ("path: common.yaml", "path: [common.yaml]", "16:11: wrong-layer", "'path' is no text"),
+    ("path: common.yaml", "paths: common.yaml", "16:12: wrong-layer", "'paths' is no list"),
+    ("services, name, ", "services, ", "14:19: wrong-layer", "has 2 parts"),
+    ("data_hash: yaml_data", "data_hash: yml_data", "4:14: wrong-layer", "did you mean 'yaml_data'?"),
+    ("lookup_key: eyaml_lookup_key", "lookup_key: eyaml_lokup_key", "9:17: wrong-layer", "did you mean 'eyaml_lookup"),
+    ("hierarchy:", "default_hierarchy: []\nhierarchy:", "5:1: wrong-layer", "only a module has"),
 ])  # fmt: skip
 def test_a_mistake_is_told_where_it_is(old: str, new: str, place: str, said: str) -> None:
     first = found(GOOD.replace(old, new))[0]
@@ -60,3 +70,17 @@ def test_a_layer_that_nothing_reads_is_told() -> None:
     text = "version: 5\ndefaults: {datadir: hieradata}\nhierarchy:\n  - name: All\n    path: common.yaml\n"
     [only] = found(text)
     assert only.startswith("hiera.yaml:4:5: wrong-layer: neither this layer nor 'defaults' says what reads it")
+
+
+@pytest.mark.parametrize("variable", [
+    "osfamily", "::hostname", "os_family", "host_name", "domains", "interface", "cluster", "site", "ipaddress1", "role",
+    "profile::tier", "facts.our_own.name",
+])  # fmt: skip
+def test_what_an_enc_or_a_fact_of_ones_own_may_be_is_none(variable: str) -> None:
+    assert found(GOOD.replace("trusted.certname", variable)) == []
+
+
+def test_functions_of_ones_own_and_a_modules_default_hierarchy_are_none() -> None:
+    assert found(GOOD.replace("lookup_key: eyaml_lookup_key", "lookup_key: hiera_vault")) == []
+    document = yaml_reader.parse(GOOD.replace("hierarchy:", "default_hierarchy: []\nhierarchy:").encode(), "x")
+    assert list(hiera_yaml.findings("modules/x/hiera.yaml", document, THERE.__contains__)) == []

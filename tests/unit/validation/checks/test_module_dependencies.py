@@ -38,3 +38,32 @@ def test_a_module_that_is_not_there_is_told_where_the_one_stands_that_needs_it()
 def test_a_module_of_the_repository_itself_is_there() -> None:
     assert codes("own/site", "1.x") == []
     assert codes("own/site", "2.x") == [(2, "unmet-dependency")]
+
+
+def test_a_module_of_another_owner_is_there_and_its_version_is_not_compared() -> None:
+    file = puppetfile.read("mod 'puppetlabs-apt', '9.4.0'\nmod 'vox-stdlib', '1.0.0'\n")
+    needs: dict[str, list[Mapping[str, str]]] = {
+        "puppetlabs-apt": [{"name": f"puppetlabs/{name}", "version_requirement": ">= 9.0.0"}
+                           for name in ("stdlib", "concat", "yaml")]
+    }  # fmt: skip
+    found = module_dependencies.findings(file, needs, {}, ["apt", "concat"])
+    assert [finding.message for finding in found] == [
+        "'puppetlabs-apt' needs 'puppetlabs-yaml' >= 9.0.0, which is not here"
+    ]
+
+
+def test_what_a_module_of_the_repository_lacks_is_told_in_its_metadata() -> None:
+    needs: dict[str, list[Mapping[str, str]]] = {"own-site": [{"name": "puppetlabs/yaml"}]}
+    text = '{\n "name": "own-site",\n "dependencies": [\n  {"name": "puppetlabs/yaml"}\n ]\n}\n'
+    found = list(module_dependencies.findings(
+        PUPPETFILE, needs, {"own-site": "1.0.0"}, ["site"], {"own-site": ("site/site/metadata.json", text)}
+    ))  # fmt: skip
+    assert [(each.file, each.line, each.column) for each in found] == [("site/site/metadata.json", 4, 12)]
+
+
+def test_where_the_server_has_modules_of_its_own_none_is_missing_but_a_version_may_be_wrong() -> None:
+    needs: dict[str, list[Mapping[str, str]]] = {
+        "puppetlabs-apt": [{"name": "puppetlabs/yaml"}, {"name": "puppetlabs/stdlib", "version_requirement": "8.x"}]
+    }
+    found = module_dependencies.findings(PUPPETFILE, needs, {}, None)
+    assert [(each.line, each.code) for each in found] == [(1, "unmet-dependency")]
