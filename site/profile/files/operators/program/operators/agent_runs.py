@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import math
+import os
 import signal
 import sys
 import time
@@ -57,7 +58,9 @@ def _turn(seconds: int) -> Iterator[int]:
     Yields the seconds that are left, for the agent to wait and to say why it did not run; one at least.
     """
     end = time.monotonic() + seconds
-    with places.RUN_LOCK.open("a") as lock:
+    # Whoever may read it could lock it, and hold up all runs.
+    with os.fdopen(os.open(places.RUN_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as lock:
+        os.fchmod(lock.fileno(), 0o600)
         with suppress(TimeoutError), _limited(seconds):
             fcntl.flock(lock, fcntl.LOCK_EX)
         while _is_at_work() and time.monotonic() < end:
