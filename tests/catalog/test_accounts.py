@@ -51,6 +51,14 @@ def test_nobody_else_enters_the_directory_of_the_signing_key(server: Catalog) ->
         assert server[f"Exec[{title}]"]["user"] == "packages"
 
 
+def test_nodes_read_the_public_key_and_nothing_else_by_the_mount_of_the_repository(server: Catalog) -> None:
+    directory = server["File[/srv/apt/key]"]
+    assert (directory["recurse"], directory["purge"], directory["force"]) == (True, True, True)
+    inside = [one.reference for one in server if one.reference.startswith("File[/srv/apt/key/")]
+    assert inside == ["File[/srv/apt/key/archive-key.asc]"]
+    assert server.titles("Class") >= {"Profile::Apt_repository::Signing_key"}
+
+
 def test_puppet_server_serves_no_directory_in_which_an_account_can_put_a_link(server: Catalog) -> None:
     """It would follow one to the keys of all secrets, which it can read, and give them to any node."""
     served = re.findall(r"path (\S+)", server["File[/etc/puppet/fileserver.conf]"]["content"])

@@ -126,10 +126,10 @@ def test_nft_takes_the_rules_of_every_box(
 
 
 def test_every_box_of_the_lab_lets_in_what_its_role_is_for(lab: labfile.Lab, lab_catalogs: dict[str, Catalog]) -> None:
-    network = str(lab.network)
+    network, operators = str(lab.network), lab.box("ops1").address
     for box in (lab.server, *lab.nodes):
         found = rules(lab_catalogs[box.certname])
-        assert found.pop("ssh") == {("ip", network, "tcp dport 22")}
+        assert found.pop("ssh") == {("ip", client, "tcp dport 22") for client in (lab.gateway, operators)}
         if box.role == "puppetserver":
             assert found == {
                 "puppetserver": {("ip", network, "tcp dport 8140")},

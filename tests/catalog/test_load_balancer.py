@@ -1,7 +1,11 @@
 """The balancer of a tier finds the tier's services and the machines that run them, without being told."""
 
+import json
 import re
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fleet_cli.repository import labfile
@@ -10,6 +14,8 @@ from fleet_cli.sandbox import running
 from .catalogs import Catalog, Node
 from .conftest import Compile
 
+PROBE = Path(__file__).with_name("edge_probe.py")
+SERVED, CHECK = "/etc/haproxy/fleet.pem", "/etc/haproxy/certificate-check.cfg"
 SERVICES = """
 flask_microservice::services:
   orders: {port: 7001, health_path: /status/200}
@@ -36,6 +42,15 @@ OWN_CERTIFICATE = (
 profile::load_balancer::certificate: /etc/ssl/own.pem
 profile::load_balancer::private_key: /etc/ssl/private/own.key
 profile::load_balancer::plain_ports: {orders: 8001}
+"""
+)
+AT_THE_EDGE = (
+    TIER
+    + """
+profile::load_balancer::hsts_seconds: 31536000
+profile::load_balancer::public_paths: {order-items: [/openapi.json], clients: [/metrics, /openapi.json]}
+profile::load_balancer::hidden_headers: [Server, X-Release]
+profile::load_balancer::pem: a certificate and its key
 """
 )
 
@@ -65,6 +80,7 @@ NODES = {
     "balancer": node("lb.example.test", "load_balancer"),
     "without TLS": node("lb.example.test", "load_balancer", layer=WITHOUT_TLS),
     "own certificate": node("lb.example.test", "load_balancer", layer=OWN_CERTIFICATE),
+    "at the edge": node("lb.example.test", "load_balancer", layer=AT_THE_EDGE),
 }
 
 
@@ -196,12 +212,56 @@ def test_what_may_arrive_twice_without_harm_alone_is_sent_twice(catalogs: dict[s
 
 
 def test_certificate_is_the_machines_own_or_a_given_one(catalogs: dict[str, Catalog]) -> None:
-    key = "File[/etc/haproxy/fleet.pem.key]"
+    key, file = "Concat::Fragment[haproxy: private key]", "Concat[/etc/haproxy/fleet.pem]"
     own, given = catalogs["balancer"], catalogs["own certificate"]
     assert own[key]["source"] == "/var/lib/puppet/ssl/private_keys/lb.example.test.pem"
     assert given[key]["source"] == "/etc/ssl/private/own.key"
-    assert given["File[/etc/haproxy/fleet.pem]"]["source"] == "/etc/ssl/own.pem"
-    assert (own[key]["mode"], own[key]["show_diff"]) == ("0600", False)
+    assert given["Concat::Fragment[haproxy: certificate]"]["source"] == "/etc/ssl/own.pem"
+    assert (own[file]["mode"], own[file]["show_diff"]) == ("0600", False)
+    assert own[file].references("notify") == {"Service[haproxy]"}
+
+
+def test_certificate_and_key_from_hiera_are_a_secret(catalogs: dict[str, Catalog]) -> None:
+    file = catalogs["at the edge"]["File[/etc/haproxy/fleet.pem]"]
+    assert (file["content"], file["mode"], file["show_diff"]) == ("a certificate and its key", "0600", False)
+    assert file.sensitive == {"content"}
+    assert file.references("notify") == {"Service[haproxy]"}
+
+
+def test_what_is_for_the_fleet_alone_is_not_shown_unless_it_is_asked_for(catalogs: dict[str, Catalog]) -> None:
+    found = sections(catalogs["at the edge"])
+    hidden = {
+        name: [line.partition(" -m str ")[2] for line in found[f"frontend {name}"] if " -m str " in line]
+        for name in ("orders", "order-items", "clients")
+    }
+    assert hidden == {"orders": ["/metrics /openapi.json"], "order-items": ["/metrics"], "clients": []}
+    assert "Not found" not in "".join(found["frontend clients"])
+
+
+def test_headers_are_hidden_as_hiera_says(catalogs: dict[str, Catalog]) -> None:
+    headers = {
+        name: [line.split()[2:] for line in sections(catalogs[name])["frontend orders"] if "after-response" in line]
+        for name in ("balancer", "at the edge")
+    }
+    assert headers["balancer"] == [["Server"]]
+    assert headers["at the edge"] == [["Server"], ["X-Release"], ["Strict-Transport-Security", "max-age=31536000"]]
+
+
+@pytest.mark.parametrize(
+    ("plain", "what"), [("plain_ports: {orders: 8001}", "drop it, or plain_ports"), ("tls: false", "drop it, or tls")]
+)
+def test_browsers_are_not_told_to_avoid_what_is_offered(compile: Compile, plain: str, what: str) -> None:
+    wrong = f"{TIER}profile::load_balancer::hsts_seconds: 300\nprofile::load_balancer::{plain}\n"
+    (catalog,) = compile([node("lb.example.test", "load_balancer", layer=wrong)])
+    assert "profile::load_balancer::hsts_seconds no longer reach ports without TLS" in catalog.error
+    assert what in catalog.error
+
+
+def test_a_path_that_is_shown_by_mistake_is_refused(compile: Compile) -> None:
+    wrong = f"{TIER}profile::load_balancer::public_paths: {{orders: [/openapi.jsn], order: [/metrics]}}\n"
+    (catalog,) = compile([node("lb.example.test", "load_balancer", layer=wrong)])
+    assert "public_paths has order, which is no service" in catalog.error
+    assert "public_paths (orders) has /openapi.jsn, which is not in hidden_paths" in catalog.error
 
 
 def test_plain_http_is_offered_only_where_it_is_asked_for(catalogs: dict[str, Catalog]) -> None:
@@ -219,19 +279,86 @@ def test_a_change_is_checked_and_taken_up_without_a_restart(catalogs: dict[str, 
     assert catalog["Service[haproxy]"]["restart"] == "systemctl reload haproxy"
 
 
-def test_haproxy_takes_the_configuration(catalogs: dict[str, Catalog], eyaml_keys: Path, tmp_path: Path) -> None:
-    for name in ("balancer", "without TLS", "own certificate"):
-        (tmp_path / f"{name}.cfg").write_text(config(catalogs[name]), encoding="utf-8")
-    reads = {
-        tmp_path: "/balancers",
-        # A certificate and its key that are there: which ones does not matter here.
-        eyaml_keys / "public_key.pkcs7.pem": "/etc/haproxy/fleet.pem",
-        eyaml_keys / "private_key.pkcs7.pem": "/etc/haproxy/fleet.pem.key",
-    }
+@pytest.fixture
+def pem(eyaml_keys: Path, tmp_path: Path) -> Path:
+    """A certificate and its key in one file, as the balancer has them: which ones does not matter here."""
+    file = tmp_path / "fleet.pem"
+    parts = (eyaml_keys / f"{kind}_key.pkcs7.pem" for kind in ("public", "private"))
+    file.write_text("".join(part.read_text(encoding="ascii") for part in parts), encoding="ascii")
+    return file
+
+
+def test_haproxy_takes_the_configuration(catalogs: dict[str, Catalog], pem: Path, tmp_path: Path) -> None:
+    files = tmp_path / "configurations"
+    files.mkdir()
+    for name in ("balancer", "without TLS", "own certificate", "at the edge"):
+        (files / f"{name}.cfg").write_text(config(catalogs[name]), encoding="utf-8")
     check = 'for file in /balancers/*.cfg; do haproxy -c -f "$file" || exit 1; done'
+    reads = {files: "/balancers", pem: SERVED}
     result = running.run("node", ["sh", "-c", check], reads=reads, root=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "WARNING" not in result.stderr
+
+
+def test_a_certificate_that_haproxy_would_not_start_with_is_not_put_in_place(
+    catalogs: dict[str, Catalog], pem: Path, tmp_path: Path
+) -> None:
+    """It would go on with what it has until the machine is rebooted."""
+    catalog = catalogs["balancer"]
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "check.cfg").write_text(catalog[f"File[{CHECK}]"]["content"], encoding="utf-8")
+    whole = pem.read_text(encoding="ascii")
+    other = subprocess.run(["openssl", "genrsa", "2048"], check=True, capture_output=True, text=True).stdout
+    lone = whole[: whole.index("-----BEGIN", 1)]
+    for name, text in {"good": whole, "lone": lone, "other": lone + other, "cut": whole[:-200], "empty": ""}.items():
+        (files / f"{name}.pem").write_text(text, encoding="ascii")
+    command = catalog["Concat[/etc/haproxy/fleet.pem]"]["validate_cmd"]
+    taken = {}
+    for name in ("good", "lone", "other", "cut", "empty"):
+        argv = command.replace("%", f"/files/{name}.pem").replace(CHECK, "/files/check.cfg").split()
+        result = running.run("node", argv, reads={files: "/files"}, root=True, check=False)
+        taken[name] = result.returncode == 0
+    assert taken == {"good": True, "lone": False, "other": False, "cut": False, "empty": False}
+
+
+@pytest.fixture
+def answers(catalogs: dict[str, Catalog], pem: Path, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
+    """What HAProxy answers with the configuration of a catalog, with one machine behind it; see edge_probe.py."""
+
+    def ask(name: str) -> dict[str, Any]:
+        text = re.sub(r"(?m)^    server .*\n", "", config(catalogs[name]))
+        text = text.replace("chroot /var/lib/haproxy", "").replace("user haproxy", "").replace("group haproxy", "")
+        text = text.replace("stats socket /run/haproxy/root.sock mode 600 level admin", "")
+        text = re.sub(r"(?m)^(backend orders\n)", r"\1    server near 127.0.0.1:7101\n", text)
+        (tmp_path / "haproxy.cfg").write_text(text, encoding="utf-8")
+        reads = {tmp_path / "haproxy.cfg": "/haproxy.cfg", PROBE: "/probe.py", pem: SERVED}
+        argv = ["python3", "/probe.py", "/haproxy.cfg"]
+        said: dict[str, Any] = json.loads(running.run("node", argv, reads=reads, root=True).stdout)
+        return said
+
+    return ask
+
+
+def test_what_outsiders_try_at_the_balancer(answers: Callable[[str], dict[str, Any]]) -> None:
+    said = answers("balancer")
+    assert said["tls"] == {
+        "1.1": "refused", "RSA": "refused", "CBC": "refused", "DHE": "refused",
+        "1.2": "ECDHE-RSA-AES256-GCM-SHA384", "1.3": "TLS_AES_256_GCM_SHA384",
+    }  # fmt: skip
+    shown = {path for path, status in said["paths"].items() if status == 200}
+    assert shown == {"/", "/metricsx", "/x/metrics", "/health/ready"}
+    assert set(said["paths"].values()) == {200, 404}
+    assert set(said["methods"].values()) == {404}
+    assert said["headers"]["x-release"] == "1.0-1.abc"
+    assert "server" not in said["headers"]
+
+
+def test_browsers_keep_to_https_where_hiera_says_so(answers: Callable[[str], dict[str, Any]]) -> None:
+    said = answers("at the edge")
+    for headers in (said["headers"], said["refusal"]):
+        assert headers["strict-transport-security"] == "max-age=31536000"
+        assert not {"server", "x-release"} & headers.keys()
 
 
 def test_the_labs_balancer_has_the_labs_app_nodes(lab: labfile.Lab, lab_catalogs: dict[str, Catalog]) -> None:

@@ -158,6 +158,10 @@ def test_only_hieras_keys_let_a_person_in(catalogs: dict[str, Catalog]) -> None:
     dropin = catalog["File[/etc/ssh/sshd_config.d/fleet-operators.conf]"]
     assert dropin["validate_cmd"] == "/usr/sbin/sshd -t -f %", "a mistake in it would lock everybody out"
     assert dropin.references("notify") == {"Service[ssh]"}
+    passwords = catalog["File[/etc/ssh/sshd_config.d/00-fleet-passwords.conf]"]
+    assert "PasswordAuthentication no" in passwords["content"]
+    assert passwords["validate_cmd"] == dropin["validate_cmd"]
+    assert passwords.references("notify") == {"Service[ssh]"}
     ssh = catalog["Service[ssh]"]
     assert ssh["restart"] == "systemctl reload ssh", "a restart would cut who is connected"
     assert "ensure" not in ssh.parameters

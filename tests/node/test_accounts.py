@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 
 import pytest
-from deployed import fleet_environment
+from deployed import LAB, fleet_environment
 from testinfra.host import Host
 from workspace import Workspace
 
@@ -103,3 +103,19 @@ def test_the_key_that_signs_packages_is_read_by_its_account_alone(server: Host) 
 def test_no_service_of_the_server_serves_what_the_account_of_packages_links_to(server: Host) -> None:
     """Puppet Server reads the keys of all secrets: a link that aptly's account has made would give them to nodes."""
     assert "path /srv/apt/key\n" in server.file("/etc/puppet/fileserver.conf").content_string
+
+
+def test_a_node_reads_the_public_key_from_the_server_and_nothing_else_of_the_repository(server: Host) -> None:
+    """Whatever lies in a mount is any node's to read."""
+    ssl, name = "/var/lib/puppet/ssl", LAB.server.certname
+    base = f"https://{name}:8140/puppet/v3"
+    options = f"environment={fleet_environment()}&source_permissions=ignore"
+    with_certificate = (
+        f"curl --silent --cacert {ssl}/certs/ca.pem --cert {ssl}/certs/{name}.pem --key {ssl}/private_keys/{name}.pem"
+    )
+    listed = server.check_output(f"{with_certificate} '{base}/file_metadatas/apt?{options}&recurse=true&links=manage'")
+    assert {one["relative_path"] for one in json.loads(listed)} == {".", "archive-key.asc"}
+    for path in ("..%2Fpool", "../pool", "%2e%2e/db", "archive-key.asc/../../db"):
+        url = f"{base}/file_metadata/apt/{path}?{options}"
+        status = server.check_output(f"{with_certificate} --path-as-is -o /dev/null -w '%{{http_code}}' '{url}'")
+        assert status != "200", path

@@ -2,6 +2,7 @@
 
 import csv
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -140,7 +141,43 @@ def test_only_root_controls_the_balancer(balanced: list[Balanced]) -> None:
     for box in {service.box for service in balanced}:
         node = connect(box)
         assert oct(node.file("/run/haproxy/root.sock").mode) == "0o600"
-        assert oct(node.file("/etc/haproxy/fleet.pem.key").mode) == "0o600"
+        assert oct(node.file("/etc/haproxy/fleet.pem").mode) == "0o600"
+        assert not node.file("/etc/haproxy/fleet.pem.key").exists
+
+
+@pytest.mark.parametrize(
+    "limits", ["-tls1_1 -cipher DEFAULT@SECLEVEL=0", "-tls1_2 -cipher AES128-SHA:AES256-GCM-SHA384"]
+)
+def test_what_is_recorded_today_is_not_read_with_a_key_that_is_stolen_tomorrow(
+    balanced: list[Balanced], limits: str
+) -> None:
+    def handshake(service: Balanced, options: str) -> bool:
+        where = f"{service.box.address}:{service.parameters['port']}"
+        command = ["openssl", "s_client", "-connect", where, *options.split()]
+        said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+        return said.returncode == 0
+
+    for service in balanced:
+        if service.parameters.get("certificate"):
+            assert handshake(service, "-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256")
+            assert not handshake(service, limits)
+
+
+def test_what_is_for_the_fleet_alone_is_not_shown_by_the_balancer(shared: tuple[Balanced, list[Box]]) -> None:
+    service, (machine, *_) = shared
+    node = f"http://{machine.address}:{service.parameters['port']}"
+    for path in ("/metrics", "/openapi.json"):
+        assert client(machine).request("GET", node + path, timeout=10.0).status == 200
+        for tried in (path, path.replace("/m", "/%6d").replace("/o", "/%6f"), f"/{path}", f"{path}?x=1", f"{path}/"):
+            answer = client(service.box).request("GET", service.url + tried, redirect=False, timeout=10.0)
+            assert answer.status == 404, tried
+
+
+def test_answers_say_which_release_and_not_by_what_program(shared: tuple[Balanced, list[Box]]) -> None:
+    service, _ = shared
+    answer = client(service.box).request("GET", f"{service.url}/api/v1/items", timeout=10.0)
+    assert answer.headers["X-Release"]
+    assert "Server" not in answer.headers
 
 
 @pytest.fixture

@@ -150,6 +150,19 @@ def test_root_and_the_machines_own_accounts_are_not_locked_out(name: str, box: B
     assert "authenticationmethods any" in settings
 
 
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize("name", ["root", "vagrant", "anna"])
+def test_no_password_lets_anybody_in(name: str, box: Box) -> None:
+    """Whatever comes with the system says otherwise: cloud images do."""
+    box.run("echo 'PasswordAuthentication yes' >/etc/ssh/sshd_config.d/50-cloud-init.conf")
+    settings = box.run(f"sshd -T -C user={name},host=x,addr=192.0.2.1").stdout.splitlines()
+    assert {"passwordauthentication no", "kbdinteractiveauthentication no", "permitrootlogin without-password"} <= set(
+        settings
+    )
+    command = LOGIN.format(key="carl", name=name, command="true").replace("BatchMode=yes", "NumberOfPasswordPrompts=1")
+    assert "Permission denied (publickey)." in box.run(command).stderr
+
+
 @pytest.fixture(scope="module")
 def allowed(box: Box, people: dict[str, Any]) -> dict[str, str]:
     """Whom sudo allows a command, by command."""

@@ -49,6 +49,27 @@ def test_each_path_of_code_in_a_document_exists(name: str) -> None:
     assert list(path_problems([REPO, REPO / MODULE], read(REPO, name))) == []
 
 
+ON_A_COMMAND_LINE = re.compile(
+    r"eyaml encrypt\b.* (-s|--string)\b|--(password|token|secret)[= ](?!<)\S|\becho .*(password|secret|token).*\|",
+    re.IGNORECASE,
+)
+"""A secret that every account of a machine can read while the command runs, and that a shell keeps."""
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTS, *BENCHMARKS])
+def test_no_document_puts_a_secret_on_a_command_line(name: str) -> None:
+    lines = (REPO / name).read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if ON_A_COMMAND_LINE.search(line)] == []
+
+
+def test_no_hint_puts_a_secret_on_a_command_line() -> None:
+    files = [path for path in (REPO / "scripts").rglob("*") if path.suffix in {".py", ".rb", ""} and path.is_file()]
+    assert files
+    assert [
+        path.name for path in files if "eyaml encrypt -s" in path.read_text(encoding="utf-8", errors="replace")
+    ] == []
+
+
 def test_a_path_that_there_is_not_is_found_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     document = Document("docs/page.md", "In `site/` and\n`lib/none.rb`, of `site/ROLE.yaml`.\n")

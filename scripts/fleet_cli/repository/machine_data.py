@@ -186,6 +186,13 @@ class MachineData:
         every = self.merges.strategy(key) in ("unique", "deep")
         return [item for document in files[: None if every else 1] for item in items(document.top[key].node)]
 
+    def highest(self, key: str) -> Spot | None:
+        """What the highest file that has a key says of it."""
+        for one in self._readings:
+            if said := one.document.top.get(key):
+                return Spot(one.name, said.line, said.column, said.node)
+        return None
+
     def own_entries(self, key: str) -> Mapping[str, list[Said]]:
         """What files that are read because of the certname say of each entry of a key."""
         if key not in self._own_keys:

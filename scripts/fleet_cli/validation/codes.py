@@ -17,6 +17,7 @@ CODES: dict[str, dict[str, str]] = {
         "no-port": "A service has neither a port nor a socket.",
         "port-and-socket": "A service has both a port and a socket.",
         "shared-port": "Two services have the same port on one node or at one balancer.",
+        "hsts-and-plain-http": "A balancer tells browsers to use HTTPS alone, and has ports without it.",
         "shared-socket": "Two services have the same socket on one node.",
         "system-name": "The name of a service or its package is taken by the system or by another service.",
         "package-versions": "Two services of one node run from one package at different versions.",

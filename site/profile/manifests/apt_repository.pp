@@ -59,9 +59,18 @@ class profile::apt_repository (
       owner => 'root',
       group => 'root',
     ;
-    [$root, "${root}/key"]:
+    $root:
       ensure => directory,
       mode   => '0755',
+    ;
+    # Every node reads it by Puppet's file server: nothing but the public key stays in it.
+    "${root}/key":
+      ensure  => directory,
+      mode    => '0755',
+      recurse => true,
+      purge   => true,
+      force   => true,
+      backup  => false,
     ;
     $kept:
       ensure => directory,

@@ -17,6 +17,17 @@
 #   The certificate, and what signed it up to the root: a file on this machine.
 # @param private_key
 #   Its key: a file on this machine.
+# @param pem
+#   Instead of these two files: the certificate, what signed it, and its key, in this order. Encrypt it in Hiera.
+# @param hsts_seconds
+#   For how long a browser that was here uses nothing but HTTPS with this machine's name, at all its ports (HSTS). Refused where
+#   there are ports without TLS.
+# @param hidden_paths
+#   Paths that are not reached through here: the answer is 404, for what is below them as well.
+# @param public_paths
+#   Those of the hidden paths that a service shows nevertheless: service => paths.
+# @param hidden_headers
+#   Headers that are taken out of all answers.
 # @param queue
 #   How many requests to one service wait, at most, while all its machines are busy.
 # @param queue_seconds
@@ -37,14 +48,21 @@
 #   profile::load_balancer::certificate: /etc/ssl/certs/www.example.com.pem
 #   profile::load_balancer::private_key: /etc/ssl/private/www.example.com.key
 #   profile::load_balancer::plain_ports: {orders: 8001}
+#   profile::load_balancer::public_paths: {orders: [/openapi.json]}
 #
 # @see https://docs.haproxy.org/3.0/configuration.html
+# @see https://wiki.mozilla.org/Security/Server_Side_TLS
 class profile::load_balancer (
   Array[Stdlib::IP::Address, 1] $clients,
   Boolean $tls = true,
   Hash[Flask_microservice::Name, Stdlib::Port] $plain_ports = {},
   Stdlib::Absolutepath $certificate = "/var/lib/puppet/ssl/certs/${trusted['certname']}.pem",
   Stdlib::Absolutepath $private_key = "/var/lib/puppet/ssl/private_keys/${trusted['certname']}.pem",
+  Optional[Sensitive[String[1]]] $pem = undef,
+  Optional[Integer[1]] $hsts_seconds = undef,
+  Array[Flask_microservice::Http_path] $hidden_paths = ['/metrics', '/openapi.json'],
+  Hash[Flask_microservice::Name, Array[Flask_microservice::Http_path]] $public_paths = {},
+  Array[Pattern[/\A[A-Za-z0-9-]+\z/]] $hidden_headers = ['Server'],
   Integer[1] $queue = 500,
   Integer[1] $queue_seconds = 10,
   Integer[1] $uploads = 8,
@@ -52,7 +70,8 @@ class profile::load_balancer (
   Array[Stdlib::IP::Address] $nodes = [],
 ) {
   $config = '/etc/haproxy/haproxy.cfg'
-  $pem = '/etc/haproxy/fleet.pem'
+  $served = '/etc/haproxy/fleet.pem'
+  $check = '/etc/haproxy/certificate-check.cfg'
 
   # With socat, root asks HAProxy: echo 'show stat' | socat - /run/haproxy/root.sock
   # Root of it opens ports and asks its processes to end; those are its account's.
@@ -68,25 +87,57 @@ class profile::load_balancer (
     ensure => installed,
   }
 
-  # HAProxy finds a certificate's key in the file of its name with .key.
-  file {
-    default:
-      ensure    => file,
-      owner     => 'root',
-      group     => 'root',
-      mode      => '0600',
-      show_diff => false,
-      backup    => false,
-      require   => Package['haproxy'],
-      before    => Concat[$config],
-      notify    => Service['haproxy'],
-    ;
-    $pem:
-      source => $certificate,
-    ;
-    "${pem}.key":
-      source => $private_key,
-    ;
+  file { $check:
+    ensure  => file,
+    owner   => 'root',
+    group   => 'root',
+    mode    => '0644',
+    content => file('profile/load_balancer/certificate-check.cfg'),
+    require => Package['haproxy'],
+  }
+
+  # Certificate and key are one file, so that one is never there with the other's predecessor.
+  $secret = {
+    owner        => 'root',
+    group        => 'root',
+    mode         => '0600',
+    show_diff    => false,
+    backup       => false,
+    # A pair that does not match, or that is damaged, is never put in place: HAProxy would not start again with it.
+    validate_cmd => "/usr/bin/env FLEET_CERTIFICATE=% /usr/sbin/haproxy -c -f ${check}",
+    require      => File[$check],
+    before       => [Concat[$config], File["${served}.key"]],
+    notify       => Service['haproxy'],
+  }
+  if $pem {
+    file { $served:
+      ensure  => file,
+      content => $pem,
+      *       => $secret,
+    }
+  } else {
+    concat { $served:
+      ensure_newline => true,
+      *              => $secret,
+    }
+    concat::fragment {
+      default:
+        target => $served,
+      ;
+      'haproxy: certificate':
+        source => $certificate,
+        order  => '0',
+      ;
+      'haproxy: private key':
+        source => $private_key,
+        order  => '1',
+      ;
+    }
+  }
+  # Where the key was before.
+  file { "${served}.key":
+    ensure => absent,
+    backup => false,
   }
 
   concat { $config:
@@ -104,27 +155,34 @@ class profile::load_balancer (
     order   => '0',
   }
 
-  $served_with = $tls ? { true => $pem, default => undef }
+  $served_with = $tls ? { true => $served, default => undef }
   $gateways = lookup('flask_microservice::gateways', { 'value_type' => Flask_microservice::Gateways, 'default_value' => {} })
   $gateway = $gateways[$trusted['certname']].lest || { {} }
   $internal = $gateway['internal'].lest || { [] }
   $reachable = profile::reachable(profile::services_of_tier()) - $except
   $balanced = $reachable.filter |$name, $_| { flask_microservice::balanced_by($gateway, $name) }
-  $problems = profile::balancer_problems($balanced, $plain_ports) + profile::gateway_problems($gateway, $tls, $except, $nodes)
+  $problems = [
+    profile::balancer_problems($balanced, $plain_ports),
+    profile::balancer_exposure_problems($balanced.keys, $plain_ports, $tls, $hsts_seconds, $hidden_paths, $public_paths),
+    profile::gateway_problems($gateway, $tls, $except, $nodes),
+  ].flatten
   unless $problems.empty {
     fail("profile::load_balancer can't balance the declared services: ${problems.join('; ')}")
   }
 
   $balanced.each |$name, $its| {
     profile::load_balancer::service { $name:
-      port        => $its['port'],
-      plain_port  => $plain_ports[$name],
-      health_path => $its['health_path'],
-      certificate => $served_with,
-      clients     => ($name in $internal) ? { true => $nodes, default => ($clients + $nodes).unique },
-      config      => $config,
-      queue       => $queue,
-      uploads     => $uploads,
+      port           => $its['port'],
+      plain_port     => $plain_ports[$name],
+      health_path    => $its['health_path'],
+      certificate    => $served_with,
+      hsts_seconds   => $hsts_seconds,
+      hidden_paths   => $hidden_paths - $public_paths[$name].lest || { [] },
+      hidden_headers => $hidden_headers,
+      clients        => ($name in $internal) ? { true => $nodes, default => ($clients + $nodes).unique },
+      config         => $config,
+      queue          => $queue,
+      uploads        => $uploads,
     }
   }
 

@@ -6,11 +6,14 @@
 #
 # Whoever is no longer in Hiera can't log in and may not do anything from the next run on: their keys are gone, and so is their
 # part in all groups. The account stays, with its files, until it is declared with `ensure: absent`. root and all accounts that are
-# not named in Hiera are left as they are.
+# not named in Hiera are left as they are, but for their passwords: sshd takes none.
 #
 # @param people
 #   The people, by the names of their accounts. Hiera merges it deeply over all layers: a tier's file can give a person more rights
 #   on the machines of that tier.
+# @param ssh_passwords
+#   Whether sshd may take passwords, as its own configuration says. If not, nobody gets in without a key, not even accounts that are
+#   not named here.
 #
 # @example In Hiera
 #   profile::operators::people:
@@ -22,6 +25,7 @@
 # @see sudoers(5), sshd_config(5)
 class profile::operators (
   Hash[Profile::Operator_name, Profile::Operator] $people = {},
+  Boolean $ssh_passwords = false,
 ) {
   include profile::operators::programs
 
@@ -85,6 +89,13 @@ class profile::operators (
       ensure       => file,
       mode         => '0644',
       content      => file('profile/operators/sshd.conf'),
+      validate_cmd => '/usr/sbin/sshd -t -f %',
+      require      => Package['openssh-server'],
+      ;
+    '/etc/ssh/sshd_config.d/00-fleet-passwords.conf':
+      ensure       => stdlib::ensure(!$ssh_passwords, 'file'),
+      mode         => '0644',
+      content      => file('profile/operators/sshd-passwords.conf'),
       validate_cmd => '/usr/sbin/sshd -t -f %',
       require      => Package['openssh-server'],
       ;

@@ -1,5 +1,7 @@
 """Deploys are whole or not at all: nodes are given a commit that was checked, or the one before."""
 
+import pytest
+
 from .server import Server, git
 
 
@@ -99,3 +101,16 @@ def test_of_two_deploys_at_once_one_waits(deployed: Server) -> None:
     told = [(deployed.directory / name).read_text() for name in ("first", "second")]
     assert sum("waiting for it" in text for text in told) == 1
     assert deployed.given == new
+
+
+@pytest.mark.parametrize("name", ["r10k.lock", "answers.lock"])
+@pytest.mark.parametrize("account", ["nobody", "r10k"])
+def test_no_other_account_of_the_server_can_hold_up_a_deploy(deployed: Server, name: str, account: str) -> None:
+    """Whoever may read a lock may take it, and keep it. One of an earlier version, everybody could read."""
+    deployed.change(89)
+    made = deployed.run(["deploy-environment", "production"], before=f"chmod 644 /server/state/{name}")
+    assert made.returncode == 0, made.stderr
+    taken = ["setpriv", f"--reuid={account}", "--clear-groups", "flock", "--nonblock", f"/server/state/{name}", "true"]
+    result = deployed.run(taken)
+    assert result.returncode != 0
+    assert "Permission denied" in result.stderr

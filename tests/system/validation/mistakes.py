@@ -138,6 +138,21 @@ MISTAKES = {
                                        "  profile::load_balancer::plain_ports: {merge: hash}\n")},
         (COMMON, "inventory: 7001"), "shared-port", ("has port 7001 twice", "'inventory' and 'orders'"),
     ),
+    "HSTS beside a plain port, in a file below": Mistake(
+        {BALANCER: ("", "profile::load_balancer::plain_ports: {orders: 8001}\n"),
+         COMMON: ("lookup_options:\n", "profile::load_balancer::hsts_seconds: 300\nlookup_options:\n")},
+        (COMMON, "profile::load_balancer::hsts_seconds: 300"), "hsts-and-plain-http",
+        ("the ports without TLS of lb1.fleet.test (profile::load_balancer::plain_ports)", "drop one of the two"),
+    ),
+    "HSTS without TLS": Mistake(
+        {BALANCER: ("", "profile::load_balancer::hsts_seconds: 300\nprofile::load_balancer::tls: false\n")},
+        (BALANCER, "profile::load_balancer::hsts_seconds: 300"), "hsts-and-plain-http",
+        ("the ports without TLS of lb1.fleet.test (profile::load_balancer::tls)",),
+    ),
+    "HSTS that is no number": Mistake(
+        {BALANCER: ("", "profile::load_balancer::hsts_seconds: true\n")},
+        (BALANCER, "true"), "wrong-type", ("expected Integer[1], got Boolean true",),
+    ),
     "an upstream on another machine that listens on loopback alone": Mistake(
         {INVENTORY: ("    port: 7002", "    port: 7002\n    address: 127.0.0.1\n"
                                        "    nodes: [app1.fleet.test, 'staging*']")},

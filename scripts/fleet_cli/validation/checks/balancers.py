@@ -1,4 +1,4 @@
-"""What is wrong with the ports of balancers; profile::balancer_problems fails their catalogs for the same."""
+"""What is wrong with balancers; profile::balancer_problems and its like fail their catalogs for the same."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from fleet_cli.validation.running import Running
 
 CLASS = "profile::load_balancer"
 EXCEPT, PLAIN_PORTS = f"{CLASS}::except", f"{CLASS}::plain_ports"
+HSTS, TLS = f"{CLASS}::hsts_seconds", f"{CLASS}::tls"
 
 
 class Port(NamedTuple):
@@ -30,15 +31,22 @@ class Port(NamedTuple):
 
 
 def findings(data: FleetData, code: PuppetCode, running: Iterable[Running]) -> Iterator[Finding]:
-    """Ports that a balancer would open twice; of services that share one on a machine, too, that is found already."""
+    """Ports that a balancer would open twice, and ports without TLS that it tells browsers to avoid.
+
+    Services that share a port on a machine, too, are found already.
+    """
     shared = [each for each in running if not each.specific]
     for (role, tier), machines in data.groups.items():
         if CLASS not in code.reach(role).classes:
             continue
         meeting = [each.placed for each in shared if each.where == f"tier {tier}"]
         merged = data.wide_lookup.of_group(role, tier).services
-        told = set()
+        told: set[tuple[object, object]] = set()
         for machine in machines:
+            avoided = _avoided(data, machine)
+            if avoided and (avoided.file, avoided.line) not in told:
+                told.add((avoided.file, avoided.line))
+                yield avoided
             for first, second in _twice(_ports(data, machine, merged), meeting):
                 if (first.place, second.place) in told:
                     continue
@@ -49,6 +57,23 @@ def findings(data: FleetData, code: PuppetCode, running: Iterable[Running]) -> I
                 mend = "give one another port, or have another balancer in front of it ('only', 'except')"
                 related = frozenset({first.spot.file})
                 yield Finding(spot.file, spot.line, spot.column, "shared-port", message, mend, related)
+
+
+def _avoided(data: FleetData, machine: Machine) -> Finding | None:
+    """HSTS at a balancer that has ports without TLS: a browser keeps to HTTPS at all ports of a name."""
+    gets = data.wide_lookup.of(machine)
+    hsts, tls = gets.highest(HSTS), gets.highest(TLS)
+    if not hsts or hsts.node.value is None:
+        return None
+    plain = (
+        tls if tls and tls.node.value is False else next((said[0] for said in gets.entries(PLAIN_PORTS).values()), None)
+    )
+    if not plain:
+        return None
+    key = TLS if plain is tls else PLAIN_PORTS
+    message = f"browsers that have seen it no longer reach the ports without TLS of {machine.certname} ({key})"
+    related = frozenset({plain.file})
+    return Finding(hsts.file, hsts.line, hsts.column, "hsts-and-plain-http", message, "drop one of the two", related)
 
 
 def _where(port: Port) -> str:

@@ -10,7 +10,7 @@ from fleet_cli.validation.checks import interpolation
 from fleet_cli.validation.problem import Problem
 from fleet_cli.validation.running import Running, at
 
-ENCRYPT = "encrypt it: eyaml encrypt -s VALUE"
+ENCRYPT = "encrypt it: eyaml encrypt --password"
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
 _PRIVATE_KEY = re.compile(r"-{5}BEGIN [A-Z ]*PRIVATE KEY-{5}")
 _SECRET_NAME = re.compile(

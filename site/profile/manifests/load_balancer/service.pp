@@ -16,6 +16,12 @@
 #   The path that answers 200 on a machine that can serve.
 # @param certificate
 #   The certificate to speak HTTPS with at its port; without one, it is HTTP.
+# @param hsts_seconds
+#   For how long browsers use nothing but HTTPS.
+# @param hidden_paths
+#   Paths that are answered 404, with all below them.
+# @param hidden_headers
+#   Headers that are taken out of all answers.
 # @param tier
 #   The tier.
 #
@@ -29,18 +35,24 @@ define profile::load_balancer::service (
   Optional[Stdlib::Port] $plain_port = undef,
   Optional[Flask_microservice::Http_path] $health_path = undef,
   Optional[Stdlib::Absolutepath] $certificate = undef,
+  Optional[Integer[1]] $hsts_seconds = undef,
+  Array[Flask_microservice::Http_path] $hidden_paths = [],
+  Array[String[1]] $hidden_headers = [],
   String[1] $tier = $trusted['extensions']['pp_environment'],
 ) {
   concat::fragment { "haproxy: service ${name}":
     target  => $config,
     content => epp('profile/load_balancer/service.cfg.epp', {
-        service     => $name,
-        port        => $port,
-        plain_port  => $plain_port,
-        health_path => $health_path.lest || { '/health/ready' },
-        certificate => $certificate,
-        queue       => $queue,
-        uploads     => $uploads,
+        service        => $name,
+        port           => $port,
+        plain_port     => $plain_port,
+        health_path    => $health_path.lest || { '/health/ready' },
+        certificate    => $certificate,
+        hsts_seconds   => $hsts_seconds,
+        hidden_paths   => $hidden_paths,
+        hidden_headers => $hidden_headers,
+        queue          => $queue,
+        uploads        => $uploads,
     }),
     order   => "1 ${name}",
   }

@@ -161,7 +161,7 @@ def changing(path: Path) -> Iterator[Answers]:
         DeployError: they can't be read, or can't be written; then they are as they were.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name("answers.lock").open("w") as lock:
+    with files.lock(path.with_name("answers.lock")) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = load(path)
         yield found

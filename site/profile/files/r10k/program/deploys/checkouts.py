@@ -51,7 +51,7 @@ def only_one(layout: Layout) -> Iterator[None]:
     """
     account = Account.of(layout)
     layout.state.mkdir(parents=True, exist_ok=True)
-    with (layout.state / "r10k.lock").open("w") as lock:
+    with files.lock(layout.state / "r10k.lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

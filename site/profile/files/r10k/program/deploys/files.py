@@ -3,7 +3,10 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def replace(path: Path, text: str, mode: int = 0o644) -> None:
@@ -24,6 +27,14 @@ def replace(path: Path, text: str, mode: int = 0o644) -> None:
         new.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[IO[str]]:
+    """A file to lock, which nobody else can: whoever may read one can lock it, and hold up all that wait for it."""
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+", encoding="utf-8") as handle:
+        os.fchmod(handle.fileno(), 0o600)  # of an older version everybody could
+        yield handle
 
 
 def sync_directory(path: Path) -> None:
