@@ -96,16 +96,6 @@ def test_runs_take_turns_and_who_has_waited_too_long_leaves_it_to_the_agent_to_s
     assert operators.given("puppet-run") == ["--color=false", "--waitforlock=1", "--maxwaitforlock=1"]
 
 
-def test_nobody_but_root_can_hold_up_runs(operators: Machine) -> None:
-    """Whoever may read a file may lock it. One of an earlier version, everybody could read."""
-    operators.put("puppet-run", "exit 0")
-    for before in (None, 0o644):
-        if before:
-            places.RUN_LOCK.chmod(before)
-        assert operators.run("fleet-run") == 0
-        assert places.RUN_LOCK.stat().st_mode & 0o777 == 0o600
-
-
 def test_a_run_whose_caller_goes_away_ends_as_the_agent_ends_it_and_is_recorded(operators: Machine) -> None:
     operators.put("puppet-run", f"trap 'exit 4' TERM; touch {operators.root}/began; sleep 30 & wait")
 
