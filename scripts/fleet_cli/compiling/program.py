@@ -29,7 +29,9 @@ _OF_A_SERVER = "/etc/puppetlabs/code/environments"
 SECONDS = 120.0
 """What one catalog may take; one of 50 services takes two."""
 _ALONE = "in a sandbox, without a network: --puppet host takes this machine's Puppet instead, which contains nothing"
-_NETWORK = re.compile(r"getaddrinfo|name resolution|Network is unreachable|Failed to open TCP connection")
+_NETWORK = re.compile(
+    r"Resolv(?:::|Error)|getaddrinfo|name resolution|Network is unreachable|Failed to open TCP connection"
+)
 _PROGRAM = re.compile(r"Execution of '.*' returned \d+|No such file or directory - /?(?:usr/)?\w*bin/")
 LIMITS = Limits(memory=3 * 2**30, processes=64, seconds=0.0, scratch=2**28)
 """Of a compiler: what loads more than that is no data of a fleet. Its time is that of each catalog."""

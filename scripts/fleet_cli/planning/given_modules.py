@@ -37,7 +37,9 @@ class Given:
             raise FleetError(
                 f"{self.directory}: there are no modules; --modules takes the directory that has a directory for each"
             )
-        return cache.digest("given", _moduledir(puppetfile), *self._missing(puppetfile, own), *files)
+        missing = self._missing(puppetfile, own)
+        where = [str(self.directory)] if missing else []  # the reason says it
+        return cache.digest("given", _moduledir(puppetfile), *missing, *where, *files)
 
     def install(self, puppetfile: bytes, own: Container[str], directory: Path) -> Mapping[str, str]:
         """See modules.Source."""
