@@ -253,15 +253,15 @@ class HieraCheck:
     ) -> Iterator[Finding]:
         """Values that interpolate a key that nothing has; where some layer is kept elsewhere, it may be there."""
         module_keys = {key for document in own.values() for key in document.top}
-        found = list(interpolation.findings(data, checked, module_keys, self.missing))
+        found = list(interpolation.unknown(data, checked, module_keys, self.missing))
         elsewhere = [*self.layers.opaque, *self._kept_elsewhere(data)]
         if self.hiera.layers is None or elsewhere:
             if found:
                 where = ", ".join(elsewhere) or "the server's own Hiera"
                 count = "a key that values interpolate is" if len(found) == 1 else f"{len(found)} interpolated keys are"
-                self.notes.append(f"{count} in no file here; {where} may have it: {found[0]}")
+                self.notes.append(f"{count} in no file here; {where} may have it: {found[0].finding()}")
             return
-        yield from found
+        yield from (each.finding() for each in found)
 
     def _kept_elsewhere(self, data: FleetData) -> list[str]:
         """What layers read and is put in place by somebody else: directories, and files that all machines read."""

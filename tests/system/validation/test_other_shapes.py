@@ -303,3 +303,10 @@ def test_code_that_is_broken_is_read_once_and_what_it_may_look_up_is_not_guessed
     monkeypatch.undo()
     write(repo, {"site/profile/manifests/bad.pp": "# Good.\nclass profile::bad {\n}\n"})
     assert places(Validation(repo).findings()) == [(COMMON, 2, "wrong-type"), (COMMON, 3, "unknown-key")]
+
+
+def test_a_module_at_the_top_of_the_repository_is_loaded_by_its_names(repo: Path) -> None:
+    write(repo, {"environment.conf": "modulepath = .:site\n",
+                 "own/manifests/init.pp": "# Own.\nclass other {\n}\n"})  # fmt: skip
+    found = [each for each in Validation(repo, style=False).findings() if each.file.startswith("own/")]
+    assert [(each.line, each.code) for each in found] == [(2, "puppet-syntax")]
