@@ -253,14 +253,14 @@ class HieraCheck:
     ) -> Iterator[Finding]:
         """Values that interpolate a key that nothing has; where some layer is kept elsewhere, it may be there."""
         module_keys = {key for document in own.values() for key in document.top}
-        found = list(interpolation.findings(data, checked, module_keys, self.missing))
+        found = list(interpolation.unknown(data, checked, module_keys, self.missing))
         if elsewhere := self._elsewhere(data):
             if found:
                 where = ", ".join(elsewhere)
                 count = "a key that values interpolate is" if len(found) == 1 else f"{len(found)} interpolated keys are"
-                self.notes.append(f"{count} in no file here; {where} may have it: {found[0]}")
+                self.notes.append(f"{count} in no file here; {where} may have it: {found[0].finding()}")
             return
-        yield from found
+        yield from (each.finding() for each in found)
 
     def _elsewhere(self, data: FleetData) -> list[str]:
         """What may have keys, and can't be read here."""

@@ -85,6 +85,8 @@ class PuppetCheck:
                 f"{one} not at hand in the version that is pinned{rest}: nothing is known of their classes and keys;"
                 f" `r10k puppetfile install` puts them into {self.puppetfile.moduledir}/"
             )
+        if not self.complete:
+            yield "some of the Puppet code can't be read: keys, roles and tiers that nothing has are not told"
         if self.puppetfile.is_program:
             yield "a part of the Puppetfile is Ruby that only r10k runs: modules that it names there are not known"
         if not self.settings.is_said and self.puppetfile.moduledir not in ("", *self.settings.modulepath):
@@ -116,8 +118,8 @@ class PuppetCheck:
                 self.findings += its
             kept.save()
             if code is None:
-                self.complete = not answer["code"]["broken"]
                 code = environment.remember(answer["code"])
+        self.complete = code.is_whole
         broken_metadata = list(module_metadata.findings(self.repo, self.files.modules))
         self.complete = self.complete and not broken_metadata
         self.findings += broken_metadata

@@ -90,6 +90,7 @@ class PuppetCode:
         module_names: the first parts of names that belong to a module.
         mentioned: the first parts of all names in it, those too that are no unit here.
         digest: of everything that this came from.
+        is_whole: whether all of the code could be read.
         named_by_hiera: the texts in the values of each key of Hiera: classes that code includes may be among them.
     """
 
@@ -100,6 +101,7 @@ class PuppetCode:
     module_names: frozenset[str]
     mentioned: frozenset[str]
     digest: str
+    is_whole: bool = True
     named_by_hiera: Callable[[str], Iterable[str]] = lambda _: ()
     _reached: dict[str, Reach] = field(default_factory=dict)
 
@@ -183,7 +185,7 @@ class PuppetCode:
                 yield from (name for name in names if name.startswith(prefix))
 
 
-def load(answer: Mapping[str, Any], digest: str) -> PuppetCode:
+def load(answer: Mapping[str, Any], digest: str, *, is_whole: bool = True) -> PuppetCode:
     """Make PuppetCode of the "code" that puppet_code.rb answered."""
     units = {}
     for each in answer["units"]:
@@ -197,5 +199,5 @@ def load(answer: Mapping[str, Any], digest: str) -> PuppetCode:
         units, answer["aliases"],
         {module["slug"]: module["dependencies"] for module in modules if module["slug"]},
         {module["slug"]: module["version"] for module in modules if module["slug"] and module["version"]},
-        frozenset(module["name"] for module in modules), frozenset(answer["mentioned"]), digest,
+        frozenset(module["name"] for module in modules), frozenset(answer["mentioned"]), digest, is_whole,
     )  # fmt: skip

@@ -113,14 +113,15 @@ class Environment:
     def code(self) -> PuppetCode | None:
         """Return this code from the cache; None if it has to be read again."""
         answer = CACHE.get(self.digest)
-        return puppet_code.load(answer, self.digest) if answer else None
+        return self._loaded(answer) if answer else None
 
     def remember(self, answer: Mapping[str, Any]) -> PuppetCode:
-        """Cache the "code" of an answer, unless a part of it could not be read, and return it."""
-        if answer["broken"]:
-            return puppet_code.load(answer, f"in part: {self.digest}")
+        """Cache the "code" of an answer, and return it."""
         CACHE.put(self.digest, answer)
-        return puppet_code.load(answer, self.digest)
+        return self._loaded(answer)
+
+    def _loaded(self, answer: Mapping[str, Any]) -> PuppetCode:
+        return puppet_code.load(answer, self.digest, is_whole=not answer["broken"])
 
 
 def settings_of(repo: Path) -> EnvironmentConf:

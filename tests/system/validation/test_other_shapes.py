@@ -7,6 +7,7 @@ import pytest
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.repository.finding import Finding
 from fleet_cli.validation.all_checks import Validation
+from fleet_cli.validation.puppet_environment import Environment
 
 WEB = "site/profile/manifests/web.pp"
 COMMON = "hieradata/common.yaml"
@@ -286,3 +287,26 @@ def test_of_modules_that_are_off_the_modulepath_nothing_is_said_but_that_they_ar
         ("modules/more/one/manifests/init.pp", 2, "puppet-lint"),
     ]  # fmt: skip
     assert not any("not on the modulepath" in note for note in validation.notes)
+
+
+def test_code_that_is_broken_is_read_once_and_what_it_may_look_up_is_not_guessed(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(repo, {"site/profile/manifests/bad.pp": "class profile::bad {\n  oops oops\n",
+                 COMMON: "---\nprofile::web::port: x\nin_nothing: 1\n"})  # fmt: skip
+    first = Validation(repo)
+    found = places(first.findings())
+    assert found == [(COMMON, 2, "wrong-type"), ("site/profile/manifests/bad.pp", 1, "puppet-syntax")]
+    assert any(note.startswith("some of the Puppet code can't be read") for note in first.notes)
+    monkeypatch.setattr(Environment, "ask", lambda *_: pytest.fail("it is read again"))
+    assert places(Validation(repo).findings()) == found
+    monkeypatch.undo()
+    write(repo, {"site/profile/manifests/bad.pp": "# Good.\nclass profile::bad {\n}\n"})
+    assert places(Validation(repo).findings()) == [(COMMON, 2, "wrong-type"), (COMMON, 3, "unknown-key")]
+
+
+def test_a_module_at_the_top_of_the_repository_is_loaded_by_its_names(repo: Path) -> None:
+    write(repo, {"environment.conf": "modulepath = .:site\n",
+                 "own/manifests/init.pp": "# Own.\nclass other {\n}\n"})  # fmt: skip
+    found = [each for each in Validation(repo, style=False).findings() if each.file.startswith("own/")]
+    assert [(each.line, each.code) for each in found] == [(2, "puppet-syntax")]

@@ -101,7 +101,7 @@ anything = st.recursive(leaf, lambda inner: st.lists(inner, max_size=2) | st.dic
 
 
 @given(st.sampled_from(TYPES), anything)
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 def test_the_schema_and_validate_agree_on_any_value(name: str, value: Any) -> None:
     text = json.dumps({"value": value}, ensure_ascii=False)
     node = yaml_reader.parse(text.encode(), "value.yaml").top["value"].node

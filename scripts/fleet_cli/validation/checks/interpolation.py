@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from fleet_cli.repository.documents import Node
@@ -127,10 +128,31 @@ def lookups(leaf: Node) -> Iterator[Lookup]:
         yield Lookup(leaf.line, leaf.column, found["key"].partition(".")[0])
 
 
-def findings(
+@dataclass(frozen=True)
+class Unknown:
+    """A key that a value interpolates, and that neither a file of Hiera nor the data of a module has.
+
+    Attributes:
+        file: where the value is.
+        lookup: the key, and its place.
+        said: the keys that there are.
+    """
+
+    file: str
+    lookup: Lookup
+    said: Set[str]
+
+    def finding(self) -> Finding:
+        """The finding, with what was meant: of many thousand keys that takes a while."""
+        line, column, key = self.lookup
+        message = f"it interpolates '{key}', which no file of Hiera has"
+        return Finding(self.file, line, column, "unknown-lookup", message, did_you_mean(key, self.said))
+
+
+def unknown(
     data: FleetData, checked: Mapping[str, Checked], module_keys: set[str], missing: Set[str] = frozenset()
-) -> Iterator[Finding]:
-    """Values that interpolate a key that neither a file of Hiera nor the data of a module has.
+) -> Iterator[Unknown]:
+    """Find values that interpolate a key that nothing has.
 
     Args:
         data: Hiera.
@@ -142,7 +164,4 @@ def findings(
     for name, each in checked.items():
         for lookup in each.lookups:
             if lookup.key not in said and lookup.key.partition("::")[0] not in missing:
-                message = f"it interpolates '{lookup.key}', which no file of Hiera has"
-                yield Finding(
-                    name, lookup.line, lookup.column, "unknown-lookup", message, did_you_mean(lookup.key, said)
-                )
+                yield Unknown(name, lookup, said)

@@ -14,7 +14,8 @@ class PuppetFiles
   # lint_options: as on puppet-lint's command line; nil to leave out what it says.
   # modulepath, manifests: where Puppet loads files by their names, so that only a definition of that name may stand in one.
   def initialize(lint_options, modulepath, manifests)
-    @autoloaded = Regexp.union(/\A#{Regexp.escape(manifests)}/, *modulepath.map { |path| %r{\A#{Regexp.escape(path)}/\w+/(manifests|functions|types)/} })
+    inside = modulepath.map { |path| %r{\A#{Regexp.escape(File.expand_path(path))}/\w+/(manifests|functions|types)/} }
+    @autoloaded = Regexp.union(/\A#{Regexp.escape(manifests)}/, *inside)
     @lints = !lint_options.nil?
     require 'puppet-lint' if @lints
     lint_options&.each { |option| configure(option) }
