@@ -6,6 +6,7 @@ from fleet_cli.commands.context import Context
 from fleet_cli.fleet import deploying
 from fleet_cli.machine import steps
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.machine.printable import printable
 from fleet_cli.repository import clones
 
 
@@ -32,12 +33,12 @@ def deploy(context: Context, wanted: str | None, back: bool, tier: str | None, e
     if (back or end) and (wanted or (back and end)):
         raise FleetError("--back and --end take no branch or commit, and exclude each other")
     if back:
-        click.echo(deploying.back(context.fleet, tier=tier))
+        click.echo(printable(deploying.back(context.fleet, tier=tier)))
         return
     if end and tier:
-        click.echo(deploying.end_tier(context.fleet, tier))
+        click.echo(printable(deploying.end_tier(context.fleet, tier)))
         return
     if wanted is None:
         for path in clones.uncommitted(context.repo):
             steps.say(f"note: {path} is not committed, and so not deployed")
-    click.echo(deploying.deploy(context.fleet, context.repo, wanted, tier=tier))
+    click.echo(printable(deploying.deploy(context.fleet, context.repo, wanted, tier=tier)))

@@ -10,6 +10,7 @@ from fleet_cli.fleet import records
 from fleet_cli.fleet.nodes import Choice
 from fleet_cli.fleet.records import Wanted
 from fleet_cli.machine import interruptible
+from fleet_cli.machine.printable import printable
 
 
 @click.command(short_help="Show who did what, and when.")
@@ -50,6 +51,6 @@ def log(  # noqa: PLR0917 - click gives an argument for each option
     else:
         click.echo("\n".join(records.lines(found.records)) or "no record")
     for machine, why in found.missing.items():
-        click.echo(f"fleet: {machine}: its records are not here: {why}", err=True)
+        click.echo(printable(f"fleet: {machine}: its records are not here: {why}"), err=True)
     if found.missing:
         sys.exit(1)

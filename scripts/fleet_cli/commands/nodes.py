@@ -4,6 +4,7 @@ import click
 
 from fleet_cli.commands.context import Context
 from fleet_cli.fleet import puppetdb
+from fleet_cli.machine.printable import printable
 from fleet_cli.planning import factsources
 from fleet_cli.repository import inventory
 
@@ -20,6 +21,6 @@ def list_nodes(context: Context, url: str | None) -> None:
     """
     rows = factsources.ask(url, _TRUSTED) if url else puppetdb.query(context.fleet, _TRUSTED)
     found, without = inventory.of_trusted_facts(rows)
-    click.echo(inventory.render(found), nl=False)
+    click.echo(printable(inventory.render(found)), nl=False)
     for certname in without:
-        click.echo(f"fleet: {certname}: its certificate names no role or no tier: left out", err=True)
+        click.echo(printable(f"fleet: {certname}: its certificate names no role or no tier: left out"), err=True)

@@ -14,6 +14,7 @@ from fleet_cli.commands.context import Context
 from fleet_cli.commands.puppet_choice import SANDBOX, chosen, puppet_options
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.machine.printable import printable
 from fleet_cli.planning import (
     catalogs,
     environment,
@@ -141,7 +142,7 @@ def _show(found: Plan, as_json: bool, as_markdown: bool) -> None:
     if as_json:
         click.echo(rendering_json.text(found))
     elif as_markdown:
-        click.echo(rendering_markdown.text(found))
+        click.echo(printable(rendering_markdown.text(found)))
     else:
         rendering_text.show(found, Console(highlight=False))
 

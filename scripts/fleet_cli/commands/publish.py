@@ -6,6 +6,7 @@ import click
 
 from fleet_cli.commands.context import Context
 from fleet_cli.fleet import publishing
+from fleet_cli.machine.printable import printable
 from fleet_cli.services import building
 
 
@@ -15,4 +16,4 @@ from fleet_cli.services import building
 def publish(context: Context, files: tuple[Path, ...]) -> None:
     """Publish packages in the fleet's signed apt repository; every version stays available."""
     packages = [building.describe(file) for file in files]
-    click.echo(publishing.publish(context.fleet, packages, context.repo).strip())
+    click.echo(printable(publishing.publish(context.fleet, packages, context.repo).strip()))

@@ -9,6 +9,7 @@ from fleet_cli.fleet import agents, deploying, turns
 from fleet_cli.fleet import nodes as fleet_nodes
 from fleet_cli.fleet.nodes import Choice
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.machine.printable import printable
 
 
 @click.command(short_help="Run puppet agent on nodes, in parallel.")
@@ -54,14 +55,14 @@ def run(  # noqa: PLR0917 - click gives an argument for each option
         raise FleetError("--environment and --end-trial exclude each other")
     chosen = fleet_nodes.chosen(context.fleet, context.repo, choice)
     if wanted:
-        click.echo(deploying.try_on(context.fleet, context.repo, chosen, wanted, duration), err=True)
+        click.echo(printable(deploying.try_on(context.fleet, context.repo, chosen, wanted, duration)), err=True)
     elif end_trial:
-        click.echo(deploying.end_trial(context.fleet, chosen), err=True)
+        click.echo(printable(deploying.end_trial(context.fleet, chosen)), err=True)
     runs = turns.run(context.fleet, chosen, noop=noop)
     if as_json:
         print_json([result.as_dict() for result in runs])
     else:
         for result in runs:
-            click.echo("\n".join(agents.explain(result)))
+            click.echo(printable("\n".join(agents.explain(result))))
     if not all(result.ok for result in runs):
         sys.exit(1)

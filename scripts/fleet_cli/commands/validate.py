@@ -69,7 +69,7 @@ def validate(  # noqa: PLR0917 - an option each
         click.echo(f"fleet: {printable(str(error))}", err=True)
         sys.exit(COULD_NOT_RUN)
     for note in validation.notes:
-        click.echo(f"fleet: {note}", err=True)
+        click.echo(printable(f"fleet: {note}"), err=True)
     if as_json:
         print_json([finding.as_dict() for finding in findings])
     else:

@@ -15,6 +15,7 @@ from fleet_cli.fleet.causes import local
 from fleet_cli.fleet.observed import UNKNOWN, Difference
 from fleet_cli.fleet.status import Status
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.machine.printable import printable
 
 REDRAW_SECONDS = 5
 WIDTH = 1000
@@ -41,7 +42,7 @@ def watch(look: Callable[[], Status]) -> None:
             try:
                 shown = render(look())
             except FleetError as error:  # it may come back
-                shown = Text(f"not known: {error}", style="yellow")
+                shown = Text(printable(f"not known: {error}"), style="yellow")
 
 
 def console() -> Console:
@@ -53,7 +54,7 @@ def console() -> Console:
 def render(status: Status) -> RenderableType:
     """Return what is shown of a status."""
     summary = Text(status.summary, style="green" if status.as_declared else "bold")
-    notes = [Text(f"note: {note}") for note in _notes(status)]
+    notes = [Text(printable(f"note: {note}")) for note in _notes(status)]
     if status.as_declared:
         return Group(*notes, summary)
     table = Table("node", "service", "difference", "since", "likely cause", box=None, pad_edge=False)

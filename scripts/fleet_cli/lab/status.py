@@ -12,12 +12,14 @@ from typing import Any
 import urllib3
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fleet_cli.fleet import deploying, puppetdb
 from fleet_cli.fleet.deploying import Trial
 from fleet_cli.lab import ca, description, ssh
 from fleet_cli.lab.boxes import Boxes
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.machine.printable import printable
 from fleet_cli.repository.labfile import Box, Lab
 
 TIMEOUT_SECONDS = 5.0
@@ -145,7 +147,8 @@ def show(statuses: list[BoxStatus]) -> None:
             table.add_row(*lead, "–", "", status.address, "up" if status.running else "[red]down[/red]")
         for service in status.services:
             health = "[green]ready[/green]" if service.ready else "[red]not ready[/red]"
-            table.add_row(*lead, service.name, service.version, service.url, health)
+            # A service says its version itself.
+            table.add_row(*lead, service.name, Text(printable(service.version)), service.url, health)
             lead = ("", "", "")
     console = Console(width=max(Console().width, 110), highlight=False)
     console.print(table)

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.machine.printable import printable
 
 HEARTBEAT_SECONDS = 20.0
 
@@ -20,8 +21,11 @@ finished: list[tuple[str, float]] = []
 
 
 def say(text: str) -> None:
-    """Print one line of progress on standard error, with the seconds since fleet was started."""
-    sys.stderr.write(f"[{time.monotonic() - _began:6.1f} s] {text}\n")
+    """Print one line of progress on standard error, with the seconds since fleet was started.
+
+    It may be what a machine says: nothing in it moves the cursor.
+    """
+    sys.stderr.write(f"[{time.monotonic() - _began:6.1f} s] {printable(text)}\n")
     sys.stderr.flush()
 
 

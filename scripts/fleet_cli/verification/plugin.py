@@ -21,6 +21,7 @@ from fleet_cli.fleet.description import Fleet
 from fleet_cli.fleet.nodes import Choice
 from fleet_cli.machine import interruptible
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.machine.printable import printable
 from fleet_cli.verification import subjects
 from fleet_cli.verification.reporter import Reporter
 from fleet_cli.verification.subjects import Balanced, Service, Subject
@@ -60,7 +61,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)  # threads may still wait for machines
     except FleetError as error:
-        print(f"fleet: {error}", file=sys.stderr)
+        print(printable(f"fleet: {error}"), file=sys.stderr)
         return 1
     config.stash[_FLEET], config.stash[_SUBJECTS] = fleet, found
     return None

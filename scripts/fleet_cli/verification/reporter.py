@@ -95,9 +95,10 @@ class Reporter:
         if self._others != _Tally():
             self._show("not about a node", self._others)
         for error in self._errors:
-            print(error)
+            print(asking.printable(error))
 
     def _show(self, name: str, tally: _Tally) -> None:
+        name = asking.printable(name)
         checks = tally.passed + len(tally.failures)
         if tally.failures:
             print(f"{name}: {len(tally.failures)} of {checks} checks failed")

@@ -102,6 +102,17 @@ def test_code_of_a_branch_runs_as_an_account_that_owns_nothing_that_is_served(de
     assert deployed.ok("production")
 
 
+def test_what_code_of_a_branch_prints_does_nothing_to_a_terminal(deployed: Server) -> None:
+    said = '$stdout.puts "\\e]0;owned\\a zürich"\n$stderr.puts "\\e[2J\\u009b31m"\nputs "done"\n'
+    deployed.write("Puppetfile", said + CONTROL["Puppetfile"])
+    deployed.commit(branch="topic")
+    result = deployed("topic")
+    printed = result.stdout + result.stderr
+    assert result.returncode == 0, printed
+    assert "\\x1b]0;owned\\x07 zürich\n" in printed
+    assert not {"\x1b", "\x07", "\x9b"} & set(printed)
+
+
 def test_a_link_in_the_place_of_a_working_copy_is_not_followed(deployed: Server) -> None:
     """What only root can read would be in an environment, for all to read."""
     secret = deployed.directory / "secret"

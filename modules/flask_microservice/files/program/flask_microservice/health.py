@@ -5,6 +5,8 @@ import socket
 import time
 from pathlib import Path
 
+from .printable import printable
+
 ANSWER_SECONDS = 5.0
 MOST = 64 * 1024
 """How many bytes of an answer are read: headers, and the start of what it says."""
@@ -37,7 +39,7 @@ def answer(path: Path, url_path: str) -> tuple[int, str]:
     if not protocol.startswith(b"HTTP/") or not status[:3].isdigit():
         raise OSError(f"not HTTP: {said[:80]!r}" if said else "the connection was closed without an answer")
     text = TAGS.sub(" ", body.decode(errors="replace"))
-    return int(status[:3]), " ".join(text.split())[:500]
+    return int(status[:3]), printable(" ".join(text.split())[:500])
 
 
 def unready(path: Path, url_path: str) -> str:

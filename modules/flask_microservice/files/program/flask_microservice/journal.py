@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 
+from .printable import printable
 from .systemd import systemctl
 
 LONGEST = 500
@@ -115,4 +116,5 @@ def _of_start(unit: str, invocation: str = "") -> tuple[list[str], list[str]]:
 def _lines(*matches: str) -> list[str]:
     command = ["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=200", *matches]
     result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
-    return [line.strip() for line in COLOURS.sub("", result.stdout).splitlines() if line.strip()]
+    # It goes to terminals, and by the agent's report to others.
+    return [printable(line.strip()) for line in COLOURS.sub("", result.stdout).splitlines() if line.strip()]

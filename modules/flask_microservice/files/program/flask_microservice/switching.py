@@ -8,6 +8,7 @@ from .files import remove_tree, write
 from .hints import hints
 from .instances import end_check, remove_releases, stop_release, write_check_unit, write_instance
 from .port import is_open, listen, restore
+from .printable import printable
 from .releases import forget_environment, mark_migrated, prepare, require_package
 from .service import Service
 from .serving import Serving, rolled_back
@@ -114,7 +115,7 @@ class Switch:
 
     def say(self, text: str) -> None:
         """Tell what is done now."""
-        print(f"{self.service.name}: {text}", file=sys.stderr, flush=True)
+        print(f"{self.service.name}: {printable(text)}", file=sys.stderr, flush=True)
 
     def _serve(self, release: str, *, back: bool = False) -> None:
         """Start a prepared release, and only when it has proved itself stop the one before."""

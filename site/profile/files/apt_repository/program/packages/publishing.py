@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from operators.printable import printable
+
 from packages import checks, debs, signed_index
 from packages.aptly import Aptly
 from packages.debs import Deb, Identity
@@ -65,7 +67,7 @@ def renew(repository: Repository) -> None:
 
 def say(text: str) -> None:
     """Tell a person something that is no result."""
-    print(f"publish-package: {text}", file=sys.stderr, flush=True)
+    print(f"publish-package: {printable(text)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from operators.errors import Failure
+from operators.printable import printable
 
 PROGRAMS: Mapping[str, tuple[str, str]] = {
     "fleet-report": ("report", "main"),
@@ -46,5 +47,5 @@ def main(program: str, arguments: Sequence[str]) -> int:
 
 
 def _told(program: str, message: str, status: int) -> int:
-    print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{program}: {printable(' '.join(message.split()))}", file=sys.stderr)
     return status

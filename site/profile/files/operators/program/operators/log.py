@@ -7,6 +7,7 @@ from typing import Any
 
 from operators import arguments as checked
 from operators import programs
+from operators.printable import printable
 
 MOST = 1000
 DAYS = 90
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
 def _record(entry: dict[str, Any]) -> dict[str, str]:
     seconds = int(entry["__REALTIME_TIMESTAMP"]) / 1_000_000
     time = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    said = {name: _text(entry.get(f"FLEET_{name.upper()}")) for name in FIELDS}
+    said = {name: printable(_text(entry.get(f"FLEET_{name.upper()}"))) for name in FIELDS}
     return {"time": time, "host": _text(entry.get("_HOSTNAME")), **said}
 
 

@@ -12,6 +12,7 @@ from types import FrameType
 
 from operators import archive, places, programs
 from operators import arguments as checked
+from operators.printable import printable
 
 LEFT_SECONDS = 24 * 3600
 """What a call has left that was killed goes after that."""
@@ -28,8 +29,8 @@ def main(arguments: Sequence[str]) -> int:
         declared = [f"--declared={name}" for name in sent.declared]
         done = programs.follow([places.PUBLISH_PACKAGE, *declared, "--", *sent.files], capture=True)
     # The sender knows nothing of the directory.
-    print(done.stderr.replace(f"{directory}/", ""), end="", file=sys.stderr)
-    print(done.stdout.replace(f"{directory}/", ""), end="")
+    print(printable(done.stderr.replace(f"{directory}/", "")), end="", file=sys.stderr)
+    print(printable(done.stdout.replace(f"{directory}/", "")), end="")
     return done.returncode
 
 

@@ -1,18 +1,23 @@
 """The one place where other programs are started."""
 
+import codecs
 import os
+import selectors
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from operators import places
 from operators.errors import Failure
+from operators.printable import printable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ASKED_SECONDS = 120
+LOOK_SECONDS = 0.2
 
 Result = subprocess.CompletedProcess[str]
 
@@ -63,7 +68,8 @@ def follow(command: Sequence[str | Path], *, capture: bool = False) -> Result:
 
     Args:
         command: its command line.
-        capture: whether its output and errors are returned; if not, it has the caller's output, for its errors too.
+        capture: whether its output and errors are returned; if not, the caller sees both while it prints them, as a
+            terminal may have them.
 
     Returns:
         Its status, as a shell has it, and what it printed.
@@ -71,10 +77,10 @@ def follow(command: Sequence[str | Path], *, capture: bool = False) -> Result:
     Raises:
         Failure: it is not there.
     """
-    out, err = (subprocess.PIPE, subprocess.PIPE) if capture else (None, subprocess.STDOUT)
+    err = subprocess.PIPE if capture else subprocess.STDOUT
     try:
         child = subprocess.Popen(
-            command, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err, encoding="utf-8",
+            command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err, encoding="utf-8",
             errors="replace",
         )  # fmt: skip
     except OSError as error:
@@ -85,12 +91,31 @@ def follow(command: Sequence[str | Path], *, capture: bool = False) -> Result:
 
     before = {number: signal.signal(number, pass_on) for number in SIGNALS}
     try:
-        said, complained = child.communicate()
+        said, complained = child.communicate() if capture else _shown(child)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     status = child.returncode if child.returncode >= 0 else 128 - child.returncode
     return subprocess.CompletedProcess(command, status, said or "", complained or "")
+
+
+def _shown(child: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Print what a program prints, until it ends; nothing is kept of it."""
+    assert child.stdout  # noqa: S101 - opened as a pipe above
+    text = codecs.getincrementaldecoder("utf-8")("replace")
+    with child.stdout as pipe, selectors.DefaultSelector() as waiting:
+        waiting.register(pipe, selectors.EVENT_READ)
+        while True:
+            if waiting.select(LOOK_SECONDS):
+                chunk = os.read(pipe.fileno(), 65536)
+                with suppress(BrokenPipeError):  # nobody reads it any more: the program comes to its end nevertheless
+                    print(printable(text.decode(chunk, final=not chunk)), end="", flush=True)
+                if not chunk:
+                    break
+            elif child.poll() is not None:
+                break  # something that it has started keeps its output open
+    child.wait()
+    return "", ""
 
 
 def become(command: Sequence[str | Path]) -> NoReturn:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from operators import arguments as checked
 from operators import journal, places, programs
 from operators.errors import UsageError
+from operators.printable import printable
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -16,6 +17,6 @@ def main(arguments: Sequence[str]) -> int:
     done = programs.follow([places.FLASK_MICROSERVICE, "rollback", *words], capture=True)
     why = programs.last_line(done.stderr) or f"exit status {done.returncode}"
     journal.record("rollback", " ".join(words), f"{journal.FAILED}: {why}" if done.returncode else journal.DONE)
-    print(done.stderr, end="", file=sys.stderr)
-    print(done.stdout, end="")
+    print(printable(done.stderr), end="", file=sys.stderr)
+    print(printable(done.stdout), end="")
     return done.returncode

@@ -3,6 +3,7 @@
 Whoever can push a branch runs code as this account. What it writes and says is judged by root, and trusted no further.
 """
 
+import codecs
 import os
 import pwd
 import selectors
@@ -12,6 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from operators.printable import printable
 
 from deploys.errors import DeployError
 from deploys.layout import Layout
@@ -134,13 +137,15 @@ class Account:
 
 
 def show(process: "subprocess.Popen[bytes]") -> tuple[int, str]:
-    """Print what a program prints, where it does; return its exit status, and the end of what it has printed."""
+    """Print what a program prints, where it does; return its exit status, and the end of what it has printed.
+
+    A terminal gets no control characters of it: it is foreign code that says it.
+    """
     said = b""
     with selectors.DefaultSelector() as waiting:
         for pipe, stream in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
-            stream.flush()
             if pipe:
-                waiting.register(pipe, selectors.EVENT_READ, stream.buffer)
+                waiting.register(pipe, selectors.EVENT_READ, (stream, codecs.getincrementaldecoder("utf-8")("replace")))
         while waiting.get_map():
             ready = waiting.select(0.2)
             if not ready and process.poll() is not None:
@@ -149,7 +154,7 @@ def show(process: "subprocess.Popen[bytes]") -> tuple[int, str]:
                 chunk = os.read(key.fd, KEPT)
                 if not chunk:
                     waiting.unregister(key.fileobj)
-                key.data.write(chunk)
-                key.data.flush()
+                stream, text = key.data
+                print(printable(text.decode(chunk, final=not chunk)), end="", file=stream, flush=True)
                 said = (said + chunk)[-KEPT:]
     return process.wait(), said.decode(errors="replace")

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from operators.journal import recorded
+from operators.printable import printable
 
 from deploys import answers, checkouts, deploying, sealing
 from deploys.account import Account, show
@@ -209,10 +210,13 @@ def _told(work: Callable[[], int]) -> int:
     try:
         return work()
     except DeployError as error:
-        print(f"deploy-environment: {error}", file=sys.stderr)
+        print(f"deploy-environment: {printable(str(error))}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"deploy-environment: {error}; `deploy-environment --list` says what is given now", file=sys.stderr)
+        print(
+            f"deploy-environment: {printable(str(error))}; `deploy-environment --list` says what is given now",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         return 130

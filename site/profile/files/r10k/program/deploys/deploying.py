@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from operators.journal import DONE, FAILED, record
+from operators.printable import printable
 
 from deploys import answers, checkouts, files, given, journal, puppet_server, sealing
 from deploys.answers import Answer, Answers
@@ -88,7 +89,7 @@ def finish(layout: Layout, names: Sequence[str], reader: Reader) -> bool:
                 _give(layout, checkout, name, Scope(), followed=False)
                 record("deploy", f"{checkout}, by r10k", DONE)
         except DeployError as error:
-            print(f"deploy-environment: {error}", file=sys.stderr)
+            print(f"deploy-environment: {printable(str(error))}", file=sys.stderr)
             journal.note("refused", failure=True, branch=checkout, reason=str(error))
             record("deploy", f"{checkout}, by r10k", f"{FAILED}: {error}")
             fine = False
@@ -182,7 +183,7 @@ def tidy(layout: Layout) -> None:
         sealing.keep_default(layout, always=fleet is not None)
         _forget(layout)
     except (DeployError, OSError) as error:
-        print(f"note: the deploy was done, but not the tidying after it: {error}", file=sys.stderr)
+        print(f"note: the deploy was done, but not the tidying after it: {printable(str(error))}", file=sys.stderr)
 
 
 def _forget(layout: Layout) -> None:
