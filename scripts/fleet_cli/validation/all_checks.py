@@ -81,7 +81,7 @@ class Validation:
             return HieraFiles(None, [name for name in puppet.files.names if _DATA.match(name)], modules)
         hiera = layers.load(self.repo)
         names = fleet_data.names(hiera, Directory(self.repo))
-        own = [name for name in names if hiera.place(name) or not hiera.is_read_otherwise(name)]
+        own = [name for name in names if not hiera.is_read_otherwise(name) or hiera.place(name)]
         return HieraFiles(hiera, self._needed(hiera, own), modules)
 
     def _needed(self, hiera: layers.Layers, names: list[str]) -> list[str]:

@@ -60,10 +60,10 @@ def findings(
                 continue
             if (key, roles) not in verdicts:
                 verdicts[key, roles] = _verdict(key, roles, code, everything)
+                if not verdicts[key, roles] and key not in code.parameters and not code.looks_up(key):
+                    untold.keys.add(key)
             if verdict := verdicts[key, roles]:
                 yield Finding(name, pair.line, pair.column, *verdict)
-            elif key not in code.parameters and not code.looks_up(key):
-                untold.keys.add(key)
 
 
 def _one_colon(key: str) -> tuple[str, str, str] | None:
