@@ -8,7 +8,8 @@
 # elsewhere: the directory of its log is root's, so it can put no link there.
 #
 # Over TLS each side shows a certificate of the Puppet CA: the node its own, the collector the one that has its name.
-# rsyslog has copies of the node's, which are renewed with them. While the collector does not answer, messages wait on the node's disk. What the journal held before is not sent.
+# rsyslog has copies of the node's, which are renewed with them. While the collector does not answer, messages wait on the node's
+# disk. What the journal held before is not sent.
 #
 # A syslog collector acknowledges nothing: messages that are under way as a connection breaks are lost. rsyslog's RELP,
 # which acknowledges, is not offered: its client gives up for good once a collector has shown a wrong certificate.
