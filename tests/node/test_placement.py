@@ -124,7 +124,7 @@ def test_an_upstream_that_is_placed_on_another_node_is_asked_there_and_has_left_
     assert not node.file(f"/etc/{ASKED}/default_config.ini").exists
     assert node.run(f"systemctl list-unit-files --no-legend '{ASKED}*' | grep .").rc == 1
     assert node.run(f"ss -Hltn sport = :{port} | grep .").rc == 1
-    assert f"dport {port} " not in node.check_output("nft list ruleset")
+    assert f"dport {port} " not in node.check_output("nft list table inet fleet")
     assert [one["name"] for one in json.loads(node.check_output("flask-microservice status --json"))] == [MOVES]
 
     # The tests of what is declared know where it is.

@@ -15,8 +15,9 @@ class profile::microservices (
   contain flask_microservice
 
   # Before Debian's, should that have one of the name.
+  $packages = ($flask_microservice::placed + $flask_microservice::staying).map |$name, $its| { $its['package'].lest || { $name } }
   file { '/etc/apt/preferences.d/fleet-services':
-    ensure  => $flask_microservice::packages.empty ? {
+    ensure  => $packages.empty ? {
       true    => absent,
       default => file,
     },
@@ -25,7 +26,7 @@ class profile::microservices (
     mode    => '0644',
     content => @("PREFERENCES"),
       # Written by Puppet (profile::microservices).
-      Package: ${flask_microservice::packages.unique.sort.join(' ')}
+      Package: ${packages.unique.sort.join(' ')}
       Pin: release o=fleet
       Pin-Priority: 900
       | PREFERENCES
