@@ -79,3 +79,11 @@ def test_puppetdb_takes_orders_from_nobody_without_a_certificate_that_it_is_told
         assert server.check_output(f"{order} {here}/certificate {here}/key") == "403"
     finally:
         server.run(f"rm -r {here}")
+
+
+def test_the_puppet_server_writes_down_what_it_tells_nodes(server: Host) -> None:
+    """A run that is under way in a deploy would have parts of two commits otherwise."""
+    pid = server.check_output("systemctl show --property=MainPID --value puppetserver.service")
+    as_it = f"nsenter --target {pid} --mount -- runuser -u puppet --"
+    for directory in ("/var/lib/puppet-deploys/given", "/etc/puppet/puppetserver/ca/requests", "/var/log/puppetserver"):
+        server.check_output(f"{as_it} sh -c 'touch {directory}/probe && rm {directory}/probe'")

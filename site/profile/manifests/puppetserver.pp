@@ -26,9 +26,11 @@ class profile::puppetserver (
   Array[Pattern[/\A-\S+\z/]] $java_args = ['-XX:+UseSerialGC', '-XX:MetaspaceSize=256m', '-XX:ReservedCodeCacheSize=512m'],
   Hash[Pattern[/\A[a-z]\w*\z/], Stdlib::Absolutepath] $file_mounts = {},
 ) {
+  # The last one is what nodes were told: see profile::r10k.
   profile::hardened_unit { 'puppetserver':
     writable   => [
       '/etc/puppet/puppetserver/ca', '/var/lib/puppet', '/var/lib/puppetserver', '/var/cache/puppet', '/var/log/puppetserver',
+      '/var/lib/puppet-deploys/given',
     ],
     makes_code => true,
   }
