@@ -70,7 +70,7 @@ class profile::r10k (
     ensure => installed,
   }
   # It brings the account.
-  Package <| title == 'puppetserver' |> -> File["${state}/given"]
+  Package <| title == 'puppetserver' |> -> File["${state}/given"] -> Service <| title == 'puppetserver' |>
   Package <| title == 'puppetserver' |> -> File[$code]
 
   group { $account:
