@@ -87,3 +87,13 @@ def test_the_puppet_server_writes_down_what_it_tells_nodes(server: Host) -> None
     as_it = f"nsenter --target {pid} --mount -- runuser -u puppet --"
     for directory in ("/var/lib/puppet-deploys/given", "/etc/puppet/puppetserver/ca/requests", "/var/log/puppetserver"):
         server.check_output(f"{as_it} sh -c 'touch {directory}/probe && rm {directory}/probe'")
+
+
+def test_the_index_of_packages_is_signed_anew(server: Host) -> None:
+    """Nodes would believe it no longer after two weeks."""
+    assert server.service("fleet-repository-renew.timer").is_running
+    server.check_output("systemctl start fleet-repository-renew.service")
+    signed = server.check_output(
+        "date --date \"$(sed -n 's/^Date: //p' /srv/apt/public/debian/dists/fleet/Release)\" +%s"
+    )
+    assert int(server.check_output("date +%s")) - int(signed) < 300
