@@ -2,6 +2,9 @@
 #
 # A drop-in that takes effect when the service starts next: nothing is restarted because of it. So it is there before the package.
 #
+# Hiera may say of a unit, in `profile::hardened_units`, what else it writes, or that it is left as Debian made it (`ensure: absent`):
+# an archive of PostgreSQL's, say, or a script of one's own.
+#
 # @param unit
 #   The service, without its suffix.
 # @param writable
@@ -22,6 +25,11 @@
 #     before       => Package['nginx-light'],
 #   }
 #
+# @example Hiera
+#   profile::hardened_units:
+#     postgresql@: {writable: [/srv/wal]}
+#     haproxy: {ensure: absent}
+#
 # @see https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html
 define profile::hardened_unit (
   Pattern[/\A[a-z0-9@-]+\z/] $unit = $title,
@@ -32,6 +40,7 @@ define profile::hardened_unit (
   String $account = '',
 ) {
   $directory = "/etc/systemd/system/${unit}.service.d"
+  $own = lookup('profile::hardened_units', Hash[String[1], Profile::Unit_hardening], 'deep', {})[$unit].lest || { {} }
 
   file { $directory:
     ensure => directory,
@@ -40,12 +49,12 @@ define profile::hardened_unit (
     mode   => '0755',
   }
   -> file { "${directory}/hardening.conf":
-    ensure  => file,
+    ensure  => stdlib::ensure($own['ensure'] != 'absent', 'file'),
     owner   => 'root',
     group   => 'root',
     mode    => '0644',
     content => epp('profile/hardened_unit.epp', {
-        writable     => $writable,
+        writable     => ($writable + $own['writable'].lest || { [] }).unique,
         capabilities => $capabilities,
         system_calls => $system_calls,
         makes_code   => $makes_code,
