@@ -4,6 +4,8 @@ A Puppetfile is Ruby, and so are modules. It is evaluated in a sandbox without a
 this file fetches that: releases of a Forge by the digest that the Forge gives for them, tarballs by the Puppetfile's.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import posixpath
@@ -14,16 +16,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
-
-import requests
 
 from fleet_cli.machine import host, process, steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.machine.printable import printable
 from fleet_cli.sandbox import running
 from fleet_cli.sandbox.limits import Limits
+
+if TYPE_CHECKING:
+    import requests
 
 _PROGRAM = Path(__file__).with_name("puppetfile.rb")
 _EVALUATING = Limits(memory=2**30, processes=64, seconds=60.0, output=2**20, scratch=2**26)
@@ -100,6 +103,8 @@ def from_forge(modules: list[Module], url: str, forge: Path) -> dict[str, str]:
     Raises:
         FleetError: the Forge gives something else than it says.
     """
+    import requests  # noqa: PLC0415 - takes longer to load than most plans and checks, which fetch nothing
+
     forge.mkdir(exist_ok=True)
     wanted = [module for module in modules if module.kind == "forge"]
     with requests.Session() as session:
@@ -168,6 +173,8 @@ def _json(session: requests.Session, url: str, path: str, forge: Path) -> dict[s
 
 
 def _get(session: requests.Session, url: str) -> bytes | None:
+    import requests  # noqa: PLC0415 - loaded by whoever has a session
+
     try:
         with session.get(url, timeout=_SECONDS, stream=True) as answer:
             if answer.status_code == requests.codes.not_found:
@@ -275,6 +282,8 @@ def from_web(modules: list[Module], directory: Path) -> dict[str, str]:
     Raises:
         FleetError: one is another file than the Puppetfile says, or what that says is no source and no version.
     """
+    import requests  # noqa: PLC0415 - as above
+
     missing: dict[str, str] = {}
     directory.mkdir(exist_ok=True)
     with requests.Session() as session:

@@ -97,6 +97,9 @@ class Repository:
         return answer.content
 
 
+_SILENT = "{} did not answer a moment ago"
+
+
 def of_lab(url: str, repo: Path) -> str:
     """The URL with the address of a box of lab.yaml in the place of its name, which only boxes can resolve."""
     try:
@@ -105,6 +108,17 @@ def of_lab(url: str, repo: Path) -> str:
         return url
     host = urlsplit(url).hostname or ""
     return url.replace(host, boxes[host], 1) if host in boxes else url
+
+
+def require_answer(repository: Repository, *, retry_now: bool) -> None:
+    """Refuse to go on where `load` would, whatever is wanted: it saves to work out what that is.
+
+    Raises:
+        FleetError: the repository did not answer a moment ago, and nothing is known of it.
+    """
+    known = CACHE.get(_name_in_cache(repository))
+    if known and not known["answered"] and not known["index"] and _is_fresh(known) and not retry_now:
+        raise FleetError(_SILENT.format(repository.base))
 
 
 def load(repository: Repository, wanted: set[tuple[str, str]], *, retry_now: bool) -> Index:
@@ -120,14 +134,14 @@ def load(repository: Repository, wanted: set[tuple[str, str]], *, retry_now: boo
     """
     if repository.directory and not (repository.directory / "dists").is_dir():
         return _directory(repository.directory, wanted)
-    name_in_cache = hashlib.sha256(repr(repository).encode()).hexdigest()[:32]
+    name_in_cache = _name_in_cache(repository)
     known = CACHE.get(name_in_cache) or Cached(asked=0, answered=False, index={})
     index = known["index"]
-    fresh = 0 <= time.time() - known["asked"] < FRESH_SECONDS and not retry_now
+    fresh = _is_fresh(known) and not retry_now
     complete = all(version in index.get(name, {}) for name, version in wanted)
     if fresh and complete:
         return index
-    problem = FleetError(f"{repository.base} did not answer a moment ago")
+    problem = FleetError(_SILENT.format(repository.base))
     # What it did not have a moment ago may have been published since.
     if not fresh or known["answered"]:
         try:
@@ -140,6 +154,14 @@ def load(repository: Repository, wanted: set[tuple[str, str]], *, retry_now: boo
     if complete and wanted:
         return index
     raise problem
+
+
+def _name_in_cache(repository: Repository) -> str:
+    return hashlib.sha256(repr(repository).encode()).hexdigest()[:32]
+
+
+def _is_fresh(known: Cached) -> bool:
+    return 0 <= time.time() - known["asked"] < FRESH_SECONDS
 
 
 def _fetch(repository: Repository) -> Index:

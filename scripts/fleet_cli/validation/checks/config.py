@@ -52,6 +52,7 @@ class Check:
         Raises:
             FleetError: the repository does not answer.
         """
+        package_index.require_answer(self.source, retry_now=self.retry_now)
         places = {(finding.file, finding.line) for finding in found}
         each_pinned = [
             each
