@@ -98,7 +98,7 @@ def pinned(all_running: Iterable[Running], documents: Mapping[str, Document]) ->
     """
     result: dict[tuple[object, ...], Pinned] = {}
     for running in all_running:
-        for service in running.present(running.touched):
+        for service in running.to_look_at:
             version = version_of(service, running.pins)
             if version is None or not isinstance(version.node.value, str):
                 continue

@@ -6,6 +6,7 @@ before anything is deployed.
 
 from collections.abc import Iterable, Mapping, MutableMapping, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.placed import Gateway, Placed
@@ -84,6 +85,11 @@ class Running:
         """Those of the named services that are to run, in order."""
         return [self.running[name] for name in sorted(names) if name in self.running]
 
+    @cached_property
+    def to_look_at(self) -> list[Service]:
+        """Those that are touched and to run, in order: what most checks go through, machine by machine."""
+        return self.present(self.touched)
+
     def free_port(self) -> int:
         """A port that no service of Hiera has."""
         ports = {int(text) for each in self.services.values() if (text := each.text("port")).isdigit()}
@@ -91,7 +97,7 @@ class Running:
 
     def sharing(self, part: str) -> dict[str, list[Service]]:
         """The values of a part that a touched service has and another one too, each with these services."""
-        values = {part_of(service, part) for service in self.present(self.touched)} - {""}
+        values = {part_of(service, part) for service in self.to_look_at} - {""}
         result = {}
         for value in sorted(values):
             names = self.together.get((part, value), set()) | (self.touched if self.specific else set())

@@ -9,7 +9,7 @@ from fleet_cli.validation.running import Running, at
 
 def findings(here: Running) -> Iterator[Finding]:
     """Databases that are nowhere or said twice, and data in a file on each of several nodes."""
-    for service in here.present(here.touched):
+    for service in here.to_look_at:
         yield from _database(here, service)
         yield from _data(here, service)
 

@@ -10,7 +10,7 @@ from fleet_cli.validation.running import Running, at
 
 def findings(here: Running) -> Iterator[Finding]:
     """Services without a port or socket, with both, or with that of another one."""
-    for service in here.present(here.touched):
+    for service in here.to_look_at:
         yield from _listening(here, service)
     yield from _shared(here, "port", "shared-port")
     yield from _shared(here, "socket", "shared-socket")

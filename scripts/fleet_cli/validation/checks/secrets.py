@@ -20,7 +20,7 @@ _SECRET_NAME = re.compile(
 
 def findings(here: Running) -> Iterator[Finding]:
     """Secrets of services without a value, and settings in plain text that are secrets."""
-    for service in here.present(here.touched):
+    for service in here.to_look_at:
         yield from _secrets(here, service)
         yield from _environment(here, service)
         yield from _database_password(here, service)

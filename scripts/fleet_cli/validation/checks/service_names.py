@@ -35,7 +35,7 @@ def findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[Findin
 
 def findings_of_declarations(here: Running) -> Iterator[Finding]:
     """Declarations without a port or socket under a name that is nearly another service's."""
-    for service in here.present(here.touched):
+    for service in here.to_look_at:
         near = misspelt(here, service)
         for spot in service.declared if near else ():
             yield at(spot, "unknown-service", f"'{service.name}' is no declared service", near)

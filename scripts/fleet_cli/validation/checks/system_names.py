@@ -52,7 +52,7 @@ def problems(declarations: Node, aliases: Aliases) -> Iterator[Problem]:
 
 def findings(here: Running) -> Iterator[Finding]:
     """A service may have the units in which releases of another one are tried: NAME-check@RELEASE.service."""
-    for base in sorted({service.name.removesuffix("-check") for service in here.present(here.touched)}):
+    for base in sorted({service.name.removesuffix("-check") for service in here.to_look_at}):
         if {base, f"{base}-check"} <= here.running.keys() and here.placed.meet([base, f"{base}-check"]):
             spot, related = here.running[f"{base}-check"].home, [here.running[base].home]
             message = f"service '{base}-check' has the units in which releases of '{base}' are tried"

@@ -10,7 +10,7 @@ from fleet_cli.validation.running import Running, at
 
 def findings(here: Running) -> Iterator[Finding]:
     """Upstreams that a service can't ask, has twice, or that ask it themselves."""
-    for service in here.present(here.touched):
+    for service in here.to_look_at:
         yield from _upstreams(here, service)
     yield from _cycles(here)
 

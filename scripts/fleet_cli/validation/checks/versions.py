@@ -9,7 +9,7 @@ from fleet_cli.validation.running import Running, at
 
 def findings(here: Running) -> Iterator[Finding]:
     """Services without a version, and such as run from one package at different versions."""
-    for service in here.present(here.touched):
+    for service in here.to_look_at:
         yield from _version(here, service)
     yield from _packages(here)
 
