@@ -6,26 +6,28 @@ says nothing of the values of that setting.
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 
-class Kind:
+class Kind(ABC):
     """A kind of settings: called with a text it gives the value, or a ValueError that says what was expected."""
 
+    @abstractmethod
     def __call__(self, text: str) -> Any:
-        raise NotImplementedError
+        """See class."""
 
     @property
+    @abstractmethod
     def expected(self) -> str:
         """What is expected, in words."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def schema(self) -> dict[str, Any]:
         """The same as JSON Schema: of the number, where it is one."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
