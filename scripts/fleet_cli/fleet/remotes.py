@@ -1,8 +1,9 @@
 """How a commit comes to the git repository that a fleet deploys from, and which commit it is there."""
 
 import os
+import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +42,26 @@ class Remote(Protocol):
             FleetError: it can't be asked.
         """
 
+    def fetch(self, repo: Path, wanted: str) -> str:
+        """Bring a ref, or a commit, from there into the clone; return its commit, the empty string if it is not there.
+
+        Args:
+            wanted: the whole name of a ref, or a whole commit.
+
+        Raises:
+            FleetError: it can't be asked.
+        """
+
+    def replace(self, repo: Path, ref: str, before: str, commit: str) -> bool:
+        """Move a ref there from one commit to another; whether it was where it was thought to be.
+
+        Args:
+            before: where it is now; the empty string for nowhere.
+
+        Raises:
+            FleetError: it can't be written.
+        """
+
 
 class PushedByPeople:
     """A repository that people push to, themselves, after whatever review they have: nothing is pushed from here."""
@@ -70,11 +91,22 @@ class PushedByPeople:
     def end_of(self, repo: Path, branch: str) -> str:
         """Return the commit at the end of a branch there, the empty string if there is no such branch."""
         asked = ["git", "-C", str(repo), "ls-remote", "--exit-code", self._fleet.remote, f"refs/heads/{branch}"]
-        done = process.run(asked, env={"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": self._shell(repo)}, check=False)
+        done = process.run(asked, env=self._environment(repo), check=False)
         if done.returncode not in (0, 2):
             why = _why(done.stderr)
             raise FleetError(f"{self._fleet.remote} can't be asked for its branch {branch}: {why}")
         return done.stdout.partition("\t")[0]
+
+    def fetch(self, repo: Path, wanted: str) -> str:
+        """Bring a ref, or a commit, from there into the clone."""
+        return fetch(repo, self._fleet.remote, wanted, self._environment(repo))
+
+    def replace(self, repo: Path, ref: str, before: str, commit: str) -> bool:
+        """Move a ref there, if it is where it was."""
+        return replace(repo, self._fleet.remote, ref, before, commit, self._environment(repo))
+
+    def _environment(self, repo: Path) -> dict[str, str]:
+        return {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": self._shell(repo)}
 
     def _shell(self, repo: Path) -> str:
         """The ssh that git starts: the person's own one, which asks nobody and does not wait for ever."""
@@ -95,6 +127,42 @@ class PushedByPeople:
         return (
             f"{ahead} ahead and {behind} behind: `git pull --rebase`, or deploy that commit by its name, {there[:10]}"
         )
+
+
+def fetch(repo: Path, url: str, wanted: str, environment: Mapping[str, str], *options: str) -> str:
+    """Bring a ref or a commit of a repository into a clone; return its commit, the empty string if it is not there.
+
+    Raises:
+        FleetError: the repository can't be asked.
+    """
+    command = ["git", "-C", str(repo), "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *options, url]
+    own = f"refs/fleet/fetched/{wanted.removeprefix('refs/')}"
+    done = process.run([*command, f"+{wanted}:{own}"], env=environment, check=False)
+    if done.returncode == 0:
+        return clones.git(repo, "rev-parse", f"{own}^{{commit}}")
+    if re.search(r"couldn't find remote ref|not our ref|no such remote ref", done.stderr, re.IGNORECASE):
+        return ""
+    raise FleetError(f"{url} can't be asked for {wanted}: {_why(done.stderr)}")
+
+
+def replace(  # noqa: PLR0917 - a ref, from where to where, and how
+    repo: Path, url: str, ref: str, before: str, commit: str, environment: Mapping[str, str], *options: str
+) -> bool:
+    """Move a ref of a repository from one commit to another; whether it was where it was thought to be.
+
+    Raises:
+        FleetError: it can't be written.
+    """
+    lease = f"--force-with-lease={ref}:{before}"
+    command = ["git", "-C", str(repo), "push", "--quiet", "--porcelain", lease, *options, url, f"{commit}:{ref}"]
+    done = process.run(command, env=environment, check=False)
+    if done.returncode == 0:
+        return True
+    said = done.stdout + done.stderr
+    # Of two pushes at the same moment one finds the ref locked, or moved since it looked.
+    if re.search(r"stale info|fetch first|cannot lock ref|failed to update ref|incorrect old value", said):
+        return False
+    raise FleetError(f"{url}: {ref} can't be written: {_why(done.stderr)}: who rolls out has to be able to push to it")
 
 
 def _why(said: str) -> str:

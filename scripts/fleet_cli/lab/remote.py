@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from fleet_cli.fleet import remotes
 from fleet_cli.lab import ssh
 from fleet_cli.machine import paths, steps, temporary
 from fleet_cli.repository import clones, declared, fleet_data, secrets
@@ -17,6 +18,7 @@ PUBLIC_KEY = "/etc/puppet/eyaml/public_key.pkcs7.pem"
 MADE_FROM = "With the secrets of this lab: "
 """Begins the message of a commit that was made for the lab; then comes the commit that it was made from."""
 
+_RECEIVE = "--receive-pack=sudo git-receive-pack"
 _SECRETS = paths.STATE / "secrets"
 
 
@@ -41,14 +43,28 @@ class WithSecrets:
         return ""
 
 
+    def fetch(self, repo: Path, wanted: str) -> str:
+        """Bring a ref, or a commit, from there into the clone."""
+        return remotes.fetch(repo, _url(self._lab), wanted, _shell(), "--upload-pack=sudo git-upload-pack")
+
+    def replace(self, repo: Path, ref: str, before: str, commit: str) -> bool:
+        """Move a ref there, if it is where it was."""
+        return remotes.replace(repo, _url(self._lab), ref, before, commit, _shell(), _RECEIVE)
+
+
+def _url(lab: Lab) -> str:
+    return f"ssh://{lab.server.name}{PATH}"
+
+
+def _shell() -> dict[str, str]:
+    return {"GIT_SSH_COMMAND": f"ssh -F {paths.SSH_CONFIG}"}
+
+
 def push(lab: Lab, repo: Path, commit: str, branch: str) -> None:
     """Put a commit on the branch of that name in the repository on the Puppet server."""
-    remote_shell = " ".join(["ssh", "-F", str(paths.SSH_CONFIG)])
     with steps.step(f"git push {branch} ({commit[:10]})"):
         git(
-            repo, "push", "--force", "--quiet", "--receive-pack=sudo git-receive-pack",
-            f"ssh://{lab.server.name}{PATH}", f"{commit}:refs/heads/{branch}",
-            env={"GIT_SSH_COMMAND": remote_shell},
+            repo, "push", "--force", "--quiet", _RECEIVE, _url(lab), f"{commit}:refs/heads/{branch}", env=_shell(),
         )  # fmt: skip
 
 
