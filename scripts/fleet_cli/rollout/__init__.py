@@ -1,0 +1,1 @@
+"""A change that reaches the fleet in waves: `fleet rollout`."""
