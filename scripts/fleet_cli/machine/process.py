@@ -19,6 +19,8 @@ END_SECONDS = 5.0
 Result = subprocess.CompletedProcess[str]
 
 _running: set[subprocess.Popen[bytes]] = set()
+_leading: set[subprocess.Popen[bytes]] = set()
+"""Those of them that have a process group of their own."""
 _beside: set[subprocess.Popen[str]] = set()
 _lock = threading.Lock()
 
@@ -36,6 +38,7 @@ def run(
     output: Path | None = None,
     seconds: float = 0.0,
     most: int = 0,
+    group: bool = False,
 ) -> Result:
     """Run a program to its end and return what it printed.
 
@@ -51,6 +54,7 @@ def run(
         output: a file that gets its standard output; on_line then gets its standard error.
         seconds: what it may take until it is killed; 0 for no end.
         most: bytes that it may print on each of its outputs until it is killed; 0 for no end.
+        group: whether it gets a process group of its own; what is left of that in the end is killed.
 
     Raises:
         FleetError: the program is not installed.
@@ -69,18 +73,29 @@ def run(
             stderr=subprocess.STDOUT if (merge or on_line) and not output else subprocess.PIPE,
             env={**os.environ, **env} if env else None,
             cwd=cwd,
+            process_group=0 if group else None,
         )
     with _lock:
         _running.add(child)
+        if group:
+            _leading.add(child)
     try:
         out, err = _Conversation(child, on_line, seconds, most).to_its_end((stdin or "").encode())
     finally:
+        if group:
+            _kill_group(child)
         with _lock:
             _running.discard(child)
+            _leading.discard(child)
     result = subprocess.CompletedProcess(command, child.returncode, out, err)
     if check and result.returncode != 0:
         raise CommandFailedError(command, result.returncode, result.stderr or result.stdout)
     return result
+
+
+def _kill_group(leader: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
 
 
 class _Conversation:
@@ -219,10 +234,13 @@ def end_all() -> None:
     """End every program that is still running, and wait for it a moment: fleet was interrupted."""
     with _lock:
         children, beside = list(_running), list(_beside)
+        leading = set(_leading)
     for other in beside:
         other.kill()
     for child in children:
-        if child.poll() is None:
+        if child in leading:
+            _kill_group(child)
+        elif child.poll() is None:
             child.send_signal(signal.SIGTERM)
     ended: list[subprocess.Popen[bytes] | subprocess.Popen[str]] = [*beside, *children]
     for each in ended:

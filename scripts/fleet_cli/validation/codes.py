@@ -49,11 +49,16 @@ CODES: dict[str, dict[str, str]] = {
     },
     "Nodes and layers": {
         "unknown-role": "A node has a role without a class in `site/role/manifests`.",
-        "unknown-tier": "A node has a tier that no file of Hiera mentions.",
+        "unknown-tier": "A node has a tier that no file of Hiera mentions, or the order of tiers in rollouts names "
+        "such a tier.",
         "inventory": "`nodes.yaml` can't be read as a list of nodes.",
         "unread-file": "No layer of `hiera.yaml` reads this file, or no node does.",
         "no-layers": "`hiera.yaml` has no hierarchy.",
         "wrong-layer": "`hiera.yaml` says what Hiera refuses or ignores, or names a `datadir` that is not there.",
+    },
+    "Rollouts": {
+        "rollout-layer": "A setting of rollouts stands in a file from which rollouts do not read it.",
+        "rollout-value": "A setting of rollouts is encrypted or interpolated: a rollout reads it as it is.",
     },
     "Puppetfile": {
         "puppetfile-syntax": "A line of the Puppetfile can't be understood.",

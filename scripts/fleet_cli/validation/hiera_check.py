@@ -29,6 +29,7 @@ from fleet_cli.validation.checks import (
     placement,
     ports,
     references,
+    rollouts,
     secrets,
     service_names,
     shadowing,
@@ -219,6 +220,7 @@ class HieraCheck:
             self.notes += untold.notes(code)
             yield from keys.findings_of_modules(self.hiera.modules, own, checked, code)
             yield from lookup_options.findings(data, code, self.missing)
+        yield from rollouts.findings(data)
         if is_current and self.hiera.layers:
             yield from unread_files.findings(data, code, lambda: self._others)
         for module in self.hiera.modules:

@@ -8,5 +8,7 @@
 class profile::base (
   Array[String[1]] $packages = [],
 ) {
+  include profile::rollout
+
   stdlib::ensure_packages($packages)
 }

@@ -74,6 +74,36 @@ MISTAKES = {
         {BALANCER: ("fleet::network", "fleet::netwrok")},
         (BALANCER, '"%{alias'), "unknown-lookup", ("did you mean 'fleet::network'?",),
     ),
+    # Rollouts
+    "a share of nodes that is none": Mistake(
+        {STAGING: ("---", "---\nprofile::rollout::batch: 0%")},
+        (STAGING, "0%"), "wrong-type", ("Profile::Positive_share",),
+    ),
+    "a setting of rollouts, misspelt": Mistake(
+        {STAGING: ("profile::rollout::no_traffic", "profile::rollout::no_trafic")},
+        (STAGING, "profile::rollout::no_trafic:"), "unknown-key", ("did you mean 'profile::rollout::no_traffic'?",),
+    ),
+    "a word that is none of a setting's": Mistake(
+        {STAGING: ("no_traffic: verify_only", "no_traffic: verify-only")},
+        (STAGING, "verify-only"), "wrong-type", ("did you mean 'verify_only'?",),
+    ),
+    "a tier in the order of rollouts that is nowhere": Mistake(
+        {COMMON: ("[staging, production]", "[staging, prodution]")},
+        (COMMON, "prodution"), "unknown-tier", ("did you mean 'production'?",),
+    ),
+    "the order of tiers in the file of one": Mistake(
+        {STAGING: ("---", "---\nprofile::rollout::tiers: [staging]")},
+        (STAGING, "profile::rollout::tiers:"), "rollout-layer", ("common.yaml",),
+    ),
+    "a setting of rollouts for a role": Mistake(
+        {"hieradata/roles/app.yaml": ("---", "---\nprofile::rollout::watch: 5")},
+        ("hieradata/roles/app.yaml", "profile::rollout::watch:"), "rollout-layer", ("into the tier's file",),
+    ),
+    "a setting of rollouts that only Puppet could look up": Mistake(
+        {COMMON: ("profile::rollout::tiers:",
+                  "profile::rollout::webhook: \"https://%{lookup('profile::puppet_ca::path')}\"\nprofile::rollout::tiers:")},
+        (COMMON, '"https://%{lookup'), "rollout-value", ("{token}",),
+    ),
     # Placement
     "a certname that no machine has": Mistake(
         {INVENTORY: ("    port: 7002", "    port: 7002\n    nodes: ['*', staging2.fleet.test]")},
