@@ -14,6 +14,8 @@ from pathlib import Path
 import apt_server
 import pytest
 from apt_server import COMMAND, AptServer, package
+from fleet_cli.validation import package_index
+from fleet_cli.validation.package_index import Repository
 from packages import debs
 
 REPO = Path(__file__).resolve().parents[2]
@@ -151,6 +153,14 @@ def test_every_version_that_a_service_can_declare_is_published_and_fetched(serve
     published(server, made[0])
     published(server, *made[1:])
     assert server.fetched() == {**FIRST, **{f"billing={version}": f"billing {version} " for version in versions}}
+
+
+def test_a_package_that_nobody_can_go_back_behind_says_so_in_the_index(server: AptServer, tmp_path: Path) -> None:
+    """What an index leaves out, a rollout would not know, and offer a way back that there is not."""
+    published(server, package(tmp_path, "2.0-1", **{"One-Way": "yes"}))
+    repository = Repository(str(server.apt / "public/debian"), "fleet", "main")
+    index = package_index.load(repository, set(), retry_now=True)
+    assert {version: deb.is_one_way for version, deb in index["billing"].items()} == {"1.0-1": False, "2.0-1": True}
 
 
 def test_an_index_of_long_ago_is_given_to_no_machine_and_the_one_that_is_renewed_is(server: AptServer) -> None:

@@ -26,10 +26,17 @@ _COMPRESSED: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
 
 
 class Deb(NamedTuple):
-    """A package file: where it is below the repository, and its digest; empty for one in a directory."""
+    """A package file.
+
+    Attributes:
+        filename: where it is below the repository.
+        sha256: its digest; empty for one in a directory.
+        is_one_way: whether it says that nobody can go back behind it; of one in a directory nobody asks.
+    """
 
     filename: str
     sha256: str
+    is_one_way: bool = False
 
 
 Index = Mapping[str, Mapping[str, Deb]]
@@ -157,7 +164,8 @@ def load(repository: Repository, wanted: set[tuple[str, str]], *, retry_now: boo
 
 
 def _name_in_cache(repository: Repository) -> str:
-    return hashlib.sha256(repr(repository).encode()).hexdigest()[:32]
+    # An index that was kept before something more was read of packages would not have it.
+    return hashlib.sha256(repr((repository, Deb._fields)).encode()).hexdigest()[:32]
 
 
 def _is_fresh(known: Cached) -> bool:
@@ -185,9 +193,12 @@ def architecture() -> str:
 def _parse(text: str) -> Index:
     index: dict[str, dict[str, Deb]] = {}
     for paragraph in text.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Version|Filename|SHA256): *(.*)$", paragraph, re.MULTILINE))
+        fields = dict(re.findall(r"^(Package|Version|Filename|SHA256|One-Way): *(.*)$", paragraph, re.MULTILINE))
         if {"Package", "Version", "Filename", "SHA256"} <= fields.keys():
-            index.setdefault(fields["Package"], {})[fields["Version"]] = Deb(fields["Filename"], fields["SHA256"])
+            # Whatever else somebody has written there, such as `true`: it was not written for nothing.
+            is_one_way = fields.get("One-Way", "no").strip().lower() not in ("no", "")
+            deb = Deb(fields["Filename"], fields["SHA256"], is_one_way)
+            index.setdefault(fields["Package"], {})[fields["Version"]] = deb
     return index
 
 
