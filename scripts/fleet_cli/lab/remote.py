@@ -42,7 +42,6 @@ class WithSecrets:
         """Not known: only deploys push to it, so what the server has deployed is all there is to know."""
         return ""
 
-
     def fetch(self, repo: Path, wanted: str) -> str:
         """Bring a ref, or a commit, from there into the clone."""
         return remotes.fetch(repo, _url(self._lab), wanted, _shell(), "--upload-pack=sudo git-upload-pack")

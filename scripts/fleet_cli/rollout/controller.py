@@ -13,7 +13,7 @@ from fleet_cli.rollout.judging import Counts, Judgement, Limits, Verdict
 from fleet_cli.rollout.settings import Settings
 from fleet_cli.rollout.state import Baseline, LostError, NodeState, Phase, Rollout, Rollouts, Status, Store
 from fleet_cli.rollout.waves import Wave, allowed_missing
-from fleet_cli.rollout.world import Fault, Outcome, Traffic, World
+from fleet_cli.rollout.world import Fault, Outcome, Serving, Traffic, World
 
 LOOK_SECONDS = 2.0
 ASK_STORE_SECONDS = 6.0
@@ -230,8 +230,9 @@ class Controller:
         """
         if not nodes:
             return
-        if wrong := self.world.verify(nodes):
-            raise _BadError(f"verify: {wrong}")
+        for test, wrong in self.world.verify(nodes).items():
+            if test not in rollout.wrong_before:
+                raise _BadError(f"verify: {wrong} ({test})")
         failed = self.world.checks(rollout, nodes)
         for what, outcome in failed.items():
             if outcome.fault == Fault.RELEASE:
@@ -434,8 +435,8 @@ class Controller:
                 (certname, name, service.release)
                 for certname in nodes
                 for name, service in rollout.nodes[certname].services.items()
-                if service.release and found[certname].services.get(name, ("", "", False))[1] not in ("", service.release)
-            ]  # fmt: skip
+                if service.release and _release(found[certname], name) not in ("", service.release)
+            ]
             failed = self.world.serve_again(wanted) if wanted else {}
             if not failed:
                 break
@@ -519,6 +520,10 @@ class _Watching:
 
     def _balanced(self, node: str, name: str, now: Traffic) -> Counts:
         return now.balanced[node, name].since(self._first.balanced.get((node, name), Counts()))
+
+
+def _release(serving: Serving, name: str) -> str:
+    return serving.services.get(name, ("", "", False))[1]
 
 
 def _versions(rollout: Rollout, nodes: Sequence[str]) -> str:

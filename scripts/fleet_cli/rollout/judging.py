@@ -153,10 +153,10 @@ def judge(
         return Verdict(Judgement.GOOD if enough else Judgement.TOO_FEW, said)
     sick = [node for node, counts in changed.items() if _bad(counts, others, before, limits)]
     well = total(counts for node, counts in changed.items() if node not in sick)
-    if 0 < len(sick) <= sick_allowed and len(changed) - len(sick) >= 2 * len(sick):
+    few = 0 < len(sick) <= sick_allowed and len(changed) - len(sick) >= 2 * len(sick)
+    if few and well.requests >= limits.least_requests and not _bad(well, others, before, limits):
         # The same release does well on most: it is not the release.
-        if well.requests >= limits.least_requests and not _bad(well, others, before, limits):
-            return Verdict(Judgement.GOOD, f"{said}; badly on {', '.join(sick)} alone: {reason}", tuple(sick))
+        return Verdict(Judgement.GOOD, f"{said}; badly on {', '.join(sick)} alone: {reason}", tuple(sick))
     return Verdict(Judgement.BAD, reason)
 
 
@@ -185,9 +185,9 @@ def _slow(counts: Counts, bases: Sequence[Counts], limits: Limits) -> str:
             )
         return ""
     means = [base.mean_ms for base in bases if base.mean_ms]
-    if means and counts.mean_ms is not None and not counts.slower and counts.requests >= limits.least_requests:
-        if counts.mean_ms > max(means) * limits.latency_ratio + 1:
-            return f"{counts.mean_ms:.0f} ms in the mean, {limits.latency_ratio:g} times {max(means):.0f} ms"
+    own = counts.mean_ms if not counts.slower and counts.requests >= limits.least_requests else None
+    if means and own is not None and own > max(means) * limits.latency_ratio + 1:
+        return f"{own:.0f} ms in the mean, {limits.latency_ratio:g} times {max(means):.0f} ms"
     return ""
 
 

@@ -117,6 +117,7 @@ class Rollout:
         one_way: whether its new releases can't be gone back from.
         quick: whether nothing is waited for: `--now`.
         takes_back: the number of the rollout that this one takes back; 0 for none.
+        wrong_before: the tests of `verify` that failed before anything was changed.
         baseline: by service, what it did before on the nodes of the present wave.
         log: what happened, a line each, with its time in seconds since 1970.
     """
@@ -145,6 +146,7 @@ class Rollout:
     one_way: bool = False
     quick: bool = False
     takes_back: int = 0
+    wrong_before: list[str] = field(default_factory=list)
     baseline: dict[str, Baseline] = field(default_factory=dict)
     log: list[tuple[int, str]] = field(default_factory=list)
 

@@ -98,8 +98,8 @@ class World(Protocol):
     def others(self, rollout: Rollout, tier: str, service: str) -> Sequence[str]:
         """Nodes of a tier that have a service and do not change, or not yet; a few of them."""
 
-    def verify(self, nodes: Sequence[str]) -> str:
-        """Check that what is declared is what runs; return what is wrong, the empty string if nothing is."""
+    def verify(self, nodes: Sequence[str]) -> Mapping[str, str]:
+        """Check that what is declared is what runs; return what is wrong, by the name of the test that says so."""
 
     def checks(self, rollout: Rollout, nodes: Sequence[str]) -> Mapping[str, Outcome]:
         """Run the repository's own checks, on each node and service; return what failed, by check and node."""

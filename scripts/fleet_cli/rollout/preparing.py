@@ -1,0 +1,173 @@
+"""From a commit to a rollout: what it changes where, by the plan, and in which waves."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet_cli.fleet import deploying, nodes, remotes
+from fleet_cli.fleet.description import Fleet
+from fleet_cli.fleet.nodes import Node
+from fleet_cli.machine.errors import CommandFailedError, FleetError
+from fleet_cli.planning import environment, factsources, planner
+from fleet_cli.planning.effects import Effect
+from fleet_cli.planning.plan import Failure, Plan
+from fleet_cli.planning.planner import Choice
+from fleet_cli.planning.planner import Settings as PlanSettings
+from fleet_cli.repository.clones import git
+from fleet_cli.repository.inventory import Machine
+from fleet_cli.rollout import settings, waves
+from fleet_cli.rollout.git_store import account
+from fleet_cli.rollout.orders import host
+from fleet_cli.rollout.settings import Settings
+from fleet_cli.rollout.state import NodeChange, Rollout, ServiceChange
+from fleet_cli.rollout.waves import Change
+
+_RELEASES = ("new release", "first release", "removed")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be rolled out.
+
+    Attributes:
+        commit: a commit of the clone as the remote has it.
+        tier: where; None for all tiers.
+        quick, one_way: see Rollout.
+    """
+
+    commit: str
+    tier: str | None
+    why: str
+    quick: bool
+    one_way: bool
+
+
+def commit(fleet: Fleet, repo: Path, wanted: str | None) -> str:
+    """Return the commit that is meant: what the remote's branch has, or one that was named; the clone has it then.
+
+    Raises:
+        FleetError: there is none; or it is neither at the end of the fleet's branch there nor kept by the server.
+    """
+    remote = remotes.of(fleet)
+    if wanted is None and (there := remote.end_of(repo, fleet.branch)):
+        _bring(remote, repo, there)
+        return there
+    if wanted is not None:
+        named = remote.commit(repo, wanted)
+        if named in deploying.answers(fleet).commits:
+            return named
+    return remote.bring(repo, wanted, fleet.branch)
+
+
+def seal(fleet: Fleet, commit: str) -> None:
+    """Have the server have a commit, and give it to nobody yet.
+
+    Raises:
+        FleetError: r10k or a check of the commit failed.
+    """
+    if commit not in deploying.answers(fleet).commits:
+        deploying.seal(fleet, fleet.branch, commit)
+
+
+def rollout(fleet: Fleet, repo: Path, wanted: Wanted, state: Mapping[str, Settings]) -> Rollout:
+    """Plan a rollout; it is begun nowhere.
+
+    Args:
+        state: by tier, its settings.
+
+    Raises:
+        FleetError: a catalog fails at the commit; or a plan can't be made.
+    """
+    known = nodes.known(fleet, repo)
+    answers = deploying.answers(fleet)
+    tiers = [tier for tier in state if wanted.tier in (None, tier)]
+    before = {tier: _commit_of(answers, tier) for tier in tiers}
+    changes: list[Change] = []
+    for base in dict.fromkeys(before.values()):
+        of_base = [tier for tier in tiers if before[tier] == base]
+        changes += _changes(fleet, repo, base, wanted.commit, [node for node in known if node.tier in of_base])
+    return Rollout(
+        number=0, epoch=1, commit=wanted.commit, goal=dict.fromkeys(tiers, wanted.commit), before=before,
+        whole=wanted.tier is None, why=wanted.why, by=account(), host=host(), began=int(time.time()),
+        nodes={
+            one.certname: NodeChange(
+                one.name, one.role, one.tier,
+                {name: ServiceChange(old, new) for name, (old, new) in one.services.items()},
+            )
+            for one in changes
+        },
+        waves=waves.plan(changes, tiers, state), quick=wanted.quick, one_way=wanted.one_way,
+    )  # fmt: skip
+
+
+def settings_of(repo: Path, commit: str, tiers: Sequence[str]) -> dict[str, Settings]:
+    """Return the settings of tiers at a commit, in the order in which the tiers change.
+
+    Raises:
+        FleetError: a value is wrong; it says where.
+    """
+    ordered = settings.order(tiers, settings.of(repo, commit, ""))
+    return {tier: settings.of(repo, commit, tier) for tier in ordered}
+
+
+def here(fleet: Fleet, repo: Path, one: Rollout) -> str:
+    """Return the commit of a rollout, once this clone has it."""
+    for commit in {one.commit, *one.goal.values()}:
+        _bring(remotes.of(fleet), repo, commit)
+    return one.commit
+
+
+def tiers_of(known: Sequence[Node]) -> list[str]:
+    """Return the tiers that nodes are in."""
+    return sorted({node.tier for node in known})
+
+
+def _commit_of(answers: deploying.Answers, tier: str) -> str:
+    given = answers.given("", tier)
+    if given is None:
+        raise FleetError("nothing is deployed yet: the first commit of a fleet comes by `fleet deploy`")
+    return answers.commit_of(given.environment)
+
+
+def _changes(fleet: Fleet, repo: Path, base: str, head: str, known: Sequence[Node]) -> list[Change]:
+    """What the plan says changes on nodes, from one commit to another."""
+    if base == head or not known:
+        return []
+    remote = remotes.of(fleet)
+    for one in (base, head):
+        _bring(remote, repo, one)
+    machines = [Machine(node.certname, node.role, node.tier) for node in known]
+    found = planner.make(
+        repo, base, head,
+        PlanSettings(Choice(), factsources.find(fleet, repo, None), environment.MIRROR, machines),
+    )  # fmt: skip
+    _refuse_failures(found)
+    services: dict[str, dict[str, tuple[str, str]]] = {}
+    for effect, certnames in found.of_kind(Effect):
+        if effect.what in _RELEASES:
+            for certname in certnames:
+                services.setdefault(certname, {})[effect.subject] = (effect.old, effect.new)
+    changed = {*found.changed_nodes}
+    return [
+        Change(node.certname, node.name, node.role, node.tier, services.get(node.certname, {}))
+        for node in known
+        if node.certname in changed
+    ]
+
+
+def _bring(remote: remotes.Remote, repo: Path, commit: str) -> None:
+    """Have the clone have a commit: a plan needs what the fleet has now."""
+    try:
+        git(repo, "cat-file", "-e", f"{commit}^{{commit}}")
+    except CommandFailedError:
+        if not remote.fetch(repo, commit):
+            raise FleetError(
+                f"commit {commit[:10]} is neither in this clone nor at the remote: no plan can be made"
+            ) from None
+
+
+def _refuse_failures(found: Plan) -> None:
+    for failure, certnames in found.of_kind(Failure):
+        if failure.side in ("head", "both"):
+            raise FleetError(f"{', '.join(certnames[:5])}: no catalog at this commit: {failure.message}")
