@@ -18,7 +18,7 @@ PEOPLE: dict[str, Any] = {
     "bert": {"ensure": "absent", "keys": [ED25519], "rights": ["deploy"]},
 }
 SUDOERS = "/etc/sudoers.d/fleet-operators"
-EVERYWHERE = {"fleet-report", "fleet-inspect", "fleet-log", "fleet-run", "fleet-rollback"}
+EVERYWHERE = {"fleet-report", "fleet-inspect", "fleet-traffic", "fleet-log", "fleet-run", "fleet-rollback"}
 ON_THE_SERVER = {"fleet-query", "fleet-answers", "fleet-deploy", "fleet-enroll", "fleet-publish"}
 ROLES = ["app", "database", "load_balancer", "puppetserver"]
 
@@ -200,6 +200,7 @@ def test_a_right_is_exactly_its_programs(catalogs: dict[str, Catalog]) -> None:
     everywhere = {
         f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-report ""',
         f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-inspect ""',
+        f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-traffic ""',
         f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-log ""',
         f'%fleet-run ALL = (root) NOPASSWD: {at}/fleet-run "", {at}/fleet-run --noop',
         f"%fleet-run ALL = (root) NOPASSWD: {at}/fleet-rollback",

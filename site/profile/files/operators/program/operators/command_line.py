@@ -11,6 +11,7 @@ from operators.printable import printable
 PROGRAMS: Mapping[str, tuple[str, str]] = {
     "fleet-report": ("report", "main"),
     "fleet-inspect": ("inspection", "main"),
+    "fleet-traffic": ("traffic", "main"),
     "fleet-log": ("log", "main"),
     "fleet-run": ("agent_runs", "main"),
     "fleet-rollback": ("rollback", "main"),
