@@ -4,8 +4,8 @@ A request counts as failed if its client got a failure: a 5xx of the node, an an
 502, 503 or 504 for want of an answer of the node. What HAProxy sent to another node instead has not failed.
 
 HAProxy 3.0 counts no requests that were lost without an answer. It counts attempts: each that is made again in `wretr`
-or `wredis`; after an empty answer in `wretr` once more, and in `eresp`. A last attempt is in `eresp` once if it took too
-long, and twice if its answer was empty. tests/system/test_traffic.py holds all this against what clients get.
+or `wredis`; after an empty answer in `wretr` once more, and in `eresp`. A last attempt is in `eresp` once if it took
+too long, and twice if its answer was empty. tests/system/test_traffic.py holds all this against what clients get.
 """
 
 import csv
