@@ -19,7 +19,7 @@ PEOPLE: dict[str, Any] = {
 }
 SUDOERS = "/etc/sudoers.d/fleet-operators"
 EVERYWHERE = {"fleet-report", "fleet-inspect", "fleet-traffic", "fleet-log", "fleet-run", "fleet-rollback"}
-ON_THE_SERVER = {"fleet-query", "fleet-answers", "fleet-deploy", "fleet-enroll", "fleet-publish"}
+ON_THE_SERVER = {"fleet-query", "fleet-answers", "fleet-deploy", "fleet-enroll", "fleet-note", "fleet-publish"}
 ROLES = ["app", "database", "load_balancer", "puppetserver"]
 
 TAKEN: dict[str, list[Any]] = {
@@ -210,6 +210,7 @@ def test_a_right_is_exactly_its_programs(catalogs: dict[str, Catalog]) -> None:
         f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-answers ""',
         f"%fleet-deploy ALL = (root) NOPASSWD: {at}/fleet-deploy",
         f"%fleet-deploy ALL = (root) NOPASSWD: {at}/fleet-enroll",
+        f"%fleet-run ALL = (root) NOPASSWD: {at}/fleet-note",
         f"%fleet-read ALL = (root) NOPASSWD: {at}/fleet-publish --list",
         f'%fleet-publish ALL = (root) NOPASSWD: {at}/fleet-publish ""',
     }

@@ -51,6 +51,7 @@ WHOSE = [
     ("fleet-rollback orders", "anna"),
     ("fleet-deploy production", "bert"),
     ("fleet-enroll app9.example.org --role app --tier production", "bert"),
+    ("fleet-note --rollout 7 --tier production --node app1.example.org", "anna"),
     ("fleet-publish", "carl"),
     ("fleet-report -x", ""),
     ("fleet-report \"\"", ""),

@@ -29,6 +29,10 @@ BESIDE: dict[str, list[list[str]]] = {
         ["topic", "--rollout", "7", "--epoch"], ["--rollout", "7", "--epoch", "1", "--tier", "staging", "--abort"],
     ],
     "fleet-publish": [[], ["--list"]],
+    "fleet-note": [
+        [], ["--rollout"], ["--rollout", "7", "--tier"], ["--rollout", "7", "--tier", "production", "--node"],
+        ["--rollout", "7", "--tier", "production", "--node", "app1.example.org"],
+    ],
     "fleet-enroll": [
         [], ["--role"], ["--tier"], ["app9.example.org", "--role"], ["app9.example.org", "--role", "app", "--tier"],
         ["app9.example.org", "--role", "app", "--tier", "production"],
@@ -77,6 +81,8 @@ REFUSED = [
             "app1.example.org",
         ],
     ),
+    ("fleet-note", ["--rollout", "7", "--tier", "production"]),
+    ("fleet-note", ["--rollout", "7", "--node", "app1.example.org"]),
     ("fleet-rollback", []),
     ("fleet-rollback", ["Orders"]),
     ("fleet-rollback", ["orders", "1.0-1"]),

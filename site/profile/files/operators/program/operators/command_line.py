@@ -18,6 +18,7 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
     "fleet-query": ("puppetdb", "main"),
     "fleet-answers": ("deploys", "answers"),
     "fleet-deploy": ("deploys", "main"),
+    "fleet-note": ("notes", "main"),
     "fleet-publish": ("packages", "main"),
     "fleet-enroll": ("enrolment", "main"),
 }
