@@ -18,8 +18,8 @@ PEOPLE: dict[str, Any] = {
     "bert": {"ensure": "absent", "keys": [ED25519], "rights": ["deploy"]},
 }
 SUDOERS = "/etc/sudoers.d/fleet-operators"
-EVERYWHERE = {"fleet-report", "fleet-inspect", "fleet-log", "fleet-run", "fleet-rollback"}
-ON_THE_SERVER = {"fleet-query", "fleet-answers", "fleet-deploy", "fleet-enroll", "fleet-publish"}
+EVERYWHERE = {"fleet-report", "fleet-inspect", "fleet-traffic", "fleet-log", "fleet-run", "fleet-rollback"}
+ON_THE_SERVER = {"fleet-query", "fleet-answers", "fleet-deploy", "fleet-enroll", "fleet-note", "fleet-publish"}
 ROLES = ["app", "database", "load_balancer", "puppetserver"]
 
 TAKEN: dict[str, list[Any]] = {
@@ -200,6 +200,7 @@ def test_a_right_is_exactly_its_programs(catalogs: dict[str, Catalog]) -> None:
     everywhere = {
         f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-report ""',
         f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-inspect ""',
+        f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-traffic ""',
         f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-log ""',
         f'%fleet-run ALL = (root) NOPASSWD: {at}/fleet-run "", {at}/fleet-run --noop',
         f"%fleet-run ALL = (root) NOPASSWD: {at}/fleet-rollback",
@@ -209,6 +210,7 @@ def test_a_right_is_exactly_its_programs(catalogs: dict[str, Catalog]) -> None:
         f'%fleet-read ALL = (root) NOPASSWD: {at}/fleet-answers ""',
         f"%fleet-deploy ALL = (root) NOPASSWD: {at}/fleet-deploy",
         f"%fleet-deploy ALL = (root) NOPASSWD: {at}/fleet-enroll",
+        f"%fleet-run ALL = (root) NOPASSWD: {at}/fleet-note",
         f"%fleet-read ALL = (root) NOPASSWD: {at}/fleet-publish --list",
         f'%fleet-publish ALL = (root) NOPASSWD: {at}/fleet-publish ""',
     }

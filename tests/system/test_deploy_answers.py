@@ -23,8 +23,14 @@ def answer(environment: str, until: int | None = None) -> dict[str, Any]:
     return {"environment": environment, "until": until}
 
 
-def answers(fleet: str, tiers: dict[str, Any] | None = None, nodes: dict[str, Any] | None = None) -> str:
-    return json.dumps({"fleet": answer(fleet), "tiers": tiers or {}, "nodes": nodes or {}})
+def answers(
+    fleet: str,
+    tiers: dict[str, Any] | None = None,
+    nodes: dict[str, Any] | None = None,
+    rollouts: dict[str, Any] | None = None,
+) -> str:
+    said = {"fleet": answer(fleet), "tiers": tiers or {}, "nodes": nodes or {}}
+    return json.dumps(said if rollouts is None else {**said, "rollouts": rollouts})
 
 
 ASK: list[Callable[[Any], Any]] = []
@@ -58,6 +64,24 @@ def test_the_narrowest_answer_counts_and_a_trial_ends() -> None:
         ["environment", "b.test", "production", "production"],
         ["environment", "c.test", None, "production"],
     ) == [TRIAL, OF_TIER, OLD, OLD]
+
+
+def test_a_rollout_reaches_the_nodes_of_its_waves_in_its_tier_and_nobody_else() -> None:
+    now = int(time.time())
+    rollout = {"environment": NEW, "nodes": ["a.test", "b.test", "trial.test"]}
+    text = answers(OLD, {"staging": answer(OF_TIER)}, {"trial.test": answer(TRIAL, now + 600)}, {"staging": rollout})
+    assert told(
+        text,
+        ["environment", "a.test", "staging", "production"],
+        ["environment", "a.test", "production", "production"],
+        ["environment", "c.test", "staging", "production"],
+        ["environment", "trial.test", "staging", "production"],
+        ["may_read", "b.test", "staging", NEW, True],
+        ["may_read", "c.test", "staging", NEW, True],
+        ["may_read", "b.test", "staging", OF_TIER, True],
+        ["answers", answers(OLD, rollouts={})],
+        ["environment", "a.test", "staging", "production"],
+    ) == [NEW, OLD, OF_TIER, TRIAL, True, False, False, len(answers(OLD, rollouts={})), OLD]
 
 
 def test_a_run_is_told_the_same_to_its_end_whatever_is_deployed_meanwhile() -> None:

@@ -20,6 +20,7 @@ from fleet_cli.machine.printable import printable
               help="How long a trial lasts: 30m, 2h, 1d.")  # fmt: skip
 @click.option("--end-trial", is_flag=True, help="End the trial on NODEs before its time.")
 @click.option("--noop", is_flag=True, help="Say what would change and change nothing.")
+@click.option("--now", is_flag=True, help="Run where a rollout is under way: for a hotfix. It leaves a record.")
 @chosen_nodes
 @json_option
 @click.pass_obj
@@ -33,6 +34,7 @@ def run(  # noqa: PLR0917 - click gives an argument for each option
     duration: str,
     end_trial: bool,
     noop: bool,
+    now: bool,
     as_json: bool,
 ) -> None:
     """Run puppet agent on NODEs in parallel (without NODE: on all but the Puppet server) and show what came of it.
@@ -45,6 +47,9 @@ def run(  # noqa: PLR0917 - click gives an argument for each option
     A node that a service leaves keeps it until the balancers know its new nodes: it has a second run then, and the
     balancers after it.
 
+    While a rollout is under way in the tier of a NODE, a run by hand is refused unless --noop or --now is given: the
+    rollout judges what its nodes do.
+
     Exit status 0 when every node is as declared, or with --noop when it is known what would change; 1 when a run failed
     anywhere.
     """
@@ -54,8 +59,11 @@ def run(  # noqa: PLR0917 - click gives an argument for each option
     if wanted and end_trial:
         raise FleetError("--environment and --end-trial exclude each other")
     chosen = fleet_nodes.chosen(context.fleet, context.repo, choice)
+    if not noop:
+        deploying.require_no_rollout(context.fleet, chosen, now=now)
     if wanted:
-        click.echo(printable(deploying.try_on(context.fleet, context.repo, chosen, wanted, duration)), err=True)
+        trial = deploying.try_on(context.fleet, context.repo, chosen, wanted, duration, now=now)
+        click.echo(printable(trial), err=True)
     elif end_trial:
         click.echo(printable(deploying.end_trial(context.fleet, chosen)), err=True)
     runs = turns.run(context.fleet, chosen, noop=noop)

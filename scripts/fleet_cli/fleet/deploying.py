@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from fleet_cli.machine import paths, steps
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.repository import clones
 
-PROGRAM, LIST = "fleet-deploy", "fleet-answers"
+PROGRAM, LIST, NOTE = "fleet-deploy", "fleet-answers", "fleet-note"
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,55 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Rollout:
+    """A rollout that is under way in a tier, as the server has it.
+
+    Attributes:
+        number: the rollout's number, the same in all tiers.
+        epoch: the number of its controller, which grows when another one takes over.
+        environment: the environment of its commit.
+        since: when it began in the tier, in seconds since 1970.
+        by: the account that began it.
+        nodes: the nodes that are given its commit, by certname.
+    """
+
+    number: int
+    epoch: int
+    environment: str
+    since: int
+    by: str
+    nodes: tuple[str, ...]
+
+    def under_way(self, tier: str) -> str:
+        """Say that it is under way, by whom and since when."""
+        then = time.localtime(self.since)
+        clock = time.strftime("%H:%M" if then[:3] == time.localtime()[:3] else "%Y-%m-%d %H:%M", then)
+        return f"rollout {self.number} of {self.by} is under way in {tier} since {clock}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last rollout of a tier that has come to its end there.
+
+    Attributes:
+        environment: the environment of its commit; None if it was aborted before it began in the tier.
+        how: `finished` or `aborted`.
+        fleet: whether the fleet was given its commit with the tier.
+    """
+
+    number: int
+    epoch: int
+    environment: str | None
+    how: str
+    fleet: bool
+
+
+@dataclass(frozen=True)
 class Given:
     """What a node is given, and why.
 
     Attributes:
-        scope: whose answer it is: `node` for a trial, `tier`, or `fleet`.
+        scope: whose answer it is: `node` for a trial, `rollout`, `tier`, or `fleet`.
         environment: the environment of the commit.
         branch: the branch that is followed; None for a commit.
         since: when it was set, in seconds since 1970.
@@ -82,10 +127,27 @@ class Answers:
         nodes = self._data["nodes"].items()
         return {name: Trial(answer["branch"], answer["environment"], answer["until"]) for name, answer in nodes}
 
+    @property
+    def rollouts(self) -> dict[str, Rollout]:
+        """The rollouts that are under way, by tier."""
+        # A server from before there were rollouts says nothing of them.
+        found: dict[str, dict[str, Any]] = self._data.get("rollouts", {})
+        return {tier: Rollout(**{**its, "nodes": tuple(its["nodes"])}) for tier, its in found.items()}
+
+    @property
+    def ended(self) -> dict[str, Ended]:
+        """The last rollout that has ended, by tier."""
+        return {
+            tier: Ended(its["number"], its["epoch"], its["environment"], its["how"], its["fleet"])
+            for tier, its in self._data.get("ended", {}).items()
+        }
+
     def given(self, certname: str, tier: str) -> Given | None:
         """What a node of a tier is given: the narrowest answer counts. None if nothing is deployed."""
+        rollout = self._data.get("rollouts", {}).get(tier)
         found = (
             ("node", self._data["nodes"].get(certname)),
+            ("rollout", {**rollout, "branch": None} if rollout and certname in rollout["nodes"] else None),
             ("tier", self._data["tiers"].get(tier)),
             ("fleet", self._data["fleet"]),
         )
@@ -121,17 +183,20 @@ class Answers:
         raise FleetError(f"{wanted!r} is not deployed on the Puppet server, which has: {known}")
 
 
-def deploy(fleet: Fleet, repo: Path, wanted: str | None = None, *, tier: str | None = None) -> str:
+def deploy(fleet: Fleet, repo: Path, wanted: str | None = None, *, tier: str | None = None, now: bool = False) -> str:
     """Deploy what is checked out, a branch, or a commit; return what the server says.
 
     What is checked out, or a commit, goes to all who follow the fleet's branch; a branch of another name to those who
     follow it. With a tier it goes to that tier alone.
 
+    Args:
+        now: whether it goes ahead where it steps on a rollout that is under way.
+
     Raises:
-        FleetError: no such branch or commit; the remote has another one; git, r10k or a check failed. What nodes are
-            given has not changed then.
+        FleetError: no such branch or commit; the remote has another one; git, r10k or a check failed; a rollout is
+            under way. What nodes are given has not changed then.
     """
-    scope = ["--tier", tier] if tier else []
+    scope = [*(["--tier", tier] if tier else []), *_now(now)]
     if wanted and not clones.is_branch(repo, wanted) and clones.COMMIT.fullmatch(wanted):
         return _deploy_commit(fleet, repo, wanted, scope)
     # What is for a tier alone has a branch of its own: a deploy of the fleet's branch is not to bring it to all others.
@@ -150,7 +215,7 @@ def _deploy_commit(fleet: Fleet, repo: Path, wanted: str, scope: Sequence[str]) 
         return _ask(fleet, f"deploy of commit {wanted}", [wanted, "--kept", *scope])  # the server may know it
     if commit in answers(fleet).commits:
         return _ask(fleet, f"deploy of commit {commit[:10]}", [commit, "--kept", *scope])
-    branch = f"commit_{commit[:10]}" if scope else fleet.branch
+    branch = f"commit_{commit[:10]}" if "--tier" in scope else fleet.branch
     with _one_at_a_time():
         commit = remote.bring(repo, wanted, branch)
         return _ask(fleet, f"deploy of commit {commit[:10]}", [branch, "--commit", commit, *scope])
@@ -169,21 +234,102 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def back(fleet: Fleet, *, tier: str | None = None) -> str:
+def back(fleet: Fleet, *, tier: str | None = None, now: bool = False) -> str:
     """Give the fleet, or a tier, what it was given before the last deploy; return what the server says.
 
     Raises:
-        FleetError: there is no way back.
+        FleetError: there is no way back; or a rollout is under way, and `now` does not say to go ahead.
     """
-    return _ask(fleet, "going back", ["--back", *(["--tier", tier] if tier else [])])
+    return _ask(fleet, "going back", ["--back", *(["--tier", tier] if tier else []), *_now(now)])
 
 
-def end_tier(fleet: Fleet, tier: str) -> str:
+def end_tier(fleet: Fleet, tier: str, *, now: bool = False) -> str:
     """Have a tier be given what the fleet is given again; return what the server says."""
-    return _ask(fleet, f"tier {tier}", ["--end", "--tier", tier])
+    return _ask(fleet, f"tier {tier}", ["--end", "--tier", tier, *_now(now)])
 
 
-def try_on(fleet: Fleet, repo: Path, nodes: Sequence[Named], wanted: str, duration: str) -> str:
+def seal(fleet: Fleet, branch: str, commit: str) -> str:
+    """Have the server deploy a branch's commit and give it to nobody; return what the server says.
+
+    Raises:
+        FleetError: the branch has another commit; git, r10k or a check failed.
+    """
+    with _one_at_a_time():
+        return _ask(fleet, f"commit {commit[:10]}", [branch, "--commit", commit, "--seal"])
+
+
+def begin(fleet: Fleet, number: int, epoch: int, tier: str, commit: str) -> str:
+    """Begin a rollout of a sealed commit in a tier: no node is given it by that; return what the server says.
+
+    Args:
+        number: the rollout's number.
+        epoch: the number of its controller: the server refuses what comes from an earlier one.
+
+    Raises:
+        FleetError: another rollout is under way there, another controller has taken over, or this one has ended.
+    """
+    return _roll(fleet, (number, epoch, tier), "begins", commit, "--begin")
+
+
+def give(  # noqa: PLR0917 - in the order of the others
+    fleet: Fleet, number: int, epoch: int, tier: str, commit: str, certnames: Sequence[str]
+) -> str:
+    """Give a rollout's commit to these nodes of its tier, and to no others; return what the server says.
+
+    Raises:
+        FleetError: as with `begin`, or a node has no certificate.
+    """
+    nodes = _options("--node", certnames) or ["--no-nodes"]
+    return _roll(fleet, (number, epoch, tier), f"given to {len(certnames)} nodes", commit, *nodes)
+
+
+def finish(fleet: Fleet, number: int, epoch: int, tier: str, commit: str, *, whole: bool = False) -> str:
+    """Make a rollout's commit the tier's answer; return what the server says.
+
+    Args:
+        whole: whether it becomes the fleet's as well: for the last tier.
+
+    Raises:
+        FleetError: as with `begin`; or another tier under way is given what the fleet is.
+    """
+    return _roll(fleet, (number, epoch, tier), "ends", commit, "--finish", *(["--fleet"] if whole else []))
+
+
+def abort(fleet: Fleet, number: int, epoch: int, tier: str) -> str:
+    """Have a tier be given what it was before a rollout; return what the server says.
+
+    Also after the rollout's end in that tier, for as long as the fleet has not been given its commit.
+
+    Raises:
+        FleetError: as with `begin`.
+    """
+    return _roll(fleet, (number, epoch, tier), "is taken back", None, "--abort")
+
+
+def require_no_rollout(fleet: Fleet, nodes: Sequence[Named], *, now: bool) -> None:
+    """Refuse what somebody does by hand to nodes of a tier with a rollout under way; with `now`, say and note it.
+
+    Raises:
+        FleetError: a rollout is under way; or the server can't be asked.
+    """
+    under_way = answers(fleet).rollouts
+    tiers = sorted({node.tier for node in nodes} & set(under_way))
+    if not tiers:
+        return
+    told = ", ".join(under_way[tier].under_way(tier) for tier in tiers)
+    if not now:
+        raise FleetError(
+            f"{told}: nothing was run. `fleet rollout status` tells more, `fleet rollout abort` ends it; --now goes"
+            " ahead nevertheless"
+        )
+    steps.say(f"note: this steps on it: {told}")
+    for tier in tiers:
+        number = str(under_way[tier].number)
+        names = [node.certname for node in nodes if node.tier == tier]
+        ssh.run(fleet, fleet.server, NOTE, "--rollout", number, "--tier", tier, *_options("--node", names))
+
+
+def try_on(fleet: Fleet, repo: Path, nodes: Sequence[Named], wanted: str, duration: str, *, now: bool = False) -> str:
     """Set a trial: for a while these nodes are given a branch as it was deployed last, or a commit that is kept.
 
     Args:
@@ -193,7 +339,7 @@ def try_on(fleet: Fleet, repo: Path, nodes: Sequence[Named], wanted: str, durati
         FleetError: it was not deployed, or the server does not know a node.
     """
     kept = _as_the_server_has_it(fleet, repo, wanted)
-    return _ask(fleet, f"trial of {wanted}", [kept, "--kept", "--for", duration, *_nodes(nodes)])
+    return _ask(fleet, f"trial of {wanted}", [kept, "--kept", "--for", duration, *_nodes(nodes), *_now(now)])
 
 
 def end_trial(fleet: Fleet, nodes: Sequence[Named]) -> str:
@@ -239,7 +385,23 @@ def _as_the_server_has_it(fleet: Fleet, repo: Path, wanted: str) -> str:
 
 
 def _nodes(nodes: Sequence[Named]) -> list[str]:
-    return [word for node in nodes for word in ("--node", node.certname)]
+    return _options("--node", [node.certname for node in nodes])
+
+
+def _options(option: str, values: Sequence[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
+
+
+def _now(now: bool) -> list[str]:
+    # A server from before there were rollouts does not know the option.
+    return ["--now"] if now else []
+
+
+def _roll(fleet: Fleet, which: tuple[int, int, str], what: str, commit: str | None, *does: str) -> str:
+    number, epoch, tier = which
+    kept = [commit, "--kept"] if commit else []
+    words = ["--rollout", str(number), "--epoch", str(epoch), "--tier", tier]
+    return _ask(fleet, f"rollout {number} in {tier} {what}", [*kept, *words, *does])
 
 
 def _ask(fleet: Fleet, what: str, arguments: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from fleet_cli.fleet.nodes import SERVER_ROLE, Node
 from fleet_cli.machine.errors import FleetError
 
 PROGRAM = "fleet-log"
-ACTIONS = ("deploy", "back", "end", "trial", "publish", "run", "rollback", "enroll", "certificate")
+ACTIONS = ("deploy", "back", "end", "trial", "rollout", "publish", "run", "rollback", "enroll", "certificate")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 

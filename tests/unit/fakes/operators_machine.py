@@ -30,6 +30,7 @@ class Machine:
             ("PUBLISH_PACKAGE", "bin/publish-package"), ("INBOX", "inbox"),
             ("JOURNAL", "journal"), ("RUN_LOCK", "fleet-run/lock"), ("AUTHORITY", "ca_crt.pem"), ("SIGNED", "signed"),
             ("ENROLMENT", "enrolment"), ("PUPPETSERVER", "bin/puppetserver"),
+            ("RELEASES", "releases"), ("RUN", "run"), ("HAPROXY", "haproxy.sock"),
         ):  # fmt: skip
             monkeypatch.setattr(places, name, root / place)
         monkeypatch.setattr(places, "PATH", f"{root}/bin:{places.PATH}")

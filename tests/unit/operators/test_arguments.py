@@ -17,6 +17,7 @@ HOSTILE = [
 BESIDE: dict[str, list[list[str]]] = {
     "fleet-report": [[]],
     "fleet-inspect": [[]],
+    "fleet-traffic": [[]],
     "fleet-log": [[]],
     "fleet-answers": [[]],
     "fleet-query": [[]],
@@ -24,9 +25,14 @@ BESIDE: dict[str, list[list[str]]] = {
     "fleet-rollback": [[], ["orders"], ["orders", "1.0-1.0123abcd"]],
     "fleet-deploy": [
         [], ["production"], ["production", "--commit"], ["production", "--tier"], ["--back", "--tier"], ["--back"],
-        ["topic", "--kept", "--node"], ["topic", "--kept", "--for"],
+        ["topic", "--kept", "--node"], ["topic", "--kept", "--for"], ["topic", "--rollout"],
+        ["topic", "--rollout", "7", "--epoch"], ["--rollout", "7", "--epoch", "1", "--tier", "staging", "--abort"],
     ],
     "fleet-publish": [[], ["--list"]],
+    "fleet-note": [
+        [], ["--rollout"], ["--rollout", "7", "--tier"], ["--rollout", "7", "--tier", "production", "--node"],
+        ["--rollout", "7", "--tier", "production", "--node", "app1.example.org"],
+    ],
     "fleet-enroll": [
         [], ["--role"], ["--tier"], ["app9.example.org", "--role"], ["app9.example.org", "--role", "app", "--tier"],
         ["app9.example.org", "--role", "app", "--tier", "production"],
@@ -50,6 +56,33 @@ REFUSED = [
     ("fleet-deploy", ["topic", "--node", "app1.example.org", "--for"]),
     ("fleet-deploy", ["topic", "--node", "../ca/ca_key"]),
     ("fleet-deploy", ["topic/../x"]),
+    ("fleet-deploy", ["topic", "--begin"]),
+    ("fleet-deploy", ["topic", "--epoch", "1"]),
+    ("fleet-deploy", ["--rollout", "7", "--epoch", "1", "--abort"]),
+    ("fleet-deploy", ["--rollout", "7", "--tier", "staging", "--abort"]),
+    ("fleet-deploy", ["--rollout", "-7", "--epoch", "1", "--tier", "staging", "--abort"]),
+    ("fleet-deploy", ["--rollout", "7", "--epoch", "x", "--tier", "staging", "--abort"]),
+    ("fleet-deploy", ["--rollout", "7", "--epoch", "1", "--tier", "staging", "--abort", "--finish"]),
+    ("fleet-deploy", ["--rollout", "7", "--epoch", "1", "--tier", "staging", "--begin"]),
+    ("fleet-deploy", ["--rollout", "7", "--epoch", "1", "--tier", "staging", "--abort", "--fleet"]),
+    ("fleet-deploy", ["1a2b3c4", "--rollout", "7", "--epoch", "1", "--tier", "staging", "--begin", "--now"]),
+    (
+        "fleet-deploy",
+        [
+            "1a2b3c4",
+            "--rollout",
+            "7",
+            "--epoch",
+            "1",
+            "--tier",
+            "staging",
+            "--no-nodes",
+            "--node",
+            "app1.example.org",
+        ],
+    ),
+    ("fleet-note", ["--rollout", "7", "--tier", "production"]),
+    ("fleet-note", ["--rollout", "7", "--node", "app1.example.org"]),
     ("fleet-rollback", []),
     ("fleet-rollback", ["Orders"]),
     ("fleet-rollback", ["orders", "1.0-1"]),
@@ -59,6 +92,7 @@ REFUSED = [
     ("fleet-publish", ["billing_1.0-1_amd64.deb"]),
     ("fleet-publish", ["--list", "--list"]),
 ]
+ROLLOUT = ["1a2b3c4", "--kept", "--rollout", "7", "--epoch", "2", "--tier", "staging"]
 ACCEPTED = [
     ("fleet-answers", [], ["deploy-environment", "--list", "--json"]),
     ("fleet-publish", ["--list"], ["publish-package", "--list"]),
@@ -74,6 +108,14 @@ ACCEPTED = [
             ["--end", "--tier", "staging"],
             ["topic", "--kept", "--for", "1h30m", "--node", "app1.example.org", "--node", "app2.example.org"],
             ["--end", "--node", "app1.example.org"],
+            ["production", "--commit", "0123456789abcdef0123456789abcdef01234567", "--seal"],
+            ["production", "--now"],
+            [*ROLLOUT, "--begin"],
+            [*ROLLOUT, "--node", "app1.example.org", "--node", "app2.example.org"],
+            [*ROLLOUT, "--no-nodes"],
+            [*ROLLOUT, "--finish", "--fleet"],
+            [*ROLLOUT[2:], "--finish"],
+            [*ROLLOUT[2:], "--abort"],
         )
     ),
 ]

@@ -34,7 +34,7 @@ class profile::operators::programs {
     '/etc/fleet-operators.ini':
       content => "# Written by Puppet (profile::operators::programs).\n[machine]\ncertname = ${trusted['certname']}\n",
       ;
-    ['report', 'inspect', 'log', 'run', 'rollback'].map |$name| { "/usr/local/sbin/fleet-${name}" }:
+    ['report', 'inspect', 'traffic', 'log', 'run', 'rollback'].map |$name| { "/usr/local/sbin/fleet-${name}" }:
       mode    => '0755',
       content => file('profile/operators/launcher.py'),
       require => File["${library}/operators"],

@@ -13,7 +13,7 @@ class profile::operators::server {
       owner  => 'root',
       group  => 'root',
       ;
-    ['query', 'answers', 'deploy', 'enroll', 'publish'].map |$name| { "/usr/local/sbin/fleet-${name}" }:
+    ['query', 'answers', 'deploy', 'enroll', 'note', 'publish'].map |$name| { "/usr/local/sbin/fleet-${name}" }:
       mode    => '0755',
       content => file('profile/operators/launcher.py'),
       require => File["${profile::operators::programs::library}/operators"],

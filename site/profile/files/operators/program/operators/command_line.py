@@ -11,12 +11,14 @@ from operators.printable import printable
 PROGRAMS: Mapping[str, tuple[str, str]] = {
     "fleet-report": ("report", "main"),
     "fleet-inspect": ("inspection", "main"),
+    "fleet-traffic": ("traffic", "main"),
     "fleet-log": ("log", "main"),
     "fleet-run": ("agent_runs", "main"),
     "fleet-rollback": ("rollback", "main"),
     "fleet-query": ("puppetdb", "main"),
     "fleet-answers": ("deploys", "answers"),
     "fleet-deploy": ("deploys", "main"),
+    "fleet-note": ("notes", "main"),
     "fleet-publish": ("packages", "main"),
     "fleet-enroll": ("enrolment", "main"),
 }

@@ -62,7 +62,7 @@ def record(action: str, what: str, outcome: str) -> None:
     """Leave a record; where there is no journal, none is left and the work goes on.
 
     Args:
-        action: deploy, back, end, trial, publish, run, rollback, enroll or certificate.
+        action: deploy, back, end, trial, rollout, publish, run, rollback, enroll or certificate.
         what: what it was done to, as it was asked for.
         outcome: `done` or `failed`, and what is to be said of it after a colon.
     """

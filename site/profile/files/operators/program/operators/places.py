@@ -14,6 +14,11 @@ RUN_LOCK = Path("/run/fleet-run/lock")
 SUMMARY = Path("/var/cache/puppet/public/last_run_summary.yaml")
 SSL = Path("/var/lib/puppet/ssl")
 UNITS = Path("/etc/systemd/system")
+RELEASES = Path("/opt/releases")
+RUN = Path("/run/flask-microservice")
+"""A directory for each service, with a socket for each of its releases that run."""
+
+HAPROXY = Path("/run/haproxy/root.sock")
 JOURNAL = Path("/run/systemd/journal/socket")
 PROCESSES = Path("/proc")
 

@@ -46,7 +46,8 @@ module Deploys
     # The answer that counts for a node at this moment.
     def narrowest(certname, tier)
       answers = read
-      found = [answers['nodes'][certname], answers['tiers'][tier], answers['fleet']].find { |answer| answer && holds?(answer) }
+      by_rank = [answers['nodes'][certname], of_rollout(answers, certname, tier), answers['tiers'][tier], answers['fleet']]
+      found = by_rank.find { |answer| answer && holds?(answer) }
       found ? found['environment'] : raise(Error, "nothing is deployed on this server: run deploy-environment BRANCH there")
     end
 
@@ -67,6 +68,13 @@ module Deploys
       raise Error, "nothing is deployed on this server (there is no #{@file}): run deploy-environment BRANCH there"
     rescue SystemCallError, JSON::ParserError => error
       raise Error, "#{@file} can't be read, and so no node is told its environment: #{error.message.lines.first.strip}"
+    end
+
+    # The rollout that is under way in a node's tier, if the node is one of those that its waves have come to. Files from before
+    # there were rollouts say nothing of them.
+    def of_rollout(answers, certname, tier)
+      rollout = answers.fetch('rollouts', {})[tier]
+      rollout if rollout && rollout['nodes'].include?(certname)
     end
 
     def holds?(answer)

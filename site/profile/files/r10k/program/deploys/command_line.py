@@ -15,7 +15,7 @@ from pathlib import Path
 from operators.journal import recorded
 from operators.printable import printable
 
-from deploys import answers, checkouts, deploying, sealing
+from deploys import answers, by_hand, checkouts, deploying, rollouts, sealing
 from deploys.account import Account, show
 from deploys.deploying import Scope
 from deploys.errors import DeployError
@@ -46,10 +46,17 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.postrun is not None:
         return _told(lambda: _postrun(" ".join(chosen.postrun).split()))
-    scope = Scope(chosen.tier, tuple(chosen.node), chosen.seconds)
+    what = shlex.join(sys.argv[1:] if arguments is None else arguments)
+    if rolling_usage := _rollout_usage(chosen):
+        parser.error(rolling_usage)
+    if chosen.rollout is not None:
+        return _told(lambda: _roll(chosen, what))
+    scope = Scope(chosen.tier, tuple(chosen.node), chosen.seconds, chosen.seal, chosen.now)
     doing = [chosen.wanted is not None, chosen.back, chosen.end, chosen.list]
     if sum(doing) != 1:
         parser.error("give a BRANCH or a commit, or one of --back, --end, --list")
+    if chosen.seal and (scope.narrow or chosen.kept or chosen.fleet or chosen.now or chosen.wanted is None):
+        parser.error("--seal goes with BRANCH, and --commit if wanted: it gives the commit to nobody")
     if chosen.tier and chosen.node:
         parser.error("--tier and --node exclude each other")
     if chosen.end and not scope.narrow:
@@ -58,7 +65,6 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--back is for the fleet or a tier; --end --node ends a trial")
     if chosen.fleet and (scope.narrow or chosen.kept):
         parser.error("--fleet has the fleet follow a branch that is deployed now: without --tier, --node and --kept")
-    what = shlex.join(sys.argv[1:] if arguments is None else arguments)
     return _told(lambda: _do(chosen, scope, what))
 
 
@@ -102,6 +108,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--end", action="store_true", help="the tier or the nodes have no answer of their own any more")
     parser.add_argument("--list", action="store_true", help="say what is given to whom, and what is kept")
     parser.add_argument("--json", action="store_true", help="with --list: for a program")
+    parser.add_argument("--seal", action="store_true", help="with BRANCH: deploy its commit, and give it to nobody yet")
+    parser.add_argument("--now", action="store_true", help="go ahead where this steps on a rollout that is under way")
+    rolling = parser.add_argument_group("what `fleet rollout` calls, for a commit that is kept, in a tier")
+    rolling.add_argument("--rollout", type=_number, metavar="N", help="the rollout's number")
+    rolling.add_argument("--epoch", type=_number, metavar="E", help="its controller's number: a lower one is refused")
+    rolling.add_argument("--begin", action="store_true", help="it is under way; no node is given the commit by that")
+    rolling.add_argument(
+        "--no-nodes", action="store_true", help="no node is given the commit; with --node, these and no others are"
+    )
+    rolling.add_argument("--finish", action="store_true", help="the tier is given it; with --fleet, the fleet as well")
+    rolling.add_argument("--abort", action="store_true", help="the tier is given what it was before")
     parser.add_argument("--postrun", nargs="*", help=argparse.SUPPRESS)  # what r10k.yaml calls
     return parser
 
@@ -121,6 +138,42 @@ def _do(chosen: argparse.Namespace, scope: Scope, what: str) -> int:
             deploying.give_kept(layout, chosen.wanted, scope)
         else:
             deploying.deploy(layout, chosen.wanted, scope, commit=chosen.commit, followed=chosen.fleet)
+    return 0
+
+
+def _rollout_usage(chosen: argparse.Namespace) -> str | None:
+    """Say what is wrong with the arguments of a rollout; None if nothing is."""
+    doing = [chosen.begin, bool(chosen.node) or chosen.no_nodes, chosen.finish, chosen.abort]
+    if chosen.rollout is None:
+        alone = chosen.epoch is not None or chosen.begin or chosen.no_nodes or chosen.finish or chosen.abort
+        return "--epoch, --begin, --no-nodes, --finish and --abort need --rollout" if alone else None
+    if chosen.epoch is None or not chosen.tier or sum(doing) != 1 or (chosen.node and chosen.no_nodes):
+        return "--rollout needs --epoch, --tier, and one of --begin, --node, --no-nodes, --finish, --abort"
+    if chosen.wanted is None and not (chosen.finish or chosen.abort):
+        return "--begin, --node and --no-nodes need the commit"
+    if chosen.fleet and not chosen.finish:
+        return "with --rollout, --fleet goes with --finish"
+    if chosen.back or chosen.end or chosen.list or chosen.seal or chosen.now or chosen.commit:
+        return "--rollout excludes --back, --end, --list, --seal, --now and --commit"
+    return None
+
+
+def _roll(chosen: argparse.Namespace, what: str) -> int:
+    layout = Layout.from_file()
+    _require_root()
+    with recorded("rollout", what):
+        environment = None
+        if chosen.wanted is not None:
+            _, environment = deploying.kept(layout, answers.load(layout.answers), chosen.wanted)
+        call = rollouts.Call(chosen.rollout, chosen.epoch, chosen.tier, environment)
+        if chosen.begin and environment:
+            rollouts.begin(layout, call, environment)
+        elif chosen.finish:
+            rollouts.finish(layout, call, fleet=chosen.fleet)
+        elif chosen.abort:
+            rollouts.abort(layout, call)
+        else:
+            rollouts.give(layout, call, chosen.node)
     return 0
 
 
@@ -181,6 +234,9 @@ def _list(layout: Layout, *, as_json: bool) -> None:
         print(f"{name}: {answer.environment},{follows} since {_time(answer.since)} by {answer.by}{_ends(answer)}")
         if answer.before:
             print(f"  before: {', '.join(reversed(answer.before))}")
+    for tier, rollout in sorted(state.rollouts.items()):
+        nodes = ", ".join(rollout.nodes) or "no node"
+        print(f"{by_hand.described(state, [tier])}: {rollout.environment}, given to {nodes}")
     for branch, environment in sorted(state.branches.items()):
         print(f"branch {branch}: deployed last as {environment}")
 
@@ -199,6 +255,12 @@ def _duration(text: str) -> int:
     if not parts or not seconds:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: say 30m, 2h or 1d")
     return seconds
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return int(text)
 
 
 def _require_root() -> None:

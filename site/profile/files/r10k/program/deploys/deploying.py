@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operators.journal import DONE, FAILED, record
 from operators.printable import printable
 
-from deploys import answers, checkouts, files, given, journal, puppet_server, sealing
+from deploys import answers, by_hand, checkouts, files, given, journal, puppet_server, sealing
 from deploys.answers import Answer, Answers
 from deploys.errors import DeployError
 from deploys.layout import Layout
@@ -23,11 +23,15 @@ class Scope:
         tier: a tier; or None.
         nodes: nodes by certname; empty for a tier, or, without one, for the fleet.
         seconds: how long an answer for nodes holds.
+        nobody: it is for nobody: a commit is sealed, and given later.
+        now: whether it goes ahead where it steps on a rollout that is under way.
     """
 
     tier: str | None = None
     nodes: tuple[str, ...] = ()
     seconds: int = 3600
+    nobody: bool = False
+    now: bool = False
 
     def __str__(self) -> str:
         """As a person reads it."""
@@ -86,8 +90,8 @@ def finish(layout: Layout, names: Sequence[str], reader: Reader) -> bool:
             if state.branches.get(checkout) == name and state.fleet:
                 print(f"{checkout}: its commit is deployed already, as {name}: nothing to do")
             else:
-                _give(layout, checkout, name, Scope(), followed=False)
-                record("deploy", f"{checkout}, by r10k", DONE)
+                given_out = _give_unless_under_way(layout, checkout, name)
+                record("deploy", f"{checkout}, by r10k", DONE if given_out else f"{DONE}: given to no node")
         except DeployError as error:
             print(f"deploy-environment: {printable(str(error))}", file=sys.stderr)
             journal.note("refused", failure=True, branch=checkout, reason=str(error))
@@ -95,6 +99,17 @@ def finish(layout: Layout, names: Sequence[str], reader: Reader) -> bool:
             fine = False
     tidy(layout)
     return fine
+
+
+def _give_unless_under_way(layout: Layout, branch: str, name: str) -> bool:
+    """Give what r10k has deployed to those who follow the branch; to nobody where that steps on a rollout."""
+    try:
+        _give(layout, branch, name, Scope(), followed=False)
+    except by_hand.UnderWayError as error:
+        _give(layout, branch, name, Scope(nobody=True), followed=False)
+        print(f"note: {error.what}: {branch} is given to no node now; `fleet rollout` or `fleet deploy` gives it")
+        return False
+    return True
 
 
 def give_kept(layout: Layout, wanted: str, scope: Scope) -> None:
@@ -106,8 +121,8 @@ def give_kept(layout: Layout, wanted: str, scope: Scope) -> None:
         DeployError: it is not kept here.
     """
     _check(layout, scope)
-    with answers.changing(layout.answers) as state:
-        branch, name = _kept(layout, state, wanted)
+    with by_hand.changing(layout, now=scope.now) as state:
+        branch, name = kept(layout, state, wanted)
         commit = sealing.sealed_commit(layout, name)
         if branch and not scope.narrow:
             moved = state.follow(branch, name, journal.who())
@@ -130,7 +145,7 @@ def back(layout: Layout, scope: Scope) -> None:
     Raises:
         DeployError: there is no way back.
     """
-    with answers.changing(layout.answers) as state:
+    with by_hand.changing(layout, now=scope.now) as state:
         present = state.tiers.get(scope.tier) if scope.tier else state.fleet
         if present is None:
             raise DeployError(f"{scope}: has no answer of its own: nothing to go back from")
@@ -150,7 +165,7 @@ def back(layout: Layout, scope: Scope) -> None:
 def end(layout: Layout, scope: Scope) -> None:
     """Take the answer of a tier, or of nodes, away: the next wider one counts again."""
     names = scope.nodes or (scope.tier or "",)
-    with answers.changing(layout.answers) as state:
+    with by_hand.changing(layout, now=scope.now) as state:
         table = state.nodes if scope.nodes else state.tiers
         gone = {name: table.pop(name) for name in names if name in table}
         state.loaded += [answer.environment for answer in gone.values()]
@@ -201,11 +216,13 @@ def _forget(layout: Layout) -> None:
 
 def _give(layout: Layout, branch: str, name: str, scope: Scope, *, followed: bool) -> None:
     commit = sealing.sealed_commit(layout, name)
-    with answers.changing(layout.answers) as state:
+    with by_hand.changing(layout, now=scope.now) as state:
         again = state.branches.get(branch) == name
         before = state.in_use()
         state.note_deploy(branch, name)
-        if scope.narrow:
+        if scope.nobody:
+            moved = []
+        elif scope.narrow:
             moved = [str(scope)] if _set(state, scope, name, branch) else []
         else:
             moved = []
@@ -252,7 +269,7 @@ def _set(state: Answers, scope: Scope, name: str, branch: str | None) -> bool:
     return changed
 
 
-def _kept(layout: Layout, state: Answers, wanted: str) -> tuple[str | None, str]:
+def kept(layout: Layout, state: Answers, wanted: str) -> tuple[str | None, str]:
     """Return the branch, if it is one, and the environment that is meant by a branch, a commit or an environment."""
     branch = checkouts.name_of(wanted)
     if branch in state.branches:

@@ -34,6 +34,14 @@ def tiers(layout: Layout) -> set[str]:
     return {str(entry["tier"]) for entries in _records(layout) for entry in entries[:1] if entry.get("tier")}
 
 
+def tier_of(layout: Layout, certname: str) -> str | None:
+    """Return the tier of a node, as its certificate had it when the node asked last; None if it never has."""
+    with suppress(OSError, ValueError, LookupError):
+        entries = json.loads((layout.given / f"{certname}.json").read_text(encoding="utf-8"))
+        return str(entries[0]["tier"]) if entries[0].get("tier") else None
+    return None
+
+
 def _records(layout: Layout) -> Iterator[list[dict[str, Any]]]:
     if not layout.given.is_dir():
         return
