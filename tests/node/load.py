@@ -36,6 +36,8 @@ class Load:
         keep_alive: whether clients keep their connections, or make a new one for each request; half of them do if None.
         trust: for https.
         lost: what became of each lost request.
+        lost_at: when each was lost, as time.monotonic has it.
+        wrong: how many of the lost were answered, with another status than 200, by each release.
         answered: how many were answered.
         slowest: seconds that the slowest answer took.
         releases: how many answers came from each release, as the header X-Release says.
@@ -46,6 +48,8 @@ class Load:
     trust: Trust | None = None
     clients: int = CLIENTS
     lost: list[str] = field(default_factory=list)
+    lost_at: list[float] = field(default_factory=list)
+    wrong: Counter[str] = field(default_factory=Counter)
     answered: int = 0
     slowest: float = 0.0
     releases: Counter[str] = field(default_factory=Counter)
@@ -115,6 +119,8 @@ class Load:
                 self.slowest = max(self.slowest, took)
                 if what:
                     self.lost.append(what)
+                    self.lost_at.append(started + took)
+                    self.wrong.update([release] if release else [])
                 else:
                     self.answered += 1
                     self.releases[release] += 1

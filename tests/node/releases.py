@@ -1,4 +1,8 @@
-"""The releases of a service on a node, as `flask-microservice` shows them, and packages that are not fit to serve."""
+"""The releases of a service on a node, as `flask-microservice` shows them, and packages that are not fit to serve.
+
+What changes a package is a function of the folder of the service's Python package, for `variant`. Some are found by the
+node that tries the release, and never serve; the others are ready, and do harm only once clients ask them.
+"""
 
 import json
 import os
@@ -120,3 +124,65 @@ def failing_migration(directory: Path) -> None:
 def without_gunicorn(directory: Path) -> None:
     """What the unit starts is not there."""
     (directory.parents[3] / "bin/gunicorn").unlink()
+
+
+never_starts = append("application.py", "import nosuchmodule")
+never_ready = append("database.py", "def require_current() -> str:\n    raise DatabaseError('not yet')")
+refuses_config = append(
+    "settings.py",
+    """
+def load_settings() -> Settings:
+    raise SettingsError(f"{SITE_FILE}: [app] region: there is none; expected where it runs, such as eu-1")
+""",
+)
+
+_SPOILT = """
+_sound_app = create_app
+
+
+def create_app(*arguments, **options):
+    import itertools
+    import os
+    import time
+
+    import flask
+
+    app = _sound_app(*arguments, **options)
+    asked = itertools.count(1)
+
+    def is_of_a_client() -> bool:
+        return flask.request.path.startswith("/api/")
+
+    @app.before_request
+    def before():
+        flask.g.began = time.monotonic()
+        return ({before}) if is_of_a_client() else None
+
+    @app.after_request
+    def after(response):
+        if is_of_a_client():
+            {after}
+        return response
+
+    return app
+"""
+"""Answers clients in another way. Health and metrics are as they were: to its node the release is ready."""
+
+
+def spoilt(before: str = "None", after: str = "pass") -> Callable[[Path], None]:
+    """Return a change of how clients are answered.
+
+    Args:
+        before: an expression, evaluated before each request of a client: the answer, or None for the usual one.
+        after: a statement that is run before each answer goes.
+    """
+    return append("application.py", _SPOILT.format(before=before, after=after))
+
+
+answers_500 = spoilt('("out of order", 500)')
+answers_500_at_times = spoilt('("out of order", 500) if next(asked) % 20 == 0 else None')
+"""Of a worker's requests, one in twenty."""
+three_times_as_slow = spoilt(after="time.sleep(max(2 * (time.monotonic() - flask.g.began), 0.1))")
+"""By a tenth of a second at least."""
+kills_its_workers = spoilt("os.kill(os.getpid(), 9) if next(asked) % 100 == 0 else None")
+"""Each after a hundred requests, with all that it is answering."""

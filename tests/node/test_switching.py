@@ -15,7 +15,7 @@ from deployed import connect
 from fleet_cli.lab import laboratory, ssh
 from fleet_cli.repository.labfile import Box, Lab
 from load import Load
-from releases import Node, append, failing_migration, variant, without_gunicorn
+from releases import Node, append, failing_migration, never_ready, never_starts, variant, without_gunicorn
 from workspace import Fleet, Workspace
 
 pytestmark = pytest.mark.deploys
@@ -29,14 +29,13 @@ PINS = "hieradata/tiers/staging.yaml"
 
 BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "imports what is not there": (
-        "1.2.0-1", append("application.py", "import nosuchmodule"),
+        "1.2.0-1", never_starts,
         "ModuleNotFoundError: No module named 'nosuchmodule'",
     ),
     "has nothing to start": ("1.2.0-2", without_gunicorn, "did not start"),
     "can't migrate": ("1.2.0-3", failing_migration, "its migrations failed: Error: there is no way"),
     "is never ready": (
-        "1.2.0-4",
-        append("database.py", "def require_current() -> str:\n    raise DatabaseError('not yet')"),
+        "1.2.0-4", never_ready,
         "not ready within 6 s (deadlines.ready): GET /health/ready answered 503",
     ),
     "crashes after it was ready": (

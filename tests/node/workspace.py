@@ -16,7 +16,7 @@ class Fleet:
     repo: Path = REPO
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        if arguments[:1] == ("deploy",) or arguments[:2] == ("lab", "up"):
+        if arguments[:1] in (("deploy",), ("rollout",), ("rollback",)) or arguments[:2] == ("lab", "up"):
             assert TO_LEAVE, f"fleet {' '.join(arguments)}: mark this test with `deploys`"
         return subprocess.run(
             [str(REPO / "scripts/fleet"), "-C", str(self.repo), *arguments],

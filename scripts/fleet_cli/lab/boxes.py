@@ -85,6 +85,17 @@ class Boxes:
         paths.SSH_CONFIG.unlink(missing_ok=True)
         paths.LAB_FLEET.unlink(missing_ok=True)
 
+    def remove(self, boxes: Sequence[Box]) -> None:
+        """Destroy some of the boxes. What others know of them, such as the Puppet server, stays."""
+        for box in boxes:
+            socket = paths.SSH_KEY.parent / f"{box.address}.sock"
+            process.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", box.address], check=False)
+            name = paths.CONTAINER_PREFIX + box.name
+            self._lxc("lxc-stop", "--kill", "--name", name, check=False)
+            self._lxc("lxc-destroy", "--force", "--name", name, check=False)
+            shutil.rmtree(paths.LXC / name, ignore_errors=True)
+            shutil.rmtree(paths.VAGRANT_DOTFILES / "machines" / box.name, ignore_errors=True)
+
     def made(self, box: Box) -> bool:
         """Whether the box has a container, running or not."""
         return (paths.LXC / (paths.CONTAINER_PREFIX + box.name)).exists()
