@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from xml.etree import ElementTree
 
 from ClusterShell.Task import task_self
@@ -23,7 +23,7 @@ from fleet_cli.rollout.checks import Verdict
 from fleet_cli.rollout.judging import Counts
 from fleet_cli.rollout.settings import Settings
 from fleet_cli.rollout.state import Rollout
-from fleet_cli.rollout.world import Fault, Outcome, Serving, Traffic
+from fleet_cli.rollout.world import Event, Fault, Outcome, Serving, Traffic
 
 TRAFFIC = "fleet-traffic"
 ROLLBACK = "fleet-rollback"
@@ -159,7 +159,9 @@ class FleetWorld:
         """Run `fleet verify` on nodes, in a process of its own."""
         with tempfile.TemporaryDirectory() as scratch:
             junit = Path(scratch) / "verify.xml"
-            fleet = [sys.executable, "-m", "fleet_cli", "-C", self._repo, "--fleet", self._fleet.file.absolute()]
+            fleet: list[str | Path] = [
+                sys.executable, "-m", "fleet_cli", "-C", self._repo, "--fleet", self._fleet.file.absolute(),
+            ]  # fmt: skip
             own = {"PYTHONPATH": str(paths.control_repo() / "scripts")}
             done = process.run([*fleet, "verify", "--junit", junit, *nodes], env=own, check=False, merge=True)
             if done.returncode == 0:
@@ -195,7 +197,7 @@ class FleetWorld:
         except FleetError:
             return None
 
-    def tell(self, rollout: Rollout, event: Literal["start", "pause", "end"]) -> None:
+    def tell(self, rollout: Rollout, event: Event) -> None:
         """Tell the webhooks of the rollout's tiers."""
         text = f"rollout {rollout.number} of {rollout.by}: {rollout.log[-1][1]}"
         message = webhook.Message(

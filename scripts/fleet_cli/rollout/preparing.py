@@ -16,7 +16,7 @@ from fleet_cli.planning.planner import Choice
 from fleet_cli.planning.planner import Settings as PlanSettings
 from fleet_cli.repository.clones import git
 from fleet_cli.repository.inventory import Machine
-from fleet_cli.rollout import settings, waves
+from fleet_cli.rollout import one_way, settings, waves
 from fleet_cli.rollout.git_store import account
 from fleet_cli.rollout.orders import host
 from fleet_cli.rollout.settings import Settings
@@ -87,6 +87,7 @@ def rollout(fleet: Fleet, repo: Path, wanted: Wanted, state: Mapping[str, Settin
     for base in dict.fromkeys(before.values()):
         of_base = [tier for tier in tiers if before[tier] == base]
         changes += _changes(fleet, repo, base, wanted.commit, [node for node in known if node.tier in of_base])
+    behind = _one_way(repo, wanted, changes)
     return Rollout(
         number=0, epoch=1, commit=wanted.commit, goal=dict.fromkeys(tiers, wanted.commit), before=before,
         whole=wanted.tier is None, why=wanted.why, by=account(), host=host(), began=int(time.time()),
@@ -97,7 +98,7 @@ def rollout(fleet: Fleet, repo: Path, wanted: Wanted, state: Mapping[str, Settin
             )
             for one in changes
         },
-        waves=waves.plan(changes, tiers, state), quick=wanted.quick, one_way=wanted.one_way,
+        waves=waves.plan(changes, tiers, state), quick=wanted.quick, one_way=behind,
     )  # fmt: skip
 
 
@@ -165,6 +166,23 @@ def _bring(remote: remotes.Remote, repo: Path, commit: str) -> None:
             raise FleetError(
                 f"commit {commit[:10]} is neither in this clone nor at the remote: no plan can be made"
             ) from None
+
+
+def _one_way(repo: Path, wanted: Wanted, changes: Sequence[Change]) -> bool:
+    """Whether a new release says that nobody can go back behind it.
+
+    Raises:
+        FleetError: one does, and the caller has not said that this is known.
+    """
+    packages = {one_way.Change(name, old, new) for change in changes for name, (old, new) in change.services.items()}
+    found = one_way.of(repo, wanted.commit, sorted(packages))
+    if found and not wanted.one_way:
+        told = "; ".join(f"{change.package} {', '.join(versions)}" for change, versions in found.items())
+        raise FleetError(
+            f"nobody can go back behind {told}: if such a release does badly, nothing is taken back by itself."
+            " --one-way rolls it out nevertheless"
+        )
+    return bool(found)
 
 
 def _refuse_failures(found: Plan) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from fleet_cli.rollout.judging import Counts
 from fleet_cli.rollout.state import Rollout
+
+Event = Literal["start", "pause", "end"]
+"""What a webhook is told."""
 
 
 class Fault(StrEnum):
@@ -107,5 +110,5 @@ class World(Protocol):
     def known(self) -> set[str] | None:
         """The nodes that there are now; None if that can't be told."""
 
-    def tell(self, rollout: Rollout, event: str) -> None:
-        """Tell the webhook, if there is one: `start`, `pause` or `end`."""
+    def tell(self, rollout: Rollout, event: Event) -> None:
+        """Tell the webhook, if there is one."""

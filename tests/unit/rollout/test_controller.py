@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from rollout.simulated import NEW, OLD, MemoryStore, Release, SimulatedNode, SimulatedWorld
-
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.rollout import orders, waves
 from fleet_cli.rollout.controller import Controller
@@ -13,6 +11,7 @@ from fleet_cli.rollout.settings import Settings
 from fleet_cli.rollout.state import LostError, NodeChange, NodeState, Rollout, ServiceChange, Status
 from fleet_cli.rollout.waves import Change
 from fleet_cli.rollout.world import Fault, Outcome
+from rollout_fleet import NEW, OLD, MemoryStore, Release, SimulatedNode, SimulatedWorld
 
 TIERS = ("staging", "production")
 STAGING = Settings(canary=0, batch="100%", max_parallel="100%", no_traffic="verify_only", watch=10)

@@ -4,17 +4,16 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from rollout.simulated import NEW, OLD, MemoryStore, Release, SimulatedNode, SimulatedWorld
-
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.rollout import orders, waves
 from fleet_cli.rollout.controller import Controller
 from fleet_cli.rollout.settings import Settings
 from fleet_cli.rollout.state import LostError, NodeChange, Rollout, ServiceChange, Status
 from fleet_cli.rollout.waves import Change
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from rollout_fleet import NEW, OLD, MemoryStore, Release, SimulatedNode, SimulatedWorld
 
 TIER = "production"
 CALLS = st.integers(min_value=0, max_value=60)
@@ -31,7 +30,7 @@ class _Seen:
         self._world, self._skew, self._happens, self._calls = world, skew, happens, 0
 
     def now(self) -> float:
-        return self._world.now() + self._skew
+        return float(self._world.now() + self._skew)
 
     def __getattr__(self, name: str) -> Any:
         what = getattr(self._world, name)
@@ -67,7 +66,8 @@ class Rollouts(RuleBasedStateMachine):
 
     @property
     def rollout(self) -> Rollout:
-        return self.store.read()[1]
+        found: Rollout = self.store.read()[1]
+        return found
 
     def drive(self, happens: Callable[[int], None] = lambda _: None, skew: float = 0.0, epoch: int = 0) -> None:
         world: Any = _Seen(self.world, skew, happens)
@@ -143,7 +143,7 @@ class Rollouts(RuleBasedStateMachine):
         rollout = self.rollout
         if there and rollout.status in (Status.RUNNING, Status.PAUSED):
             through = {certname for wave in rollout.waves[: rollout.wave] for certname in wave.nodes}
-            assert len(set(there["nodes"]) - through) <= self.allowed  # type: ignore[call-overload]
+            assert len(set(there["nodes"]) - through) <= self.allowed
 
     def teardown(self) -> None:
         if not hasattr(self, "store"):
@@ -172,5 +172,8 @@ class Rollouts(RuleBasedStateMachine):
 
 TestRollouts = Rollouts.TestCase
 TestRollouts.settings = settings(
-    max_examples=int(os.environ.get("FLEET_TEST_MORE_ROLLOUTS", "8")), stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("FLEET_TEST_MORE_ROLLOUTS", "8")),
+    stateful_step_count=6,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )

@@ -1,9 +1,10 @@
-"""A fleet that exists in memory alone, for rollouts: nodes with releases, a server, faults and two controllers at once."""
+"""A fleet that exists in memory alone, for rollouts: nodes with releases, a server, and whatever goes wrong."""
 
 import copy
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.rollout import state
@@ -65,16 +66,16 @@ class Server:
     """What the Puppet server gives to whom: the answers, with its rule of epochs."""
 
     tiers: dict[str, str]
-    rollouts: dict[str, dict[str, object]] = field(default_factory=dict)
+    rollouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     away: bool = False
 
-    def call(self, rollout: Rollout, tier: str) -> dict[str, object] | None:
+    def call(self, rollout: Rollout, tier: str) -> dict[str, Any] | None:
         if self.away:
             raise FleetError("puppet: the server does not answer")
         there = self.rollouts.get(tier)
         if there and there["number"] != rollout.number:
             raise FleetError(f"rollout {there['number']} is under way in {tier}")
-        if there and int(str(there["epoch"])) > rollout.epoch:
+        if there and there["epoch"] > rollout.epoch:
             raise FleetError(f"another controller has taken over rollout {rollout.number}")
         if there:
             there["epoch"] = rollout.epoch
@@ -82,7 +83,7 @@ class Server:
 
     def given(self, node: SimulatedNode) -> str:
         there = self.rollouts.get(node.tier)
-        if there and node.certname in there["nodes"]:  # type: ignore[operator]
+        if there and node.certname in there["nodes"]:
             return str(there["commit"])
         return self.tiers[node.tier]
 
@@ -99,7 +100,7 @@ class SimulatedWorld:
         """Requests of each node in a second."""
         self.said: list[str] = []
         self.told: list[str] = []
-        self.before_call: Callable[[str], None] = lambda _what: None
+        self.before_call: Callable[[str], object] = lambda _what: None
         self.apt_away = False
         self.wrong: dict[str, str] = {}
         self.own_checks: dict[str, Outcome] = {}
@@ -187,7 +188,7 @@ class SimulatedWorld:
         node.slower = {}
         node.changes += 1
 
-    def run_again(self, rollout: Rollout) -> Mapping[str, Outcome]:
+    def run_again(self, rollout: Rollout) -> Mapping[str, Outcome]:  # noqa: ARG002 - as the fleet has it
         self.before_call("run_again")
         return {}
 
@@ -222,15 +223,17 @@ class SimulatedWorld:
         }
         return Traffic(own, {})
 
-    def others(self, rollout: Rollout, tier: str, service: str) -> Sequence[str]:
+    def others(self, rollout: Rollout, tier: str, service: str) -> Sequence[str]:  # noqa: ARG002 - as the fleet has it
         reached = {certname for wave in rollout.waves[: rollout.wave + 1] for certname in wave.nodes}
-        return [node.certname for node in self.nodes.values() if node.tier == tier and node.certname not in reached][:20]
+        return [node.certname for node in self.nodes.values() if node.tier == tier and node.certname not in reached][
+            :20
+        ]
 
-    def verify(self, nodes: Sequence[str]) -> Mapping[str, str]:
+    def verify(self, nodes: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002 - as the fleet has it
         self.before_call("verify")
         return dict(self.wrong)
 
-    def checks(self, rollout: Rollout, nodes: Sequence[str]) -> Mapping[str, Outcome]:
+    def checks(self, rollout: Rollout, nodes: Sequence[str]) -> Mapping[str, Outcome]:  # noqa: ARG002 - as the fleet has it
         self.before_call("checks")
         return dict(self.own_checks)
 
