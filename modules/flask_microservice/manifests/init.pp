@@ -6,7 +6,8 @@
 # which ones it has, and counts for nothing else. `$flask_microservice::removed` has the names of all that go.
 #
 # With `held_by`, such a service stays for as long as a function says, and serves on: nothing of it is in the catalog but why it stays.
-# `$flask_microservice::staying` has the declarations of these.
+# `$flask_microservice::staying` has the declarations of these. With `all_held_by`, all that would leave the node stays so, for as
+# long as a function gives a reason: what is placed elsewhere, what is `absent`, and what `remove_undeclared` would remove.
 #
 # The class adds what only all of the services together can tell: the version, where a tier's pin wins over the service's own; the
 # URLs of upstreams, on the node or at a balancer; the values of secrets. If declarations contradict each other the catalog
@@ -44,6 +45,10 @@
 #   The name of a function that says which services, placed elsewhere now, the node has to keep for the moment. It is called with
 #   their declarations by name, `groups` and `gateways`, and returns why, by name: one part of a sentence for each that is to stay.
 #   Without it, all of them go at once.
+# @param all_held_by
+#   The name of a function that says why the node has to keep all that would leave it, for the moment. It is called without
+#   arguments, where something would leave, and returns one part of a sentence; or nothing: then all else counts. What another
+#   service of the node gets the port of can't stay.
 # @param apt_source
 #   The file in /etc/apt that names the repository of the services. With it, only that repository's index is fetched when
 #   a version is not known yet; without it, all of them.
@@ -76,14 +81,33 @@ class flask_microservice (
   Flask_microservice::Limits $limits = {},
   Boolean $remove_undeclared = false,
   Optional[Pattern[/\A[a-z]\w*(::[a-z]\w*)*\z/]] $held_by = undef,
+  Optional[Pattern[/\A[a-z]\w*(::[a-z]\w*)*\z/]] $all_held_by = undef,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
   Integer[0, 86400] $drain_seconds = 0,
 ) {
   # First of all: what follows takes its time for each service.
   $placement = flask_microservice::placement($services, $groups, $trusted['certname'])
-  $placed = $placement['here']
+  $present = $placement['here'].filter |$_, $declared| { $declared['ensure'] != 'absent' }
+
+  # What is on the node and is not to be. A node may say what it likes here: it only loses services by it.
+  $there = $facts['flask_microservices'] ? {
+    Hash    => $facts['flask_microservices'].keys.filter |$_, $name| { flask_microservice::removable($name) } - $present.keys,
+    default => [],
+  }
+  $undeclared = $there - $services.keys
+  $going = ($there - $undeclared) + ($remove_undeclared ? { true => $undeclared, default => [] })
+  $reason = ($all_held_by and !$going.empty) ? {
+    true    => call($all_held_by),
+    default => undef,
+  }
+  $held = $reason ? {
+    undef   => [],
+    default => flask_microservice::able_to_stay($going, $services, $present),
+  }
+
+  # One that is absent, and stays for now, is as one that is placed elsewhere.
+  $placed = $placement['here'] - $held
   $elsewhere = $services.keys - $placed.keys
-  $present = $placed.filter |$_, $declared| { $declared['ensure'] != 'absent' }
 
   $beyond = { 'services' => $placement['anywhere'], 'gateways' => $gateways, 'external' => $external }
 
@@ -111,18 +135,16 @@ class flask_microservice (
       'secret_environment' => Sensitive(flask_microservice::part_of($own_environment.unwrap, $placed.keys)),
   })
 
-  # What is on the node and is not to be. A node may say what it likes here: it only loses services by it.
-  $there = $facts['flask_microservices'] ? {
-    Hash    => $facts['flask_microservices'].keys.filter |$_, $name| { flask_microservice::removable($name) } - $placed.keys,
-    default => [],
+  $moved = $there - $undeclared - $placed.keys
+  if $reason {
+    $reasons = Hash(($held - $undeclared).map |$_, $name| { [$name, $reason] })
+  } elsif $held_by {
+    $reasons = flask_microservice::held($held_by, $moved, $present, $placement['anywhere'], $groups, $gateways)
+  } else {
+    $reasons = {}
   }
-  $undeclared = $there - $services.keys
-  $moved = $there - $undeclared
-  $reasons = $held_by ? {
-    undef   => {},
-    default => flask_microservice::held($held_by, $moved, $present, $placement['anywhere'], $groups, $gateways),
-  }
-  $staying = flask_microservice::part_of($services, $reasons.keys)
+  $staying = Hash(flask_microservice::part_of($services, $reasons.keys).map |$name, $its| { [$name, $its - 'ensure'] })
+  $staying_undeclared = $undeclared.filter |$_, $name| { $name in $held }
   $reasons.each |$name, $reason| {
     flask_microservice_staying { $name:
       reason => $reason,
@@ -132,9 +154,14 @@ class flask_microservice (
       $package = flask_microservice::part_of($services[$name], ['package'])
       [$name, $package + { 'ensure' => 'absent' }]
   })
-  $removed = ($placed.keys - $present.keys) + $leaving.keys + ($remove_undeclared ? { true => $undeclared, default => [] })
-  flask_microservice::undeclared { $undeclared:
-    remove => $remove_undeclared,
+  $forgotten = $remove_undeclared ? { true => $undeclared - $staying_undeclared, default => [] }
+  $removed = ($placed.keys - $present.keys) + $leaving.keys + $forgotten
+  flask_microservice::undeclared { $undeclared - $forgotten:
+    remove => false,
+    drain  => $drain_seconds,
+  }
+  flask_microservice::undeclared { $forgotten:
+    remove => true,
     drain  => $drain_seconds,
   }
 

@@ -1,11 +1,15 @@
 """Agent runs on nodes that need each other: in which order, and which nodes have a second one."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from fleet_cli.fleet import agents
 from fleet_cli.fleet.agents import AgentRun
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.fleet.nodes import BALANCER_ROLE, AnyNode, in_order
+
+HELD_BY_ROLLOUT = re.compile(r"rollout \d+ of its tier is under way")
+"""Why a service stays until a rollout has ended, as profile::held_by_rollout says it: no further run ends that."""
 
 
 def run(fleet: Fleet, nodes: Sequence[AnyNode], *, noop: bool = False) -> list[AgentRun]:
@@ -33,6 +37,10 @@ def _again(nodes: Sequence[AnyNode], runs: Sequence[AgentRun]) -> list[AnyNode]:
     said = {result.node: result for result in runs}
     balancers = [node for node in nodes if node.role == BALANCER_ROLE and said[node.name].ok]
     informed = {node.tier for node in balancers}
-    keeping = [node for node in nodes if said[node.name].ok and said[node.name].staying and node.tier in informed]
+    keeping = [node for node in nodes if node.tier in informed and _keeps_for_others(said[node.name])]
     tiers = {node.tier for node in keeping}
     return [*keeping, *(node for node in balancers if node.tier in tiers)]
+
+
+def _keeps_for_others(result: AgentRun) -> bool:
+    return result.ok and not all(HELD_BY_ROLLOUT.fullmatch(reason) for reason in result.staying.values())

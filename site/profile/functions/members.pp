@@ -15,7 +15,8 @@ function profile::members(Stdlib::IP::Address::Nosubnet $address) >> Hash {
       }
       [$name, { 'address' => $listens, 'port' => $its['port'], 'threads' => flask_microservice::threads($its) }]
   })
-  $told = $staying.empty ? {
+  $keeping = $staying.keys + $flask_microservice::staying_undeclared
+  $told = $keeping.empty ? {
     true    => undef,
     default => profile::ask_puppetdb({ 'members' => @("PQL"/L) }),
       resources[parameters] { certname = "${trusted['certname']}" and exported = true \
@@ -23,7 +24,7 @@ function profile::members(Stdlib::IP::Address::Nosubnet $address) >> Hash {
       |-PQL
   }
   $last = $told ? {
-    Hash    => Hash($told['members'].filter |$_, $row| { $row.dig('parameters', 'service') in $staying }.map |$_, $row| {
+    Hash    => Hash($told['members'].filter |$_, $row| { $row.dig('parameters', 'service') in $keeping }.map |$_, $row| {
         [$row['parameters']['service'], flask_microservice::part_of($row['parameters'], ['address', 'port', 'threads'])]
     }),
     default => {},

@@ -26,7 +26,13 @@ ALL = (LB, APP1, DB, APP2, STAGING)
 class Agents:
     """In the place of the agents: says what is asked, and answers what it was told to."""
 
-    def __init__(self, staying: dict[str, int] | None = None, failing: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        staying: dict[str, int] | None = None,
+        failing: Sequence[str] = (),
+        reason: str = "app2 does not serve it yet",
+    ) -> None:
+        self.reason = reason
         self.staying = dict(staying or {})
         self.failing = failing
         self.asked: list[list[str]] = []
@@ -39,7 +45,7 @@ class Agents:
         keeps = self.staying.get(name, 0) > 0
         self.staying[name] = self.staying.get(name, 0) - 1
         outcome = "failed" if name in self.failing else "unchanged"
-        return AgentRun(name, outcome, noop, staying={"billing": "app2 does not serve it yet"} if keeps else {})
+        return AgentRun(name, outcome, noop, staying={"billing": self.reason} if keeps else {})
 
 
 def asked(
@@ -66,6 +72,12 @@ def test_a_node_gives_up_what_it_has_kept_once_the_balancer_knows_the_new_nodes(
 
 def test_a_service_that_has_to_stay_is_not_asked_for_a_third_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked(monkeypatch, Agents({"app1": 9})) == [*ONCE, ["app1"], ["lb1"]]
+
+
+def test_what_stays_for_a_rollout_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a run does, it stays until the rollout has ended."""
+    reason = "rollout 7 of its tier is under way"
+    assert asked(monkeypatch, Agents({"app1": 9}, reason=reason)) == ONCE
 
 
 def test_nodes_of_a_tier_whose_balancer_has_no_run_have_none_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ require_relative '../../puppet_x/flask_microservice/undeclared'
 
 Puppet::Type.newtype(:flask_microservice_staying) do
   @doc = <<~DOC
-    @summary A service that is placed elsewhere now, and stays on the node until it is served there
+    @summary A service that is to leave the node, and stays for now: until it is served elsewhere, say
 
     It says so, and why, in each run's report, and changes nothing: the service serves on as it is.
 
