@@ -13,7 +13,7 @@ from fleet_cli.repository.labfile import LabService
 from fleet_cli.roots import rootfs
 
 NAME = "inventory"
-REQUESTS = 200
+REQUESTS = 100
 
 PROBE = f"""
 import collections, json, sys, time
@@ -35,7 +35,7 @@ SCRIPT = f"""
 mkdir -p /var/lib/{NAME} /var/log/{NAME}
 for version in "$@"; do
   rm -f /var/lib/{NAME}/*
-  dpkg --install /built/{NAME}_${{version}}_amd64.deb >/dev/null || exit 1
+  dpkg --force-unsafe-io --install /built/{NAME}_${{version}}_amd64.deb >/dev/null || exit 1
   {NAME} db upgrade >/tmp/migration 2>&1; migrated=$?
   /opt/venvs/{NAME}/bin/python /built/probe.py >/tmp/out 2>/tmp/err; status=$?
   printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$version" $migrated $status "$(grep -c ^asked /tmp/err)" \\
