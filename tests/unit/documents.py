@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from fleet_cli.cli import fleet
+from fleet_cli.commands.rollout import WithDefault
 
 FLEET = ("fleet", "scripts/fleet")
 SEPARATORS = ("&&", "||", "|", ";", ">", ">>", "<", "2>")
@@ -217,6 +218,8 @@ def _faults(words: list[str], *, whole: bool) -> Iterator[str]:
                 yield f"there is no command {name!r}"
                 return
             command = found
+            if isinstance(command, WithDefault):
+                words = command.with_default(words)
             context = click.Context(command, parent=context, info_name=name, **command.context_settings)
             given, rest, _ = command.make_parser(context).parse_args(list(words))
         if isinstance(command, click.Group) or given.get("help"):

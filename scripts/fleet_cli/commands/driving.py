@@ -20,6 +20,15 @@ PAUSED = 3
 WAIT_SECONDS = 10.0
 
 
+def world(context: Context, state: Mapping[str, Settings], *, as_json: bool) -> FleetWorld:
+    """Return the fleet; what came of a wave goes to standard output, where there is nothing for a machine."""
+
+    def report(text: str) -> None:
+        click.echo(printable(text))
+
+    return FleetWorld(context.fleet, context.repo, state, steps.say if as_json else report)
+
+
 def begin(store: GitStore, made: Rollout, *, waits: bool) -> Rollout:
     """Begin a rollout, after the end of others if the caller waits for it.
 
@@ -43,7 +52,7 @@ def begin(store: GitStore, made: Rollout, *, waits: bool) -> Rollout:
 def drive(
     begun: Rollout,
     store: GitStore,
-    world: FleetWorld,
+    fleet: FleetWorld,
     state: Mapping[str, Settings],
     *,
     as_json: bool,
@@ -56,7 +65,7 @@ def drive(
         aborted: whether its being taken back is what was asked for.
     """
     try:
-        ended = Controller(begun.number, begun.epoch, world, store, state).drive()
+        ended = Controller(begun.number, begun.epoch, fleet, store, state).drive()
     except LostError as lost:
         ended = store.read()[begun.number]
         steps.say(str(lost))
@@ -81,5 +90,4 @@ def go_on(context: Context, order: Callable[[GitStore], Rollout], *, as_json: bo
     taken = order(store)
     commit = preparing.here(context.fleet, context.repo, taken)
     state = preparing.settings_of(context.repo, commit, taken.tiers)
-    world = FleetWorld(context.fleet, context.repo, state)
-    drive(taken, store, world, state, as_json=as_json, aborted=aborted)
+    drive(taken, store, world(context, state, as_json=as_json), state, as_json=as_json, aborted=aborted)

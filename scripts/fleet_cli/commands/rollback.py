@@ -5,7 +5,6 @@ import click
 from fleet_cli.commands import driving
 from fleet_cli.commands.context import Context, json_option
 from fleet_cli.rollout import orders, preparing
-from fleet_cli.rollout.fleet_world import FleetWorld
 from fleet_cli.rollout.git_store import GitStore
 from fleet_cli.rollout.state import active
 
@@ -27,6 +26,6 @@ def rollback(context: Context, as_json: bool) -> None:
     begun = orders.begin(store, orders.taking_back(orders.last(found)))
     commit = preparing.here(context.fleet, context.repo, begun)
     state = preparing.settings_of(context.repo, commit, begun.tiers)
-    world = FleetWorld(context.fleet, context.repo, state)
+    world = driving.world(context, state, as_json=as_json)
     world.tell(begun, "start")
     driving.drive(begun, store, world, state, as_json=as_json)

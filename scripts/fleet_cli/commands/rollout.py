@@ -11,31 +11,24 @@ from fleet_cli.fleet import nodes
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.machine.printable import printable
 from fleet_cli.rollout import orders, preparing, telling
-from fleet_cli.rollout.fleet_world import FleetWorld
 from fleet_cli.rollout.git_store import GitStore
 from fleet_cli.rollout.state import Status, active
 
 
-class _Rollout(click.Group):
-    """`fleet rollout [COMMIT]` is `fleet rollout start [COMMIT]`."""
+class WithDefault(click.Group):
+    """A group in which `start` is meant where no command is named."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is meant; `start`, where the first word is none."""
-        if args and args[0] in self.commands:
-            return super().resolve_command(ctx, args)
-        return super().resolve_command(ctx, ["start", *args])
+    def with_default(self, words: list[str]) -> list[str]:
+        """Return the words of a command line, with the command that is meant."""
+        named = words and (words[0] in self.commands or words[0] in ("-h", "--help"))
+        return words if named else ["start", *words]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Leave the options of `start` to it."""
-        own = {"-h", "--help"}
-        if not args or (args[0] not in self.commands and args[0] not in own):
-            args = ["start", *args]
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, self.with_default(args))
 
 
-@click.group(cls=_Rollout, short_help="Bring a commit to the fleet in waves; judge it; take it back.")
+@click.group(cls=WithDefault, short_help="Bring a commit to the fleet in waves; judge it; take it back.")
 def rollout() -> None:
     """Bring a commit to the fleet in waves, judge it by what it does, and take it back if that is bad.
 
@@ -95,7 +88,7 @@ def start(  # noqa: PLR0917 - click gives an argument for each option
         else:
             click.echo(f"commit {meant[:10]} is what the nodes are given already: nothing to do")
         return
-    store, world = GitStore(fleet, repo), FleetWorld(fleet, repo, state)
+    store, world = GitStore(fleet, repo), driving.world(context, state, as_json=as_json)
     made.wrong_before = sorted(world.verify(sorted(made.nodes))) if made.nodes else []
     begun = driving.begin(store, made, waits=waits)
     world.tell(begun, "start")

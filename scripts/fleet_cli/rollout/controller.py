@@ -190,7 +190,7 @@ class Controller:
 
     def _next_wave(self, rollout: Rollout, said: str) -> str:
         line = f"{self._title(rollout)}: {said}"
-        self.world.say(line)
+        self.world.report(f"{self._title(rollout)}   {said}")
         rollout.wave += 1
         rollout.phase, rollout.accepted = Phase.GIVE, False
         return line

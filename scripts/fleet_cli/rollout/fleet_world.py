@@ -4,7 +4,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,16 @@ OTHERS = 20
 class FleetWorld:
     """A fleet. What it knows of all nodes it asks PuppetDB for once."""
 
-    def __init__(self, fleet: Fleet, repo: Path, settings: Mapping[str, Settings]) -> None:
-        self._fleet, self._repo, self._settings = fleet, repo, settings
+    def __init__(
+        self, fleet: Fleet, repo: Path, settings: Mapping[str, Settings], report: Callable[[str], None] = steps.say
+    ) -> None:
+        """See World.
+
+        Args:
+            settings: by tier.
+            report: where it goes what came of a wave.
+        """
+        self._fleet, self._repo, self._settings, self._report = fleet, repo, settings, report
 
     def now(self) -> float:
         """The time, in seconds since 1970."""
@@ -47,8 +55,12 @@ class FleetWorld:
         time.sleep(seconds)
 
     def say(self, text: str) -> None:
-        """Tell the person who waits."""
+        """Tell the person who waits what is being done."""
         steps.say(text)
+
+    def report(self, text: str) -> None:
+        """Tell what came of a wave."""
+        self._report(text)
 
     # The server
 

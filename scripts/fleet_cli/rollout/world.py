@@ -69,7 +69,10 @@ class World(Protocol):
         """Let time pass."""
 
     def say(self, text: str) -> None:
-        """Tell the person who waits."""
+        """Tell the person who waits what is being done."""
+
+    def report(self, text: str) -> None:
+        """Tell what came of a wave."""
 
     def begin(self, rollout: Rollout, tier: str) -> None:
         """Have the server know the rollout of a tier, and keep its commit; nobody is given it yet."""

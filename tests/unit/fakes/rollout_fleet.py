@@ -132,6 +132,8 @@ class SimulatedWorld:
     def say(self, text: str) -> None:
         self.said.append(text)
 
+    report = say
+
     def begin(self, rollout: Rollout, tier: str) -> None:
         self.before_call("begin")
         if self.server.call(rollout, tier) is None:

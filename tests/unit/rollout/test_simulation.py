@@ -34,7 +34,7 @@ class _Seen:
 
     def __getattr__(self, name: str) -> Any:
         what = getattr(self._world, name)
-        if not callable(what) or name in ("now", "say", "known", "tell", "others"):
+        if not callable(what) or name in ("say", "report", "known", "tell", "others"):
             return what
 
         def call(*arguments: Any) -> Any:
