@@ -114,10 +114,8 @@ class Verdict:
 
 def at_least(k: int, n: int, p: float) -> float:
     """Return the probability that k or more of n happen, if each does with the probability p."""
-    if k <= 0 or p >= 1:
-        return 1.0
-    if p <= 0 or k > n:
-        return 0.0
+    if k <= 0 or k > n or not 0 < p < 1:
+        return float(k <= 0 or (k <= n and p >= 1))
     log_p, log_q = math.log(p), math.log1p(-p)
     if k <= n * p:
         return 1 - math.fsum(_term(i, n, log_p, log_q) for i in range(k))
