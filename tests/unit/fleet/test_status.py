@@ -182,7 +182,8 @@ def roll_out(machines: Machines) -> None:
     """A rollout has come to app1, and not to the others."""
     machines.answers["rollouts"] = {
         "production": {
-            "number": 7, "epoch": 1, "environment": "c_3333333333", "since": 1, "by": "bert", "nodes": ["app1.example.org"],
+            "number": 7, "epoch": 1, "environment": "c_3333333333", "since": 1, "by": "bert",
+            "nodes": ["app1.example.org"],
         }
     }  # fmt: skip
     app1(machines).row["catalog_environment"] = "c_3333333333"
