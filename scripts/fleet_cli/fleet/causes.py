@@ -64,6 +64,8 @@ class Causes:
         given = self.given
         if given is None:
             return None
+        if given.scope == "rollout":
+            return Cause(f"a rollout of {given.by} gives it {given.what}: `fleet rollout status`", iso(given.since))
         if given.scope == "tier":
             text = f"the tier {self.node.tier} is given {given.what}, set by {given.by}"
             return Cause(text, iso(given.since))

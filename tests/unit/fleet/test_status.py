@@ -178,6 +178,19 @@ def give_the_tier_another_commit(machines: Machines) -> None:
     serve(app1(machines), "orders", "1.3.0-1")
 
 
+def roll_out(machines: Machines) -> None:
+    """A rollout has come to app1, and not to the others."""
+    machines.answers["rollouts"] = {
+        "production": {
+            "number": 7, "epoch": 1, "environment": "c_3333333333", "since": 1, "by": "bert",
+            "nodes": ["app1.example.org"],
+        }
+    }  # fmt: skip
+    app1(machines).row["catalog_environment"] = "c_3333333333"
+    app1(machines).catalog["orders"]["version"] = "1.3.0-1"
+    serve(app1(machines), "orders", "1.3.0-1")
+
+
 def run_now(machines: Machines) -> None:
     """The agent has installed a version, and is about to switch to it."""
     node = app1(machines)
@@ -219,6 +232,8 @@ PLANTED: list[tuple[Callable[[Machines], None], str, str, str, str]] = [
     (stop_by_hand, "orders", "stopped", "its units do not run as declared", ""),
     (give_the_tier_another_commit, "orders", "declared 1.0.0-1; catalog, installed, serving 1.3.0-1",
      "the tier production is given commit 2222222222, set by bert", ""),
+    (roll_out, "orders", "declared 1.0.0-1; catalog, installed, serving 1.3.0-1",
+     "a rollout of bert gives it commit 3333333333", ""),
     (run_now, "orders", "declared, catalog, installed 1.0.0-1; serving 0.9.0-1", "a run of the agent is under way", ""),
     (drain, "orders", "unhealthy", "it is draining", ""),
     (stay, "inventory", "2.0.0-1 serves, and no catalog has it",
