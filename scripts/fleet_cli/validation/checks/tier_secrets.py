@@ -18,6 +18,6 @@ def findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[Findin
         for each in checked[name].encrypted:
             if not readers or each.tier in readers:
                 continue
-            message = f"a secret that is encrypted for tier '{each.tier}', in a file for {whose}, whose nodes can't decrypt it"
+            message = f"a secret encrypted for tier '{each.tier}' in a file for {whose}, whose nodes can't decrypt it"
             mend = f"encrypt the value anew with the public key of {whose}"
             yield Finding(name, each.line, each.column, "other-tiers-secret", message, mend)
