@@ -1,16 +1,19 @@
-"""Who may query PuppetDB from another machine can give it no orders: what somebody with such a certificate would try."""
+"""Who may query PuppetDB can give it no orders: what somebody who has such a certificate would try."""
 
 import json
 import shlex
 from collections.abc import Iterator
 
 import pytest
+from certificate_request import request
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from deployed import LAB, connect
 from fleet_cli.lab import ssh
 from fleet_cli.repository.labfile import Box
 from own_authority import Authority
 from testinfra.host import Host
-from workspace import Workspace
+from workspace import Fleet, Workspace
 
 PORT = 8082
 SSL = "/var/lib/puppet/ssl"
@@ -19,10 +22,11 @@ REVOKED = "guest.fleet.test"
 ORDER = "cmd/v1?command=deactivate_node&version=3&certname=guest.fleet.test"
 QUERY = "/pdb/query/v4?query=nodes%5Bcertname%5D%7B%7D"
 ELSEWHERE = [
-    *("/", "/pdb/meta/v1/version", "/pdb/admin/v1/archive", "/metrics/v2/list", "/status/v1/services", "/pdb/query/v3/x"),
+    *("/", "/pdb/meta/v1/version", "/pdb/admin/v1/archive", "/metrics/v2/list", "/status/v1/services"),
     *(f"/pdb/{ORDER}", f"//pdb//{ORDER}", f"/pdb/query/v4/../../{ORDER}", f"/pdb/query/v4/%2e%2e/%2e%2e/{ORDER}"),
     *(f"/pdb/query/v4/..;/..;/{ORDER}", f"/pdb/query/v4/..%3b/..%3b/{ORDER}", f"/pdb/query/v4/..;a=b/..;/{ORDER}"),
-    *(f"/pdb/query/v4%2f..%2f..%2f{ORDER}", f"/pdb/query/v4/..%5c..%5c{ORDER}", f"/pdb/query/v4/%252e%252e/%252e%252e/{ORDER}"),
+    *(f"/pdb/query/v4%2f..%2f..%2f{ORDER}", f"/pdb/query/v4/..%5c..%5c{ORDER}", f"/pdb/query/v3/{ORDER}"),
+    f"/pdb/query/v4/%252e%252e/%252e%252e/{ORDER}",
 ]  # fmt: skip
 """Paths of orders, and of all that is no query, some as a server behind another one may read them."""
 
@@ -48,16 +52,18 @@ def certificate(box: Box) -> tuple[str, str]:
 
 
 @pytest.fixture
-def revoked(server: Host) -> Iterator[tuple[str, str]]:
+def revoked(server: Host, fleet: Fleet) -> Iterator[tuple[str, str]]:
     """A certificate of the CA's, which is revoked by now, and its key, as texts."""
-    server.check_output(f"puppetserver ca generate --certname {REVOKED}")
-    try:
-        texts = [server.check_output(f"cat {SSL}/{path}/{REVOKED}.pem") for path in ("certs", "private_keys")]
-        server.check_output(f"puppetserver ca revoke --certname {REVOKED}")
-        yield texts[0], texts[1]
-    finally:
-        server.run(f"puppetserver ca clean --certname {REVOKED}")
-        server.run(f"rm -f {SSL}/*/{REVOKED}.pem")
+    invited = fleet.ok("enroll", REVOKED, "--role", "app", "--tier", "staging", "--json")
+    key = ec.generate_private_key(ec.SECP256R1())
+    asked = request(REVOKED, "app", "staging", json.loads(invited)["token"], key=key).decode()
+    url = f"https://{SERVER}:8140/puppet-ca/v1/certificate_request/{REVOKED}?environment=production"
+    options = ["--silent", "--fail", "--cacert", f"{SSL}/certs/ca.pem", "--header", "Content-Type: text/plain"]
+    ssh.run(LAB.server, ["curl", *options, "--request", "PUT", "--data-binary", "@-", url], stdin=asked)
+    text = server.check_output(f"cat /etc/puppet/puppetserver/ca/signed/{REVOKED}.pem")
+    server.check_output(f"puppetserver ca revoke --certname {REVOKED}")
+    yield text, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    server.run(f"puppetserver ca clean --certname {REVOKED}")
 
 
 @pytest.mark.deploys
