@@ -18,7 +18,8 @@ TIERS = sorted({box.tier for box in (LAB.server, *LAB.nodes)})
 def encrypt(server: Host, tier: str, value: str) -> str:
     """Encrypt a value as docs/secrets.md has it, with a key that any account of the server may read."""
     command = f"eyaml encrypt --pkcs7-public-key={KEYS}/{tier}/public_key.pkcs7.pem -o string --stdin"
-    return server.check_output(f"printf %s {shlex.quote(value)} | runuser -u nobody -- {command}")
+    block: str = server.check_output(f"printf %s {shlex.quote(value)} | runuser -u nobody -- {command}")
+    return block
 
 
 def test_each_tiers_secrets_are_encrypted_for_it_alone(server: Host) -> None:
