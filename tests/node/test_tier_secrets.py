@@ -51,7 +51,7 @@ def test_a_production_secret_that_was_copied_to_staging_fails_there_by_name_and_
     found = workspace.fleet("validate", path)
     assert found.returncode == 1
     assert f"{path}:2:" in found.stdout
-    assert "other-tiers-secret" in found.stdout
+    assert "wrong-eyaml-key" in found.stdout
 
     workspace.fleet.ok("deploy")
     [run] = workspace.fleet.agent(staging.name)

@@ -25,7 +25,7 @@ class Lookup(NamedTuple):
 
 
 class Encrypted(NamedTuple):
-    """A value that is encrypted for the key of a tier."""
+    """A value that is encrypted for the key of a tier, or of the fleet: then the tier is empty."""
 
     line: int
     column: int
@@ -40,7 +40,7 @@ class Checked:
         findings: what is wrong.
         names: the services that it names.
         lookups: the keys that its values interpolate.
-        encrypted: what is encrypted for a tier.
+        encrypted: what is encrypted, and for whom.
     """
 
     findings: list[Finding] = field(default_factory=list)

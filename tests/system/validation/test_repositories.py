@@ -70,7 +70,7 @@ def test_a_secret_of_another_tier_is_told_before_a_node_fails_over_it(
         file.parent.mkdir(exist_ok=True)
         text = f"flask_microservice::secrets: {{orders: {{app: {{secret_key: '{block}'}}}}}}\n"
         file.write_text((before or "---\n") + text, encoding="utf-8")
-        said = [str(finding) for finding in validate(repo) if finding.code == "other-tiers-secret"]
+        said = [str(finding) for finding in validate(repo) if finding.code == "wrong-eyaml-key"]
         file.unlink() if before is None else file.write_text(before, encoding="utf-8")
         return said
 
@@ -87,6 +87,13 @@ def test_a_secret_of_another_tier_is_told_before_a_node_fails_over_it(
         ("hieradata/common.yaml", "production"),
     ):
         assert found(path, tier) == [], (path, tier)
+
+    # Once a layer takes the keys of tiers alone, what is left of the time before is told.
+    hiera = (repo / "hiera.yaml").read_text(encoding="utf-8")
+    (repo / "hiera.yaml").write_text(hiera.replace("    shared_keys: /etc/puppet/eyaml\n", ""), encoding="utf-8")
+    [of_fleet] = found("hieradata/tiers/staging.yaml", "")
+    assert "a secret encrypted for the fleet in a file for 'staging'" in of_fleet
+    assert found("hieradata/tiers/staging.yaml", "staging") == []
 
 
 def test_machines_are_those_of_nodes_yaml_where_there_is_one(repo: Path, validate: Validate) -> None:

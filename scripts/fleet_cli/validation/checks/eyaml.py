@@ -29,17 +29,18 @@ def damage(node: Node) -> Iterator[Problem]:
 
 
 def tiers(node: Node) -> Iterator[str]:
-    """The tiers whose keys the values in a text are encrypted for, of those that are encrypted for a tier's."""
+    """The tiers whose keys the values in a text are encrypted for; empty for the fleet's. Other keys say nothing."""
     if not isinstance(node.value, str) or "ENC[" not in node.value:
         return
     for found in _BLOCK.finditer(node.value):
-        if tier := _tier(re.sub(r"\s", "", found["text"])):
+        tier = _tier(re.sub(r"\s", "", found["text"]))
+        if tier is not None:
             yield tier
 
 
 @cache
-def _tier(text: str) -> str:
-    """Which tier the certificate of the envelope's first recipient names; empty if none, or if there is no envelope."""
+def _tier(text: str) -> str | None:
+    """Which tier the certificate of the envelope's first recipient names, empty for the fleet's; None for others."""
     try:
         [(_, content)] = _parts(base64.b64decode(text, validate=True))
         [(_, enveloped)] = _parts(_parts(content)[1][1])
@@ -48,8 +49,8 @@ def _tier(text: str) -> str:
         pairs = [_parts(pair) for _, names in _parts(issuer) for _, pair in _parts(names)]
         said = {name: value.decode() for (_, name), (_, value) in pairs}
     except (IndexError, ValueError, StopIteration):
-        return ""
-    return said.get(_UNIT, "") if said.get(_COMMON_NAME) == _KEYS else ""
+        return None
+    return said.get(_UNIT, "") if said.get(_COMMON_NAME) == _KEYS else None
 
 
 def _parts(data: bytes) -> list[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-"""Secrets of tiers: each stands where nodes of the tier read it whose key it is encrypted for."""
+"""Secrets of tiers: each stands where nodes read it that have the key it is encrypted for."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +8,7 @@ from fleet_cli.validation.checked import Checked
 
 
 def findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[Finding]:
-    """Values encrypted for a tier in files that no node of that tier reads: those that read them can't decrypt them."""
+    """Encrypted values in files that are read only for nodes that can't decrypt them."""
     for name, place in data.places.items():
         if not checked[name].encrypted:
             continue
@@ -16,8 +16,9 @@ def findings(data: FleetData, checked: Mapping[str, Checked]) -> Iterator[Findin
         readers = {tier for _, tier in data.groups_reading(name)} or {place.given("tier")} - {None}
         whose = " and ".join(f"'{tier}'" for tier in sorted(filter(None, readers)))
         for each in checked[name].encrypted:
-            if not readers or each.tier in readers:
+            if each.tier in readers or not readers or not (each.tier or data.layers.is_of_tiers(name)):
                 continue
-            message = f"a secret encrypted for tier '{each.tier}' in a file for {whose}, whose nodes can't decrypt it"
+            key = f"tier '{each.tier}'" if each.tier else "the fleet"
+            message = f"a secret encrypted for {key} in a file for {whose}, whose nodes can't decrypt it"
             mend = f"encrypt the value anew with the public key of {whose}"
-            yield Finding(name, each.line, each.column, "other-tiers-secret", message, mend)
+            yield Finding(name, each.line, each.column, "wrong-eyaml-key", message, mend)
