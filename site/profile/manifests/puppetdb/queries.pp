@@ -53,6 +53,9 @@ class profile::puppetdb::queries (
     ;
   }
   File[$revoked] -> File[$site]
+  if $is_on {
+    Class['profile::puppetdb::certificate'] ~> Service['nginx']
+  }
 
   if $is_on and !$clients.empty {
     profile::firewall::allow { 'puppetdb queries':

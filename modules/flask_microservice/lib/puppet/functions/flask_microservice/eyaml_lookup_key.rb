@@ -160,11 +160,11 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
 
   def fail_to_open(written, errors, place, options, context)
     tier = context.interpolate('%{trusted.extensions.pp_environment}')
-    error = errors.find { |each| !each.is_a?(SystemCallError) } || errors.first
+    failed = "can't be decrypted: #{errors.map(&:message).uniq.join('; ')}"
     reason =
       case whose = owner(written)
-      when nil, tier then "can't be decrypted: #{error.message}"
-      when '' then options['shared_keys'] ? "can't be decrypted with the fleet's key: #{error.message}" : of_fleet(tier)
+      when nil, tier then failed
+      when '' then options['shared_keys'] ? failed : of_fleet(tier)
       else "is encrypted for tier '#{whose}' and stands here for tier '#{tier}': encrypt the value anew with that tier's key"
       end
     raise Puppet::DataBinding::LookupError, "#{where(place)} #{reason} (#{file(place, options['path'])})"
