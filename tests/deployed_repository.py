@@ -22,10 +22,18 @@ def lab() -> labfile.Lab:
 
 @pytest.fixture(scope="session")
 def eyaml_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a pair of eyaml keys of these tests."""
+    """A directory with pairs of eyaml keys of these tests: the fleet's, and those of two tiers."""
     directory = tmp_path_factory.mktemp("eyaml")
     new_secrets.new_keys(directory)
+    for tier in ("production", "staging"):
+        new_secrets.new_keys(directory / "tiers" / tier, tier)
     return directory
+
+
+def public_key(eyaml_keys: Path, tier: str) -> bytes:
+    """What secrets of a tier are encrypted with: the fleet's key, where the tier has none."""
+    own = eyaml_keys / "tiers" / tier / "public_key.pkcs7.pem"
+    return (own if own.exists() else eyaml_keys / "public_key.pkcs7.pem").read_bytes()
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +47,8 @@ def deployed(lab: labfile.Lab, eyaml_keys: Path, tmp_path_factory: pytest.TempPa
         shutil.copytree(paths.control_repo() / name, repo / name)
     with modules.fetched((repo / "Puppetfile").read_bytes(), environment.MIRROR) as found:
         shutil.copytree(found.directory / "vendor", repo / "vendor")
-    public = (eyaml_keys / "public_key.pkcs7.pem").read_bytes()
     (repo / "hieradata/secrets").mkdir(exist_ok=True)
     for tier in {box.tier for box in lab.boxes}:
-        text = new_secrets.generate(repo, tier, public)
+        text = new_secrets.generate(repo, tier, public_key(eyaml_keys, tier))
         (repo / f"hieradata/secrets/{tier}.yaml").write_text(text, encoding="utf-8")
     return repo

@@ -12,10 +12,17 @@ from fleet_cli.repository.services import SERVICES
 from fleet_cli.repository.trees import Directory
 
 
-def new_keys(directory: Path) -> None:
-    """Write a new pair of keys as eyaml names them: private_key.pkcs7.pem (0600) and public_key.pkcs7.pem."""
+def new_keys(directory: Path, tier: str = "") -> None:
+    """Write a new pair of keys as eyaml names them: private_key.pkcs7.pem (0600) and public_key.pkcs7.pem.
+
+    Args:
+        directory: where; made if it is not there.
+        tier: the tier whose pair it is; that of the fleet, if empty.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hiera-eyaml")])
+    of_tier = [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, tier)] if tier else []
+    name = x509.Name([*of_tier, x509.NameAttribute(NameOID.COMMON_NAME, "hiera-eyaml")])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()

@@ -11,13 +11,22 @@ _ROLE, _TIER = "1.3.6.1.4.1.34380.1.1.13", "1.3.6.1.4.1.34380.1.1.12"
 _UTF8_STRING = 0x0C
 
 
-def request(name: str, role: str, tier: str, token: str | None, *, extra: bool = False) -> bytes:
+def request(
+    name: str,
+    role: str,
+    tier: str,
+    token: str | None,
+    *,
+    extra: bool = False,
+    key: ec.EllipticCurvePrivateKey | None = None,
+) -> bytes:
     """Return a request in PEM.
 
     Args:
         name, role, tier: what the machine wants to be.
         token: the challenge password; None: it has none.
         extra: whether it asks for an extension besides.
+        key: the machine's; a new one, if not given.
     """
     builder = x509.CertificateSigningRequestBuilder()
     builder = builder.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
@@ -30,4 +39,4 @@ def request(name: str, role: str, tier: str, token: str | None, *, extra: bool =
         builder = builder.add_extension(usage, critical=False)
     if token is not None:
         builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, token.encode())
-    return builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.PEM)
+    return builder.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.PEM)

@@ -100,6 +100,23 @@ def test_the_key_that_signs_packages_is_read_by_its_account_alone(server: Host) 
     assert server.check_output("find /srv/apt/key ! -user root") == "", "the account could give nodes another key"
 
 
+def test_the_account_that_compiles_reads_neither_invitations_nor_the_key_that_signs(server: Host) -> None:
+    """Code of a branch runs as it: it would invite machines of its own, and sign packages for all."""
+    kept = ("/var/lib/fleet-enrolment", "/var/lib/apt-signing")
+    files = server.check_output(f"find {' '.join(kept)} -type f -o -type s").splitlines()
+    assert {path.rpartition("/")[0] for path in files} >= {kept[0], KEYS}
+    pid = server.check_output("systemctl show --property=MainPID --value puppetserver.service")
+    as_it = f"nsenter --target {pid} --mount -- runuser -u puppet --"
+    assert server.run(f"{as_it} test -r /etc/puppet/eyaml/private_key.pkcs7.pem").rc == 0, "it is another account"
+    for path in [*kept, *files]:
+        assert server.run(f"{as_it} test -r {shlex.quote(path)}").rc == 1, path
+    server.check_output("systemctl start fleet-enrolment.service")
+    service = server.check_output("systemctl show --property=MainPID --value fleet-enrolment.service")
+    for path in (f"/proc/{service}/environ", f"/proc/{service}/fd", f"/proc/{service}/mem"):
+        assert server.run(f"runuser -u puppet -- test -r {path} -a -x /proc/{service}/cwd").rc == 1, path
+    assert server.run(f"{as_it} sudo -n true").rc != 0
+
+
 def test_no_service_of_the_server_serves_what_the_account_of_packages_links_to(server: Host) -> None:
     """Puppet Server reads the keys of all secrets: a link that aptly's account has made would give them to nodes."""
     assert "path /srv/apt/key\n" in server.file("/etc/puppet/fileserver.conf").content_string

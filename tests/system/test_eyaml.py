@@ -9,9 +9,11 @@ from fleet_cli.roots import rootfs
 from .. import new_secrets
 
 
-@pytest.mark.parametrize("value", ["with ünïcode, 'quotes' and: colons\non two lines", "x" * 5000])
-def test_hiera_eyaml_reads_what_was_encrypted_here(tmp_path: Path, value: str) -> None:
-    new_secrets.new_keys(tmp_path)
+@pytest.mark.parametrize(
+    ("tier", "value"), [("", "with ünïcode, 'quotes' and: colons\non two lines"), ("production", "x" * 5000)]
+)
+def test_hiera_eyaml_reads_what_was_encrypted_here(tmp_path: Path, tier: str, value: str) -> None:
+    new_secrets.new_keys(tmp_path, tier)
     block = secrets.encrypt((tmp_path / "public_key.pkcs7.pem").read_bytes(), value)
     assert value not in block
     opened = rootfs.run(

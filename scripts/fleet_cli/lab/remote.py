@@ -1,6 +1,7 @@
 """The lab's git repository, on its Puppet server: commits come to it from here, with the secrets of this lab."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from fleet_cli.fleet import remotes
@@ -14,12 +15,14 @@ from fleet_cli.repository.services import SERVICES
 from fleet_cli.repository.trees import Commit
 
 PATH = "/srv/git/control.git"
-PUBLIC_KEY = "/etc/puppet/eyaml/public_key.pkcs7.pem"
+_KEYS = "/etc/puppet/eyaml"
 MADE_FROM = "With the secrets of this lab: "
 """Begins the message of a commit that was made for the lab; then comes the commit that it was made from."""
 
 _RECEIVE = "--receive-pack=sudo git-receive-pack"
 _SECRETS = paths.STATE / "secrets"
+_PUBLIC_KEYS = "for tier do cat tiers/$tier/public_key.pkcs7.pem 2>/dev/null || cat public_key.pkcs7.pem; done"
+_END_OF_KEY = "-----END CERTIFICATE-----\n"
 
 
 class WithSecrets:
@@ -75,22 +78,23 @@ def _own_or_lab_commit(lab: Lab, repo: Path, wanted: str | None) -> str:
 
 
 def lab_commit(lab: Lab, repo: Path, wanted: str | None = None) -> str:
-    """Return a commit like the one that is meant, and with hieradata/secrets/ encrypted for this lab's own eyaml key.
+    """Return a commit like the one that is meant, and with hieradata/secrets/ encrypted for this lab's own eyaml keys.
 
     The repository has no secrets of its own, since there is no key for which all its users could open them. The
     commit is in no branch of the checkout, and the same for the same commit and the same lab. It has no parent, since
     the server could not take what a shallow clone lacks; its message names the commit that it was made from.
     """
     parent = clones.head(repo, wanted)
-    public_key = ssh.run(lab.server, ["cat", PUBLIC_KEY]).stdout.encode()
+    tiers = sorted({box.tier for box in lab.boxes})
+    public_keys = _public_keys(lab, tiers)
     with temporary.directory() as scratch:
         index = {"GIT_INDEX_FILE": str(scratch / "index")}
         git(repo, "read-tree", parent, env=index)
         machines = [Machine(box.certname, box.role, box.tier) for box in lab.boxes]
         said = fleet_data.read(Commit(repo, parent), machines, mentioning=SERVICES)
-        for tier in sorted({box.tier for box in lab.boxes}):
+        for tier in tiers:
             named = declared.secrets(said, tier)
-            text = _lab_secrets(named, tier, public_key)
+            text = _lab_secrets(named, tier, public_keys[tier])
             blob = git(repo, "hash-object", "-w", "--stdin", stdin=text)
             git(
                 repo,
@@ -104,8 +108,15 @@ def lab_commit(lab: Lab, repo: Path, wanted: str | None = None) -> str:
     return _root_commit(lab, repo, tree, parent)
 
 
+def _public_keys(lab: Lab, tiers: Sequence[str]) -> dict[str, bytes]:
+    """The key that the secrets of each tier are encrypted with: its own, or the fleet's where it has none."""
+    said = ssh.run(lab.server, ["sh", "-c", f"cd {_KEYS} && {_PUBLIC_KEYS}", "sh", *tiers]).stdout
+    certificates = [f"{one}{_END_OF_KEY}".encode() for one in said.split(_END_OF_KEY)[:-1]]
+    return dict(zip(tiers, certificates, strict=True))
+
+
 def first_commit(lab: Lab, repo: Path) -> str:
-    """Return a commit like HEAD for a server that is still to make its eyaml key: without secrets."""
+    """Return a commit like HEAD for a server that is still to make its eyaml keys: without secrets."""
     commit = clones.head(repo)
     return _root_commit(lab, repo, git(repo, "rev-parse", f"{commit}^{{tree}}"), commit)
 

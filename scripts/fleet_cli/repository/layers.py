@@ -22,6 +22,8 @@ UNKNOWN = "?"
 _OF_DIRECTORIES = "flask_microservice::eyaml_lookup_key"
 """Takes the files of a directory for one."""
 _READ_AS_YAML = ("yaml_data", "eyaml_lookup_key", _OF_DIRECTORIES)
+_PRIVATE_KEY, _SHARED_KEYS = "pkcs7_private_key", "shared_keys"
+"""Options of functions that decrypt."""
 DEFAULT_DATADIR = "data"
 FUNCTIONS = ("data_hash", "lookup_key", "data_dig", "hiera3_backend")
 _HOLDS = "\ue000"
@@ -79,6 +81,7 @@ class Location:
         variables: the variables, in their order in `part`.
         glob: whether `part` is a glob.
         files: whether the files of a directory, as if they were one, may be meant.
+        of_tiers: whether only the key of a machine's tier opens what is encrypted there, and not the fleet's.
     """
 
     template: str
@@ -86,6 +89,7 @@ class Location:
     variables: tuple[str, ...]
     glob: bool
     files: bool
+    of_tiers: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -182,6 +186,10 @@ class Layers:
             needs = location.needs(name)
             if needs is not None:
                 yield Place(number, tuple(needs.items()))
+
+    def is_of_tiers(self, name: str) -> bool:
+        """Whether only the keys of tiers open what is encrypted in a file."""
+        return any(location.of_tiers for location in self.locations if location.needs(name) is not None)
 
     def is_read_otherwise(self, name: str) -> bool:
         """Whether a layer that is no YAML has the file."""
@@ -287,6 +295,14 @@ class _Entry:
         return "yaml_data"
 
     @property
+    def of_tiers(self) -> bool:
+        """Whether its options name a pair of keys by the tier, and none that all tiers share."""
+        said = self.said.get("options") or self.defaults.get("options")
+        options = mapping(said.node) if said else {}
+        shared = self.function == _OF_DIRECTORIES and _SHARED_KEYS in options
+        return _PRIVATE_KEY in options and TIER in str(options[_PRIVATE_KEY].node.value) and not shared
+
+    @property
     def datadir(self) -> str:
         said = self.said.get("datadir") or self.defaults.get("datadir")
         return directory(str(said.node.value)) if said else DEFAULT_DATADIR
@@ -303,13 +319,13 @@ class _Entry:
             part = posixpath.normpath(_VARIABLE.sub(_HOLDS, whole))
             files = not glob and self.function == _OF_DIRECTORIES
             if not glob:
-                yield Location(whole, part, tuple(variables), glob, files)
+                yield Location(whole, part, tuple(variables), glob, files, self.of_tiers)
                 continue
             numbered = _numbered(part)
             for alternative in globs.alternatives(numbered):
                 there = [variables[ord(place) - ord(_HOLDS)] for place in _PLACES.findall(alternative)]
                 one = posixpath.normpath(_PLACES.sub(_HOLDS, alternative))
-                yield Location(whole, one, tuple(there), glob, files)
+                yield Location(whole, one, tuple(there), glob, files, self.of_tiers)
 
     def _templates(self) -> Iterator[tuple[str, bool]]:
         """The templates of the entry, and whether each is a glob."""

@@ -24,6 +24,14 @@ class Lookup(NamedTuple):
     key: str
 
 
+class Encrypted(NamedTuple):
+    """A value that is encrypted for the key of a tier, or of the fleet: then the tier is empty."""
+
+    line: int
+    column: int
+    tier: str
+
+
 @dataclass(frozen=True)
 class Checked:
     """What a check of one file came to.
@@ -32,8 +40,10 @@ class Checked:
         findings: what is wrong.
         names: the services that it names.
         lookups: the keys that its values interpolate.
+        encrypted: what is encrypted, and for whom.
     """
 
     findings: list[Finding] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
+    encrypted: list[Encrypted] = field(default_factory=list)

@@ -46,6 +46,7 @@ CODES: dict[str, dict[str, str]] = {
         "plain-secret": "A secret, or what looks like one, stands in plain text.",
         "no-secret": "A service declares a secret that has no value in a tier.",
         "damaged-eyaml": "An encrypted value is incomplete or damaged.",
+        "wrong-eyaml-key": "A secret is encrypted for a key that is of no use to the nodes that read it.",
     },
     "Nodes and layers": {
         "unknown-role": "A node has a role without a class in `site/role/manifests`.",

@@ -7,7 +7,7 @@ from fleet_cli.repository.documents import Document, Node, leaves
 from fleet_cli.repository.finding import Finding
 from fleet_cli.repository.merging import OPTIONS_KEY, Conversions, Merges
 from fleet_cli.repository.scalars import Scalar
-from fleet_cli.validation.checked import Checked, Name
+from fleet_cli.validation.checked import Checked, Encrypted, Name
 from fleet_cli.validation.checks import conversion, eyaml, interpolation, lookup_options, octal, secrets, system_names
 from fleet_cli.validation.checks.data_types import Checker
 from fleet_cli.validation.problem import Problem
@@ -63,6 +63,7 @@ def check(
         for leaf in leaves(pair.node):
             if isinstance(leaf.value, str) and "%{" in leaf.value:
                 result.lookups.extend(interpolation.lookups(leaf))
+            result.encrypted.extend(Encrypted(leaf.line, leaf.column, tier) for tier in eyaml.tiers(leaf))
             problems += _of_leaf(key, leaf, problems)
         result.findings.extend(Finding(name, *problem) for problem in problems)
     return result

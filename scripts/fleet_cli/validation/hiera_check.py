@@ -34,6 +34,7 @@ from fleet_cli.validation.checks import (
     service_names,
     shadowing,
     system_names,
+    tier_secrets,
     unread_files,
     upstreams,
     versions,
@@ -235,6 +236,7 @@ class HieraCheck:
             for check_services in _OF_SERVICES:
                 yield from check_services(here)
         yield from service_names.findings(data, checked)
+        yield from tier_secrets.findings(data, checked)
         yield from placement.findings(data, all_running)
         yield from balancers.findings(data, code, all_running)
 

@@ -1,6 +1,7 @@
 # @summary PuppetDB on a local PostgreSQL: the fleet's reports, facts and catalogs
 #
-# It speaks TLS only, with those whose certificates it is told of: they may query, and command. People query by fleet-query.
+# It speaks TLS only, with those whose certificates it is told of: they may query, and command. Others may be let query alone
+# (`profile::puppetdb::queries`). People query by fleet-query.
 #
 # @param certname
 #   The name in the machine's certificate, which PuppetDB uses as its own.
@@ -13,7 +14,8 @@
 # @param node_ttl
 #   After how long without a sign of life a node counts as gone.
 # @param allowed_certnames
-#   Who may query and command it: machines with these names in their certificates. PuppetDB can't allow the one without the other.
+#   Who may query and command it: machines with these names in their certificates. PuppetDB can't allow the one without the other;
+#   `profile::puppetdb::queries::certnames` are those who may query only.
 #
 # @example
 #   include profile::puppetdb
@@ -42,6 +44,7 @@ class profile::puppetdb (
 
   contain profile::puppetdb::database
   contain profile::puppetdb::certificate
+  contain profile::puppetdb::queries
 
   file {
     default:

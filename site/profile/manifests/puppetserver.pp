@@ -86,7 +86,9 @@ class profile::puppetserver (
   -> Service['puppetserver']
 
   Package['puppetserver'] -> Class['profile::puppetserver::enrolment'] -> Service['puppetserver']
-  Package['puppetserver'] -> Class['profile::puppetserver::eyaml'] ~> Service['puppetserver']
+  Package['puppetserver'] -> Class['profile::puppetserver::eyaml'] -> Service['puppetserver']
+  # Keys are read whenever something is decrypted, gems once.
+  Exec['link hiera-eyaml for JRuby'] ~> Service['puppetserver']
   Package['puppetserver'] -> Class['profile::puppetserver::storage'] ~> Service['puppetserver']
   Package['puppetserver'] -> File['/etc/puppet/fileserver.conf']
   # A server that starts finds what its routes name.

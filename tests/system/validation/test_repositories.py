@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from bad_yaml import BAD
+from fleet_cli.repository import secrets
 from fleet_cli.validation.all_checks import Validation
 from fleet_cli.validation.hiera_check import Packages
 from fleet_cli.validation.package_index import Repository
@@ -54,6 +55,45 @@ def test_a_changed_character_of_a_secret_is_noticed(
     text = f"---\nflask_microservice::secrets:\n  orders:\n    app:\n      secret_key: >\n        {folded}\n"
     (repo / "hieradata/secrets/staging.yaml").write_text(text, encoding="utf-8")
     assert "damaged-eyaml" not in {finding.code for finding in validate(repo)}
+
+
+def test_a_secret_of_another_tier_is_told_before_a_node_fails_over_it(
+    repo: Path, validate: Validate, tmp_path: Path
+) -> None:
+    for tier in ("production", "staging", ""):
+        new_secrets.new_keys(tmp_path / tier, tier)
+
+    def found(path: str, tier: str) -> list[str]:
+        block = secrets.encrypt((tmp_path / tier / "public_key.pkcs7.pem").read_bytes(), "hunter2")
+        file = repo / path
+        before = file.read_text(encoding="utf-8") if file.exists() else None
+        file.parent.mkdir(exist_ok=True)
+        text = f"flask_microservice::secrets: {{orders: {{app: {{secret_key: '{block}'}}}}}}\n"
+        file.write_text((before or "---\n") + text, encoding="utf-8")
+        said = [str(finding) for finding in validate(repo) if finding.code == "wrong-eyaml-key"]
+        file.unlink() if before is None else file.write_text(before, encoding="utf-8")
+        return said
+
+    [of_tier] = found("hieradata/tiers/staging.yaml", "production")
+    for said in ("hieradata/tiers/staging.yaml:", "encrypted for tier 'production'", "public key of 'staging'"):
+        assert said in of_tier
+    assert len(found("hieradata/nodes/app1.fleet.test.yaml", "staging")) == 1
+    assert len(found("hieradata/roles/database.yaml", "staging")) == 1  # only production has one
+    for path, tier in (
+        ("hieradata/tiers/staging.yaml", "staging"),
+        ("hieradata/tiers/staging.yaml", ""),
+        ("hieradata/nodes/app1.fleet.test.yaml", "production"),
+        ("hieradata/roles/app.yaml", "staging"),
+        ("hieradata/common.yaml", "production"),
+    ):
+        assert found(path, tier) == [], (path, tier)
+
+    # Once a layer takes the keys of tiers alone, what is left of the time before is told.
+    hiera = (repo / "hiera.yaml").read_text(encoding="utf-8")
+    (repo / "hiera.yaml").write_text(hiera.replace("    shared_keys: /etc/puppet/eyaml\n", ""), encoding="utf-8")
+    [of_fleet] = found("hieradata/tiers/staging.yaml", "")
+    assert "a secret encrypted for the fleet in a file for 'staging'" in of_fleet
+    assert found("hieradata/tiers/staging.yaml", "staging") == []
 
 
 def test_machines_are_those_of_nodes_yaml_where_there_is_one(repo: Path, validate: Validate) -> None:

@@ -1,4 +1,4 @@
-"""Encrypted values: whether each is whole, as far as that can be told without a key."""
+"""Encrypted values: whether each is whole, and whose it is, as far as that can be told without a key."""
 
 import base64
 import binascii
@@ -14,6 +14,10 @@ _ENVELOPED = bytes.fromhex("06092a864886f70d010703")
 """The object identifier 1.2.840.113549.1.7.3 of an enveloped PKCS#7 message (RFC 5652, 6), in DER."""
 
 _MAX_DEPTH = 30
+_SET = 0x31
+_COMMON_NAME, _UNIT = bytes.fromhex("550403"), bytes.fromhex("55040b")
+"""2.5.4.3 and 2.5.4.11 in DER: in the subject of the certificate of a key, what it is for, and for which tier."""
+_KEYS = "hiera-eyaml"
 
 
 def damage(node: Node) -> Iterator[Problem]:
@@ -22,6 +26,41 @@ def damage(node: Node) -> Iterator[Problem]:
         if reason := _damage(found["method"], found["text"], bool(found["end"])):
             message = f"an encrypted value that can't be decrypted: {reason}"
             yield Problem(node.line, node.column, "damaged-eyaml", message, "paste it again, or encrypt the value anew")
+
+
+def tiers(node: Node) -> Iterator[str]:
+    """The tiers whose keys the values in a text are encrypted for; empty for the fleet's. Other keys say nothing."""
+    if not isinstance(node.value, str) or "ENC[" not in node.value:
+        return
+    for found in _BLOCK.finditer(node.value):
+        tier = _tier(re.sub(r"\s", "", found["text"]))
+        if tier is not None:
+            yield tier
+
+
+@cache
+def _tier(text: str) -> str | None:
+    """Which tier the certificate of the envelope's first recipient names, empty for the fleet's; None for others."""
+    try:
+        [(_, content)] = _parts(base64.b64decode(text, validate=True))
+        [(_, enveloped)] = _parts(_parts(content)[1][1])
+        recipients = next(each for tag, each in _parts(enveloped) if tag == _SET)
+        issuer = _parts(_parts(_parts(recipients)[0][1])[1][1])[0][1]
+        pairs = [_parts(pair) for _, names in _parts(issuer) for _, pair in _parts(names)]
+        said = {name: value.decode() for (_, name), (_, value) in pairs}
+    except (IndexError, ValueError, StopIteration):
+        return None
+    return said.get(_UNIT, "") if said.get(_COMMON_NAME) == _KEYS else None
+
+
+def _parts(data: bytes) -> list[tuple[int, bytes]]:
+    """The DER elements that follow each other: of each its tag and its content."""
+    parts, start = [], 0
+    while start < len(data):
+        end, content = _element(data, start)
+        parts.append((data[start], data[content:end]))
+        start = end
+    return parts
 
 
 def _damage(method: str | None, text: str, ended: bool) -> str:

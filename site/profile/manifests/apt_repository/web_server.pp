@@ -14,33 +14,15 @@ class profile::apt_repository::web_server (
   Stdlib::Fqdn $fqdn,
   Stdlib::Absolutepath $root,
 ) {
-  profile::hardened_unit { 'nginx':
-    writable     => ['/run', '/var/log/nginx', '/var/lib/nginx'],
-    capabilities => [
-      'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE', 'CAP_SETGID', 'CAP_SETUID',
-    ],
-  }
-  -> package { 'nginx-light':
-    ensure => installed,
-  }
-  -> file {
-    default:
-      owner  => 'root',
-      group  => 'root',
-      mode   => '0644',
-      notify => Service['nginx'],
-    ;
-    '/etc/nginx/sites-enabled/default':
-      ensure => absent,
-    ;
-    '/etc/nginx/sites-enabled/apt-repository':
-      ensure  => file,
-      content => epp('profile/apt_repository/nginx.conf.epp', { fqdn => $fqdn, root => $root }),
-    ;
-  }
-  service { 'nginx':
-    ensure  => running,
-    enable  => true,
-    restart => 'systemctl reload nginx',
+  include profile::nginx
+
+  file { '/etc/nginx/sites-enabled/apt-repository':
+    ensure  => file,
+    owner   => 'root',
+    group   => 'root',
+    mode    => '0644',
+    content => epp('profile/apt_repository/nginx.conf.epp', { fqdn => $fqdn, root => $root }),
+    require => Package['nginx-light'],
+    notify  => Service['nginx'],
   }
 }

@@ -1,13 +1,19 @@
 # @summary The keys of Hiera's encrypted values, made on this machine, and hiera-eyaml where Puppet Server finds it
 #
-# @example
-#   include profile::puppetserver::eyaml
+# Each tier has a pair of its own: what is encrypted for one arrives on its nodes alone. The fleet has one for what all tiers share.
+# A pair is never removed.
+#
+# @param tiers
+#   The tiers that have a pair. Those of others have the fleet's alone.
+#
+# @example Hiera
+#   profile::puppetserver::eyaml::tiers: [production, staging]
 #
 # @see https://github.com/voxpupuli/hiera-eyaml
-class profile::puppetserver::eyaml {
+class profile::puppetserver::eyaml (
+  Array[Pattern[/\A[a-z][a-z0-9_]*\z/]] $tiers = [],
+) {
   $directory = '/etc/puppet/eyaml'
-  $private_key = "${directory}/private_key.pkcs7.pem"
-  $public_key = "${directory}/public_key.pkcs7.pem"
   $link_gems = '/usr/local/sbin/link-jruby-gems'
 
   package { 'hiera-eyaml':
@@ -15,29 +21,20 @@ class profile::puppetserver::eyaml {
   }
   stdlib::ensure_packages(['openssl'])
 
-  file { $directory:
+  profile::puppetserver::eyaml_pair { $directory:
+    subject => '/CN=hiera-eyaml',
+  }
+  -> file { "${directory}/tiers":
     ensure => directory,
     owner  => 'puppet',
     group  => 'puppet',
-    mode   => '0500',
+    mode   => '0555',
   }
-  # Not by `eyaml createkeys`, whose certificate has the serial number 0, which Python's cryptography is about to refuse.
-  # The private key moves last: until it is there, the pair is made anew.
-  -> exec { 'generate the eyaml keys':
-    command  => "umask 077 && rm -rf new && mkdir new &&
-      openssl req -x509 -newkey rsa:3072 -noenc -days 36500 -subj /CN=hiera-eyaml -keyout new/private -out new/public &&
-      mv new/public ${public_key} && mv new/private ${private_key} && rmdir new",
-    cwd      => $directory,
-    path     => ['/usr/bin', '/bin'],
-    provider => shell,
-    creates  => $private_key,
-    require  => Package['openssl'],
-  }
-  -> file { [$private_key, $public_key]:
-    ensure => file,
-    owner  => 'puppet',
-    group  => 'puppet',
-    mode   => '0400',
+  $tiers.each |$_, $tier| {
+    profile::puppetserver::eyaml_pair { "${directory}/tiers/${tier}":
+      subject => "/OU=${tier}/CN=hiera-eyaml",
+      require => File["${directory}/tiers"],
+    }
   }
 
   # Debian installs gems for Ruby only: the server's JRuby looks elsewhere.

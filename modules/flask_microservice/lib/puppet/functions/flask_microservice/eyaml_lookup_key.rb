@@ -12,7 +12,9 @@
 # merged as `deep` does; of all but hashes the first file's value counts. Hiera would look every key up in each file of a
 # `glob`, and merge the files' hashes one after the other, which takes a second for some hundred services.
 #
-# It takes the options of `eyaml_lookup_key`, and needs hiera-eyaml as that does.
+# It takes the options of `eyaml_lookup_key`, and needs hiera-eyaml as that does. One more is `shared_keys`: a directory with
+# another `private_key.pkcs7.pem` and `public_key.pkcs7.pem`, for values that the first pair does not open. So each tier can have a
+# pair of its own, and all of them one for what they share. Where no pair opens a value, the message says whose it is.
 #
 # @see https://www.puppet.com/docs/puppet/8/hiera_config_yaml_5
 #
@@ -25,6 +27,12 @@
 #   hierarchy:
 #     - name: The services, a file each
 #       path: services
+#
+# @example Options in hiera.yaml for a pair of keys for each tier
+#   options:
+#     pkcs7_private_key: /etc/puppet/eyaml/tiers/%{trusted.extensions.pp_environment}/private_key.pkcs7.pem
+#     pkcs7_public_key: /etc/puppet/eyaml/tiers/%{trusted.extensions.pp_environment}/public_key.pkcs7.pem
+#     shared_keys: /etc/puppet/eyaml
 Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
   # @param key the key of Hiera that is looked up
   # @param options those of the layer in hiera.yaml, and the path of its file
@@ -45,7 +53,7 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
     data = context.cached_value(:data) || read(options['path'], context)
     return plain_or_not_found(key, data, context) unless data.open.key?(key)
 
-    value = opened(key, options, context)
+    value = opened(key, data.open[key], options, context)
     data.plain.key?(key) ? data.plain[key].merge(value) : value
   end
 
@@ -54,15 +62,13 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
     data.plain[key]
   end
 
-  def opened(key, options, context)
-    return verbatim(key, options, context) if key.match?(/\Aflask_microservice::secret(s|_environment)\z/)
+  # Decrypted once for a catalog, as eyaml_lookup_key does: the context ends with it.
+  def opened(key, written, options, context)
+    return context.cached_value(key) if context.cache_has_key(key)
 
-    begin
-      call_function('eyaml_lookup_key', key, options, context)
-    rescue StandardError
-      explain(context.cached_value(nil)&.fetch(key, nil), [key], options['path'], context)
-      raise
-    end
+    value = decrypted(written, [key], options, context)
+    finish = key.match?(/\Aflask_microservice::secret(s|_environment)\z/) ? :refer : :interpolated
+    context.cache(key, send(finish, written, value, [key], options['path'], context))
   end
 
   # What is read is kept for all nodes, as Puppet keeps a file: as long as nothing changes.
@@ -74,7 +80,6 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
       data = divided(states, paths.to_h { |each| [each, call_function('yaml_data', { 'path' => each }, context)] })
       @read = { **@read.to_h, path => data }
     end
-    context.cache(nil, data.open) # where eyaml_lookup_key keeps what it has read
     context.cache(:data, data)
   end
 
@@ -113,12 +118,88 @@ Puppet::Functions.create_function(:'flask_microservice::eyaml_lookup_key') do
     end
   end
 
-  # Puppet's function does all but interpolate: it asks the context for that, and this one leaves texts as they are.
-  def verbatim(key, options, context)
-    silent = context.dup
-    silent.define_singleton_method(:interpolate) { |value| value }
-    value = call_function('eyaml_lookup_key', key, options, silent)
-    refer(context.cached_value(nil)[key], value, [key], options['path'], context)
+  # The value in plain text, not yet interpolated.
+  def decrypted(written, place, options, context)
+    case written
+    when Hash then written.to_h { |name, each| [name, decrypted(each, [*place, name], options, context)] }
+    when Array then written.each_with_index.map { |each, at| decrypted(each, [*place, at], options, context) }
+    when /ENC\[.*?\]/m then plain_text(written, place, options, context)
+    else written
+    end
+  end
+
+  # The pair of the options opens it, or else the shared one. A pair that is not there opens nothing.
+  def plain_text(written, place, options, context)
+    require_eyaml
+    errors = [options, shared_pair(options)].compact.map do |pair|
+      Hiera::Backend::Eyaml::Options.set(pair) # just before: the options are the same for all of the process
+      return Hiera::Backend::Eyaml::Parser::ParserFactory.hiera_backend_parser.parse(written).map(&:to_plain_text).join.chomp
+    rescue StandardError => e
+      e
+    end
+    fail_to_open(written, errors, place, options, context)
+  end
+
+  def require_eyaml
+    unless Puppet.features.hiera_eyaml?
+      raise Puppet::DataBinding::LookupError, 'flask_microservice::eyaml_lookup_key needs hiera-eyaml to decrypt a value'
+    end
+
+    %w[encryptor utils options parser/parser].each { |name| require "hiera/backend/eyaml/#{name}" }
+  end
+
+  def shared_pair(options)
+    directory = options['shared_keys']
+    return unless directory
+
+    options.merge(
+      'pkcs7_private_key' => File.join(directory, 'private_key.pkcs7.pem'),
+      'pkcs7_public_key' => File.join(directory, 'public_key.pkcs7.pem')
+    )
+  end
+
+  def fail_to_open(written, errors, place, options, context)
+    tier = context.interpolate('%{trusted.extensions.pp_environment}')
+    failed = "can't be decrypted: #{errors.map(&:message).uniq.join('; ')}"
+    reason =
+      case whose = owner(written)
+      when nil, tier then failed
+      when '' then options['shared_keys'] ? failed : of_fleet(tier)
+      else "is encrypted for tier '#{whose}' and stands here for tier '#{tier}': encrypt the value anew with that tier's key"
+      end
+    raise Puppet::DataBinding::LookupError, "#{where(place)} #{reason} (#{file(place, options['path'])})"
+  end
+
+  def of_fleet(tier)
+    "is encrypted for the fleet, and hiera.yaml has no shared_keys here: encrypt the value anew with the key of tier '#{tier}'"
+  end
+
+  # The tier whose key a value is encrypted for, as the certificate that stands for the key says it; empty if that is the fleet's,
+  # nil if it is none of these.
+  def owner(written)
+    envelope = OpenSSL::ASN1.decode(Base64.decode64(written[/ENC\[(?:PKCS7,)?([^\]]*)\]/m, 1]))
+    recipient = envelope.value[1].value[0].value.find { |part| part.is_a?(OpenSSL::ASN1::Set) }.value[0]
+    name = OpenSSL::X509::Name.new(recipient.value[1].value[0].to_der).to_a.to_h { |type, value, _| [type, value] }
+    name['CN'] == 'hiera-eyaml' ? name['OU'].to_s : nil
+  rescue OpenSSL::OpenSSLError, ArgumentError, NoMethodError, TypeError
+    nil
+  end
+
+  # The value as Hiera interpolates it.
+  def interpolated(written, value, place, path, context)
+    interpolate(value, context)
+  rescue StandardError
+    explain(written, place, path, context)
+    raise
+  end
+
+  def interpolate(value, context)
+    case value
+    when Hash then value.to_h { |name, each| [context.interpolate(name), interpolate(each, context)] }
+    when Array then value.map { |each| interpolate(each, context) }
+    when String then context.interpolate(value)
+    else value
+    end
   end
 
   # The value, with what its references stand for; `written` is the same as it stands in the file, still encrypted.
