@@ -18,7 +18,7 @@ from fleet_cli.machine.printable import printable
 INTERRUPTED = 130
 COMMANDS = {
     **{name: name for name in (
-        "build", "deploy", "enroll", "lab", "log", "new", "plan", "publish", "run", "status", "test", "update",
+        "build", "deploy", "enroll", "lab", "lock", "log", "new", "plan", "publish", "run", "status", "test", "update",
         "validate", "verify",
     )},
     "nodes": "list_nodes",

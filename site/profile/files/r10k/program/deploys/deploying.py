@@ -109,6 +109,7 @@ def give_kept(layout: Layout, wanted: str, scope: Scope) -> None:
     with answers.changing(layout.answers) as state:
         branch, name = _kept(layout, state, wanted)
         commit = sealing.sealed_commit(layout, name)
+        sealing.require_signed(layout, name, wanted)
         if branch and not scope.narrow:
             moved = state.follow(branch, name, journal.who())
         else:
