@@ -18,8 +18,8 @@ from fleet_cli.machine.printable import printable
 INTERRUPTED = 130
 COMMANDS = {
     **{name: name for name in (
-        "build", "deploy", "enroll", "lab", "log", "new", "plan", "publish", "rollback", "rollout", "run", "status",
-        "test", "update", "validate", "verify",
+        "build", "deploy", "enroll", "lab", "lock", "log", "new", "plan", "publish", "rollback", "rollout", "run",
+        "status", "test", "update", "validate", "verify",
     )},
     "nodes": "list_nodes",
     "reference": "write_reference",

@@ -34,7 +34,9 @@ VALID: dict[str, list[Any]] = {
         {}, {"Service": {"ProtectHome": "read-only", "Nice": 5, "BindPaths": ["/a", "/b"], "ReadWritePaths": ""}},
         {"Unit": {"Documentation": "man:x(1)"}}, {"Service": {"ExecStartPost": "/bin/true"}},
     ],
-    "Deadlines": [{}, {"ready": 1, "watch": 0, "migrate": 3600, "stop": 1}, {"migrate": 86400, "hang": 86400}],
+    "Deadlines": [
+        {}, {"ready": 1, "watch": 0, "migrate": 3600, "stop": 1}, {"migrate": 86400, "hang": 86400, "request": 1},
+    ],
     "Log": [{}, {"level": "debug", "keep": 0, "max_size": "10M", "max_age": 1}],
     "Node_pattern": ["a", "app1", "app1.example.org", "*", "app[1]", "app[1-3,7].x", "a[01-10/2]b[1,2-3]", "a_b-c"],
     "Group": ["payments", "a", "eu-west", "a_b", "p2"],

@@ -2,8 +2,10 @@
 
 import json
 import re
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from deployed import FLEET, LAB, connect, environment_of, fleet_environment
@@ -128,6 +130,70 @@ def test_an_environment_that_is_no_commit_gives_a_node_nothing(server: Host, sta
     ).stdout  # fmt: skip
     assert "is no deployed commit" in answer
     assert server.file("/etc/puppet/code/environments/production/manifests/site.pp").exists
+
+
+@pytest.fixture
+def nobody_has_to_sign(server: Host) -> Iterator[None]:
+    """Whoever has to sign in a test: afterwards nobody has to, as before."""
+    yield
+    server.check_output(
+        "sed -i '/^signers = /d' /etc/deploy-environment.ini && rm -f /etc/deploy-environment/allowed_signers"
+    )
+
+
+def new_key(path: Path) -> str:
+    """Make a key to sign with; return its public part."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", path], check=True)
+    return path.with_suffix(".pub").read_text(encoding="utf-8").strip()
+
+
+def sign_with(workspace: Workspace, key: Path) -> None:
+    """Have git sign the commits that are deployed from a clone, as a person sets it."""
+    for name, value in (("gpg.format", "ssh"), ("user.signingkey", str(key)), ("commit.gpgSign", "true")):
+        workspace.git("config", name, value)
+
+
+def refused(workspace: Workspace, told: str) -> None:
+    """Have a deploy refused, with a line that says why; nothing changes for any node."""
+    before = fleet_environment()
+    result = workspace.fleet("deploy")
+    assert result.returncode == 1, result.stdout
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr
+    assert fleet_environment() == before
+
+
+@pytest.mark.deploys
+@pytest.mark.usefixtures("production_restored", "nobody_has_to_sign")
+def test_only_what_was_signed_and_locked_is_deployed(workspace: Workspace, server: Host, tmp_path: Path) -> None:
+    """Who has taken over the git server, or a Forge, would be root on every node."""
+    public, strange = new_key(tmp_path / "anna"), new_key(tmp_path / "mallory")
+    path = f"hieradata/nodes/{LAB.server.certname}.yaml"
+    text = workspace.read(path)
+    workspace.commit(path, f"{text}\nprofile::r10k::signers: {json.dumps({'anna': {'keys': [public]}})}\n")
+    workspace.fleet.ok("deploy")
+    workspace.fleet.ok("run", LAB.server.name)
+    refused(workspace, "is not signed, and profile::r10k::signers wants a signature of anna")
+    sign_with(workspace, tmp_path / "mallory")
+    own = json.dumps({"anna": {"keys": [public]}, "mallory": {"keys": [strange]}})
+    workspace.commit(path, f"{text}\nprofile::r10k::signers: {own}\n")
+    refused(workspace, "is signed by a key that profile::r10k::signers does not have (SHA256:")
+    sign_with(workspace, tmp_path / "anna")
+    digests = json.loads(workspace.read("Puppetfile.digests.json"))
+    good = json.dumps(digests)
+    digests["puppetlabs-concat"]["sha256"] = ["0" * 64]
+    workspace.commit("Puppetfile.digests.json", json.dumps(digests))
+    refused(workspace, "module puppetlabs-concat is not the one that Puppetfile.digests.json has")
+    workspace.write("Puppetfile.digests.json", good)
+    workspace.commit(path, text)
+    before = fleet_environment()
+    workspace.fleet.ok("deploy")
+    assert fleet_environment() != before
+    workspace.fleet.ok("run", LAB.server.name)
+    assert "signers" not in server.file("/etc/deploy-environment.ini").content_string
+    assert not server.file("/etc/deploy-environment/allowed_signers").exists
+    journal = server.check_output("journalctl --no-pager --since=-1h -o cat _UID=0 -g 'Puppetfile.digests.json has'")
+    assert "puppetlabs-concat" in journal
 
 
 @pytest.mark.deploys

@@ -4,10 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+import requests
+from conftest import DEPLOYED
 from deployed import LAB, connect
 from fleet_cli.lab import ssh
 from fleet_cli.repository.labfile import Box
 from testinfra.host import Host
+from waiting import wait_for
 
 UNITS = [
     ("puppet", "puppetserver", "puppet"),
@@ -35,6 +38,28 @@ except OSError as error:
     print(error)
 """
 """Order PuppetDB to forget a node that there is not; prints the status of its answer, or why there is none."""
+
+SLOW_SENDERS = """
+import socket, sys, time
+address, port, number, seconds, kind = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
+begin = "POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Type: application/json\\r\\nX: y"
+if kind != "headers":
+    begin += "\\r\\nContent-Length: " + {"body": "1000", "long body": "10000000"}[kind] + "\\r\\n\\r\\n{"
+end, opened = time.monotonic() + seconds, []
+while time.monotonic() < end:
+    while len(opened) < number:
+        opened.append(socket.create_connection((address, port), 5))
+        opened[-1].sendall(begin.encode())
+    open("/run/slow/begun", "w").close()
+    time.sleep(0.5)
+    for one in list(opened):
+        try:
+            one.sendall(b" ")
+        except OSError:
+            opened.remove(one)
+"""
+"""For some seconds, so many clients that each send a request of which the end does not come, and come again when they
+are turned away."""
 
 
 @pytest.mark.parametrize(("name", "unit", "account"), UNITS, ids=[f"{unit}-on-{name}" for name, unit, _ in UNITS])
@@ -97,3 +122,29 @@ def test_the_index_of_packages_is_signed_anew(server: Host) -> None:
         "date --date \"$(sed -n 's/^Date: //p' /srv/apt/public/debian/dists/fleet/Release)\" +%s"
     )
     assert int(server.check_output("date +%s")) - int(signed) < 300
+
+
+@pytest.mark.parametrize("kind", ["headers", "body", "long body"])
+def test_slow_clients_of_a_service_keep_nobody_from_it(kind: str, tmp_path: Path) -> None:
+    """64 of them had each node's service for themselves, for as long as they liked."""
+    attacker = next(one for one in LAB.nodes if one.role == "load_balancer")  # other nodes are not let in at all
+    here = [one for one in DEPLOYED if one.box.tier == attacker.tier and "port" in one.parameters]
+    service = next(one for one in here if one.from_template)
+    (tmp_path / "slow.py").write_text(SLOW_SENDERS)
+    ssh.upload(attacker, tmp_path, "/run/slow")
+    arguments = f"{service.box.address} {service.parameters['port']} 64 20 '{kind}'"
+    node = connect(attacker)
+    command = f"systemd-run --quiet --collect --unit=slow-senders python3 /run/slow/slow.py {arguments}"
+    answered = []
+    try:
+        node.check_output(command)
+        wait_for(lambda: node.file("/run/slow/begun").exists, "all have begun")
+        for _ in range(50):
+            answered.append(requests.get(service.health_url, timeout=5).status_code)
+            # A body that is whole, from another address, of which the service says what is wrong.
+            said = requests.post(f"{service.url}/nosuch", json={}, timeout=5)
+            answered.append(said.status_code)
+        assert node.run("systemctl is-active slow-senders.service").rc == 0, "they were gone before the end"
+    finally:
+        node.run("systemctl stop slow-senders.service; rm -r /run/slow")
+    assert answered == [200, 404] * 50

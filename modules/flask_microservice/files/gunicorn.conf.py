@@ -2,11 +2,17 @@
 
 Any WSGI application can be taken out of a balancer so, whether it knows of draining or not. A worker has one thread
 more than serve requests, so that its health check is answered while all of these are busy.
+
+No thread waits for a client that sends slowly: a request takes one once all of it is there. What is longer than a
+buffer gets a part of the threads, and has to keep a pace.
 """
 
+import contextlib
 import errno
+import io
 import mmap
 import os
+import re
 import selectors
 import socket
 import threading
@@ -30,22 +36,138 @@ PATIENCE_SECONDS = 0.02
 """For how long a busy worker leaves a new connection to those that are not, and keeps for itself what waits."""
 SILENT_SECONDS = 5.0
 """For how long a client may have a connection before something of its request is there."""
+REQUEST_SECONDS = int(os.environ["FLASK_MICROSERVICE_REQUEST_SECONDS"])
+"""For how long a request may arrive before all of it is there, or more than a buffer."""
+PACE = 1024
+"""So many bytes a second have to arrive of a longer one, after that time, on average."""
+UPLOADS_PART = 4
+"""One in so many of the threads of all workers serves requests that are longer than a buffer."""
+UPLOADS_WAIT_SECONDS = 10.0
+"""For how long they wait for one of these, before the answer is 503."""
 LINGER_SECONDS = 2.0
 """For how long a client may leave a connection open that is over."""
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+TOO_MANY_UPLOADS = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+    b"Content-Length: 28\r\n\r\nToo many uploads at a time.\n"
+)
 CHECKS = tuple(f"{method} {HEALTH_PATH}{end}".encode() for method in ("GET", "HEAD") for end in " ?")
 
 workers_state = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("d")
 """What all workers see of each other, a number each: 0 for none, below 0 for one that is not busy, else when a request
 of a busy one last began or ended."""
 
+uploads_state = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("I")
+"""How many requests that are longer than a buffer each worker serves."""
+
 PUT_BYTES = 1 << 16
+BUFFER = PUT_BYTES - 1
+"""So much of a request is gathered, in bytes: then it is a long one."""
+READ = 8192
+"""So much is read at a time: room for more takes longer to get than most requests are long."""
 put, taken = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
 """Where a busy worker puts a connection with a request that has to wait: the first worker with a free thread takes it.
 """
 
 here = threading.local()
 """Whether the request of this thread is served beside as many as the worker serves."""
+
+
+BODY_HEADERS = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.I)
+"""Those that say whether something follows the headers. A client that expects something is to be asked for its body."""
+UNKNOWN, LONG = -1, BUFFER + 1
+
+
+class Arriving:
+    """How a request begins, and how much of it there has to be."""
+
+    def __init__(self, read: bytes) -> None:
+        self.read = bytearray(read)
+        self._searched = 0
+        self._chunk = 0
+        self._needed = UNKNOWN
+
+    def is_whole(self) -> bool:
+        """Whether all of it is there; then no thread that serves it waits for its client to send more."""
+        return 0 <= self.needed() <= len(self.read)
+
+    def is_long(self) -> bool:
+        """Whether it is longer than what is gathered, or can't be gathered."""
+        return not self.is_whole() and (self.needed() >= LONG or len(self.read) >= BUFFER)
+
+    def needed(self) -> int:
+        """Return how many bytes it has, as far as that is known; LONG for one that is not gathered."""
+        if self._needed == UNKNOWN:
+            self._needed = self._chunked() if self._chunk else self._by_headers()
+        return self._needed
+
+    def _by_headers(self) -> int:
+        # gunicorn skips empty lines before a request.
+        start = len(self.read) - len(self.read.lstrip(b"\r\n"))
+        end = self.read.find(b"\r\n\r\n", max(start, self._searched))
+        if end < 0:
+            self._searched = max(start, len(self.read) - 3)
+            return UNKNOWN
+        said = BODY_HEADERS.findall(self.read, start, end + 2)
+        if not said:
+            return end + 4
+        name, value = said[0][0].lower(), bytes(said[0][1])
+        if len(said) == 1 and name == b"content-length" and re.fullmatch(rb"[0-9]{1,18}", value):
+            return min(end + 4 + int(value), LONG)
+        if len(said) == 1 and name == b"transfer-encoding" and value.lower() == b"chunked":
+            self._chunk = end + 4
+            return self._chunked()
+        return LONG
+
+    def _chunked(self) -> int:
+        """Go on from the last chunk that was found."""
+        while self._chunk <= len(self.read):
+            end = self.read.find(b"\r\n", self._chunk)
+            if end < 0:
+                return UNKNOWN
+            size = re.match(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;|\r\n)", self.read[self._chunk : end + 2])
+            if not size:
+                return LONG
+            if int(size[1], 16) == 0:
+                # Further headers may follow, up to an empty line.
+                end = self.read.find(b"\r\n\r\n", end)
+                return end + 4 if end >= 0 else UNKNOWN
+            self._chunk = end + 2 + int(size[1], 16) + 2
+        return LONG if self._chunk > BUFFER else UNKNOWN
+
+
+class Paced:
+    """A connection of which nothing can be read any more when its client has sent too little for too long."""
+
+    def __init__(self, sock: socket.socket, received: int) -> None:
+        self._sock = sock
+        self._timeout: float | None = None
+        self._until = time.monotonic() + REQUEST_SECONDS + received / PACE
+
+    def recv(self, size: int) -> bytes:
+        """Read as a socket does, for as long as the client keeps the pace."""
+        left = self._until - time.monotonic()
+        own = self._timeout is not None and self._timeout < left
+        try:
+            self._sock.settimeout(self._timeout if own else max(left, 0.001))
+            read = self._sock.recv(size)
+        except TimeoutError:
+            if own:
+                raise
+            raise ConnectionResetError(errno.ECONNRESET, "the client sends too slowly") from None
+        finally:
+            self._sock.settimeout(self._timeout)
+        self._until += len(read) / PACE
+        return read
+
+    def gettimeout(self) -> float | None:
+        """Return how long a read may take, as gunicorn has set it."""
+        return self._timeout
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Set how long a read may take, as gunicorn does for what an application has not read."""
+        self._timeout = seconds
+        self._sock.settimeout(seconds)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -58,6 +180,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._serving: set[Any] = set()
         self._held: deque[Any] = deque()
+        self._uploads: set[Any] = set()
+        self._uploads_held: deque[Any] = deque()
         self._takes = False
         self._full_until = 0.0
         super().__init__(*args, **kwargs)
@@ -95,7 +219,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what is due; while it is busy, look for a health check every now and then."""
         busy = self.busy()
-        super().wait_for_and_dispatch_events(min(timeout, PATIENCE_SECONDS) if busy else timeout)
+        self._make_room()
+        waits = busy or self._uploads_held
+        super().wait_for_and_dispatch_events(min(timeout, PATIENCE_SECONDS) if waits else timeout)
+        self._begin_uploads()
         patience = time.monotonic() - PATIENCE_SECONDS
         while self._held and self._held[0].held <= patience and self._put(self._held[0]):
             self._held.popleft()
@@ -121,25 +248,98 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 listener.close()
 
     def enqueue_req(self, conn: Any) -> None:
-        """Serve what a connection asks for, now or later."""
+        """Serve what a connection asks for, once it is there and there is a thread for it."""
         conn.close = partial(self._close, conn.sock)
         conn.beside = False
-        begin = _begin(conn)
-        if begin is None:
-            self._await(conn)
+        conn.until = 0.0
+        conn.arriving = Arriving(_buffered(conn))
+        self._gather(conn)
+
+    def _gather(self, conn: Any) -> None:
+        """Read what is there of a request; serve it, or come back when there is more."""
+        arriving = conn.arriving
+        try:
+            while not arriving.is_whole() and not arriving.is_long():
+                read = conn.sock.recv(min(READ, BUFFER - len(arriving.read)), socket.MSG_DONTWAIT)
+                if not read:
+                    self._drop(conn)
+                    return
+                arriving.read += read
+        except BlockingIOError:
+            now = time.monotonic()
+            if arriving.read:
+                conn.until = conn.until or now + REQUEST_SECONDS
+            left = conn.until - now if arriving.read else SILENT_SECONDS
+            if left > 0:
+                self._watch(conn, left, self._more)
+            else:
+                self._drop(conn)
+            return
+        except OSError:
+            self._drop(conn)
             return
         conn.data_ready = True
-        if not self.busy():
+        if arriving.is_long():
+            conn.held = time.monotonic()
+            self._uploads_held.append(conn)
+            self._begin_uploads()
+        elif not self.busy():
             self._serve(conn)
-        elif not begin or (begin.startswith(CHECKS) and b"\r\n\r\n" in begin):
+        elif arriving.read.startswith(CHECKS):
             conn.beside = True
             super().enqueue_req(conn)
         else:
             conn.held = time.monotonic()
             self._held.append(conn)
 
+    def _more(self, conn: Any, sock: socket.socket) -> None:
+        """Go on with a request of which more is there, or whose client has gone."""
+        self.poller.unregister(sock)
+        self.pending_conns.remove(conn)
+        self._gather(conn)
+
+    def _drop(self, conn: Any) -> None:
+        """Close a connection whose client has closed it, or will not send the rest."""
+        self.nr_conns -= 1
+        conn.close()
+
+    def _make_room(self) -> None:
+        """Leave those of whose requests the least has come for the longest, rather than a new client."""
+        while self.nr_conns >= self.cfg.worker_connections and self.pending_conns:
+            conn = next((one for one in self.pending_conns if not isinstance(one, Ended)), None)
+            if conn is None:
+                return
+            self.pending_conns.remove(conn)
+            self.poller.unregister(conn.sock)
+            self._drop(conn)
+            if self.alive:
+                self.set_accept_enabled(True)
+
+    def _begin_uploads(self) -> None:
+        """Serve requests that are longer than a buffer, as far as there are threads for them."""
+        while self._uploads_held:
+            conn = self._uploads_held[0]
+            if not self.busy() and sum(uploads_state) < max(1, self.cfg.workers * THREADS // UPLOADS_PART):
+                self._uploads_held.popleft()
+                self._uploads.add(conn)
+                uploads_state[self._place] = len(self._uploads)
+                self._serve(conn)
+            elif conn.held < time.monotonic() - UPLOADS_WAIT_SECONDS:
+                self._uploads_held.popleft()
+                with contextlib.suppress(OSError):
+                    conn.sock.send(TOO_MANY_UPLOADS, socket.MSG_DONTWAIT)
+                self.nr_conns -= 1
+                conn.close(graceful=True)
+            else:
+                return
+
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Let the next request begin."""
+        if conn in self._uploads:
+            self._uploads.remove(conn)
+            uploads_state[self._place] = len(self._uploads)
+            if conn.parser:
+                conn.parser.unreader.sock = conn.sock
         if conn in self._serving:
             waits = self.busy()  # otherwise, nothing does
             self._serving.remove(conn)
@@ -151,6 +351,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle(self, conn: Any) -> Any:
         """Handle a request, in a thread of its own."""
         here.beside = conn.beside
+        arriving, conn.arriving = conn.arriving, None
+        conn.init()
+        conn.parser.unreader.unread(bytes(arriving.read))
+        if arriving.is_long():
+            conn.parser.unreader.sock = Paced(conn.sock, len(arriving.read))
         return super().handle(conn)
 
     def _serve(self, conn: Any) -> None:
@@ -164,7 +369,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _put(self, conn: Any) -> bool:
         """Leave a connection, and what is read of its next request, to the first worker with a free thread."""
-        read = conn.parser.unreader.buf.getvalue() if conn.parser else b""
+        read = conn.arriving.read
         if len(read) >= PUT_BYTES:
             return False
         try:
@@ -203,10 +408,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             conn.init()
             conn.parser.unreader.unread(read)
         self.enqueue_req(conn)
-
-    def _await(self, conn: Any) -> None:
-        """Have it come back once something of its request is there, as gunicorn does with slow clients."""
-        self._watch(conn, SILENT_SECONDS, self.on_pending_socket_readable)
 
     def _close(self, sock: socket.socket, *, graceful: bool = False) -> None:
         """Close a connection; gracefully, once the client has closed it too, for which no thread waits."""
@@ -261,18 +462,16 @@ def place(worker: Any) -> int:
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget a worker that has ended."""
     workers_state[place(worker)] = 0
+    uploads_state[place(worker)] = 0
 
 
-def _begin(conn: Any) -> bytes | None:
-    """Return how the request of a connection begins, nothing if nothing of it is there yet."""
-    if conn.parser and (read := conn.parser.unreader.buf.getvalue()):
-        return bytes(read)
-    try:
-        return bytes(conn.sock.recv(4096, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-    except BlockingIOError:
-        return None
-    except OSError:
+def _buffered(conn: Any) -> bytes:
+    """Take what has been read of a connection's next request together with the one before."""
+    if not conn.parser:
         return b""
+    read = bytes(conn.parser.unreader.buf.getvalue())
+    conn.parser.unreader.buf = io.BytesIO()
+    return read
 
 
 # gunicorn before 25.2 has other workers: there, the threads that serve answer the health check, too.

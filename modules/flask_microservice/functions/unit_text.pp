@@ -117,6 +117,7 @@ function flask_microservice::unit_text(
     Environment=FLASK_MICROSERVICE_HEALTH_PATH=${runs['health_path']}
     Environment=FLASK_MICROSERVICE_THREADS=${runs['threads']}
     Environment=FLASK_MICROSERVICE_HANG_SECONDS=${deadlines['hang']}
+    Environment=FLASK_MICROSERVICE_REQUEST_SECONDS=${deadlines['request']}
     ${variables}${secret_variables}
     User=${service}
     Group=${service}

@@ -75,7 +75,7 @@
 #     port      => 7002,
 #     version   => '1.0.0-1',
 #     config    => { 'log' => { 'level' => 'info' } },
-#     deadlines => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10 },
+#     deadlines => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10, 'request' => 10 },
 #   }
 #
 # @example An application from PyPI that knows nothing of this module
@@ -253,7 +253,7 @@ define flask_microservice::service (
           secret_environment => $has_secret_environment,
           limits             => flask_microservice::limits($limits, $workers, $threads),
           directives         => $unit,
-          deadlines          => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10 } + $deadlines,
+          deadlines          => { 'ready' => 60, 'watch' => 5, 'migrate' => 600, 'stop' => 25, 'hang' => 10, 'request' => 10 } + $deadlines,
           keep               => $keep,
       }),
     }

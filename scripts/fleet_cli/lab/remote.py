@@ -127,7 +127,9 @@ def _root_commit(lab: Lab, repo: Path, tree: str, made_from: str) -> str:
         "GIT_AUTHOR_NAME": "fleet lab", "GIT_AUTHOR_EMAIL": _lab_author(lab), "GIT_AUTHOR_DATE": date,
         "GIT_COMMITTER_NAME": "fleet lab", "GIT_COMMITTER_EMAIL": _lab_author(lab), "GIT_COMMITTER_DATE": date,
     }  # fmt: skip
-    return git(repo, "commit-tree", tree, "-m", f"{MADE_FROM}{made_from}", env=who)
+    # Where the user's git signs commits, this one is signed as well: the lab's server may want that.
+    signed = ["-S"] if git(repo, "config", "--type=bool", "--default=false", "commit.gpgSign") == "true" else []
+    return git(repo, "commit-tree", *signed, tree, "-m", f"{MADE_FROM}{made_from}", env=who)
 
 
 def _lab_author(lab: Lab) -> str:

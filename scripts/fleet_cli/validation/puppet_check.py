@@ -19,7 +19,7 @@ from fleet_cli.validation import (
     puppetfile,
     puppetfile_lock,
 )
-from fleet_cli.validation.checks import module_dependencies, module_metadata, module_pins
+from fleet_cli.validation.checks import module_dependencies, module_locks, module_metadata, module_pins
 from fleet_cli.validation.own_files import OwnFiles
 from fleet_cli.validation.puppet_code import PuppetCode
 from fleet_cli.validation.puppet_environment import Environment
@@ -102,6 +102,7 @@ class PuppetCheck:
             FleetError: Puppet can't run.
         """
         self.findings += module_pins.findings(self.puppetfile, self.vendored.versions)
+        self.findings += module_locks.findings(self.repo, puppetfile.of(self.repo))
         environment = self._environment()
         code = environment.code()
         rules = lint_rules.of_puppet(self.repo) if self.style and self.puppet.lints else None

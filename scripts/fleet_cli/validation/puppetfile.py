@@ -69,6 +69,13 @@ class Module:
         )
 
     @property
+    def said_version(self) -> str:
+        """What is said of which of its versions it is, wherever it is from; empty if nothing is."""
+        names = ("commit", "tag", "ref", "branch", "revision", "rev")
+        said = [self.version, *(self.options.get(name) for name in names)]
+        return next((token.text for token in said if token), "")
+
+    @property
     def pin(self) -> str | None:
         """The exact version of the Forge; None if there is none."""
         return self.version.text if self.version and _EXACT.fullmatch(self.version.text) else None
@@ -95,6 +102,11 @@ class Puppetfile:
     is_program: bool = False
     says_moduledir: bool = False
     is_locked: bool = False
+
+    def directory_of(self, module: Module) -> str:
+        """Return where r10k puts a module, below the control repository."""
+        said = module.options.get("install_path")
+        return f"{said.text.rstrip('/') if said else self.moduledir}/{module.name}"
 
 
 def of(repo: Path) -> Puppetfile:

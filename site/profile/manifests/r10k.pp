@@ -19,7 +19,8 @@
 # - `answers.json`: who is given what. It is the only state that there is. A new server has it from its first
 #   `deploy-environment BRANCH`, as it has everything else from the git remote; trials, answers of tiers and the way back start anew.
 #   To keep these, back up this file and `/etc/puppet/code/environments`.
-# - `given/`: what each node was told last; `checked.json`, `checkouts/`: work that is saved. All may be lost at any time.
+# - `given/`: what each node was told last; `checked.json`, `checkouts/`: work that is saved. All may be lost at any time. Without
+#   `signed-commits/`, where commits are signed, a commit that is deployed already can't be given to somebody else.
 #
 # r10k.yaml is in `/etc/deploy-environment`, where `/usr/bin/r10k` does not look by itself: typed by root, that would run code of a
 # branch as root.
@@ -30,15 +31,24 @@
 #   Whether that is a bare repository on this machine, to be made.
 # @param forge_baseurl
 #   The Forge that modules come from, if not the public one.
+# @param signers
+#   Who has to have signed a commit with an SSH key before it is deployed; nobody has to if it is empty. It counts as it was
+#   when this server's last agent run applied it: no commit can let in the key that it is signed with. With it, modules have to be
+#   those of the commit's Puppetfile.digests.json.
 #
 # @example Hiera
 #   profile::r10k::remote: https://git.example.com/control.git
+#   profile::r10k::signers:
+#     anna:
+#       keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0nTn0KpFJp5PzCjWzBbOFzKJ3p8n6nJrQ6m1v4Xk0W anna@laptop']
+#       valid_before: '2028-01-01'
 #
 # @see https://github.com/puppetlabs/r10k/blob/main/doc/dynamic-environments/configuration.mkd
 class profile::r10k (
   String[1] $remote,
   Boolean $manage_remote = false,
   Optional[Stdlib::HTTPUrl] $forge_baseurl = undef,
+  Hash[Profile::Signer_name, Profile::Signer] $signers = {},
 ) {
   $state = '/var/lib/puppet-deploys'
   $program = '/usr/local/lib/deploy-environment'
@@ -57,6 +67,12 @@ class profile::r10k (
     'confdir'      => '/etc/puppet',
     'account'      => $account,
   }
+  $allowed_signers = '/etc/deploy-environment/allowed_signers'
+  $signed = $signers.empty ? {
+    true    => {},
+    default => { 'signers' => $allowed_signers },
+  }
+
   # The path of a remote on this machine.
   $local_remote = $remote ? {
     /\A(?:file:\/\/)?(\/.+)\z/ => $1,
@@ -68,6 +84,9 @@ class profile::r10k (
 
   package { ['git', 'r10k']:
     ensure => installed,
+  }
+  unless $signers.empty {
+    stdlib::ensure_packages(['openssh-client'])
   }
   # It brings the account.
   Package <| title == 'puppetserver' |> -> File["${state}/given"] -> Service <| title == 'puppetserver' |>
@@ -153,7 +172,14 @@ class profile::r10k (
     '/etc/deploy-environment.ini':
       ensure  => file,
       mode    => '0644',
-      content => epp('profile/r10k/deploy-environment.ini.epp', { layout => $layout }),
+      content => epp('profile/r10k/deploy-environment.ini.epp', { layout => $layout + $signed }),
+      require => File[$allowed_signers],
+    ;
+    # Where the file above names it, a deploy needs it: one that is lost lets nobody in.
+    $allowed_signers:
+      ensure  => stdlib::ensure(!$signers.empty, 'file'),
+      mode    => '0644',
+      content => "# Written by Puppet (profile::r10k).\n${profile::allowed_signers($signers)}",
     ;
     $state:
       ensure => directory,

@@ -84,9 +84,11 @@ class Server:
         (self.control / "scripts/config_version").chmod(0o755)
         self.commit()
 
-    def configure(self, r10k: str = "/usr/bin/r10k", forge: str | None = None) -> None:
-        """Write the server's configuration, with this r10k and this Forge."""
-        self.put("deploy-environment.ini", LAYOUT.format(r10k=r10k))
+    def configure(self, r10k: str = "/usr/bin/r10k", forge: str | None = None, signers: str = "") -> None:
+        """Write the server's configuration, with this r10k and this Forge, and these who have to sign."""
+        signed = "signers = /server/allowed_signers\n" if signers else ""
+        self.put("allowed_signers", signers)
+        self.put("deploy-environment.ini", LAYOUT.format(r10k=r10k) + signed)
         self.put("r10k.yaml", R10K_YAML.format(forge=forge or self.forge))
 
     def put(self, name: str, text: str, mode: int = 0o644) -> None:
@@ -99,10 +101,15 @@ class Server:
         (self.control / name).parent.mkdir(parents=True, exist_ok=True)
         (self.control / name).write_text(text, encoding="utf-8")
 
-    def commit(self, branch: str = "production") -> str:
-        """Commit what is there and push it to a branch of the remote; return the name of its environment."""
+    def commit(self, branch: str = "production", key: Path | None = None) -> str:
+        """Commit what is there and push it to a branch of the remote; return the name of its environment.
+
+        Args:
+            key: the SSH key to sign it with.
+        """
         git(self.control, "add", "-A")
-        git(self.control, "commit", "-q", "--allow-empty", "-m", "change")
+        sign = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={key}") if key else ()
+        git(self.control, *sign, "commit", "-q", "--allow-empty", "-m", "change", *(["-S"] if key else []))
         git(self.control, "push", "-q", "--force", str(self.directory / "control.git"), f"HEAD:refs/heads/{branch}")
         return f"c_{git(self.control, 'rev-parse', 'HEAD')[:10]}"
 

@@ -4,6 +4,7 @@ Root runs no git on what the account has written: its configuration would be cod
 """
 
 import hashlib
+import os
 import zlib
 from pathlib import Path
 
@@ -41,6 +42,12 @@ class WorkingCopy:
         entries = [entry.partition("\t") for entry in listing.split("\0") if entry.startswith("160000 ")]
         return [path for _, _, path in entries]
 
+    def files(self, name: str) -> dict[str, str]:
+        """Return the mode and the name of each file of a commit, by path, as git says it."""
+        listing = self._account.output([*self._git, "ls-tree", "-r", "-z", name]) or b""
+        entries = [entry.partition(b"\t") for entry in listing.split(b"\0") if entry]
+        return {os.fsdecode(path): " ".join(about.decode().split()[::2]) for about, _, path in entries}
+
     def commit(self, name: str) -> bytes:
         """Return a commit as git keeps it; what has that name, and nothing else.
 
@@ -48,9 +55,24 @@ class WorkingCopy:
             DeployError: git does not have it.
         """
         text = self._account.output([*self._git, "cat-file", "commit", name]) or b""
-        if hashlib.sha1(_object(text), usedforsecurity=False).hexdigest() != name:
+        if not _has_name(text, name):
             raise DeployError(f"git does not have commit {name[:10]}, which r10k says: nothing has changed")
         return text
+
+
+def kept(directory: Path, name: str) -> bytes:
+    """Return the commit that write_repository has put into an environment.
+
+    Raises:
+        DeployError: it is not there.
+    """
+    try:
+        text = zlib.decompress((directory / ".git/objects" / name[:2] / name[2:]).read_bytes()).partition(b"\0")[2]
+    except (OSError, zlib.error):
+        text = b""
+    if not _has_name(text, name):
+        raise DeployError(f"{directory.name} does not have its commit: deploy a branch that has it")
+    return text
 
 
 def write_repository(directory: Path, name: str, text: bytes) -> None:
@@ -68,6 +90,10 @@ def write_repository(directory: Path, name: str, text: bytes) -> None:
     file.write_bytes(zlib.compress(_object(text)))
     for written, said in (("HEAD", f"{name}\n"), ("shallow", f"{name}\n"), ("config", CONFIG)):
         (place / written).write_text(said, encoding="utf-8")
+
+
+def _has_name(text: bytes, name: str) -> bool:
+    return hashlib.sha1(_object(text), usedforsecurity=False).hexdigest() == name
 
 
 def _object(text: bytes) -> bytes:

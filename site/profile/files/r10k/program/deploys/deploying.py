@@ -124,6 +124,7 @@ def give_kept(layout: Layout, wanted: str, scope: Scope) -> None:
     with by_hand.changing(layout, now=scope.now) as state:
         branch, name = kept(layout, state, wanted)
         commit = sealing.sealed_commit(layout, name)
+        sealing.require_signed(layout, name, wanted)
         if branch and not scope.narrow:
             moved = state.follow(branch, name, journal.who())
         else:

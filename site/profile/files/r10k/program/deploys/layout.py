@@ -24,6 +24,7 @@ class Layout:
         signed: the authority's signed certificates, a file for each node.
         confdir: Puppet Server's directory of configuration.
         account: what r10k and git run as, and what checks a commit: code of a branch never runs as root.
+        signers: who has to have signed a commit, as ssh-keygen takes it; None if nobody has to.
     """
 
     environments: Path
@@ -36,6 +37,7 @@ class Layout:
     signed: Path
     confdir: Path
     account: str
+    signers: Path | None = None
 
     @classmethod
     def from_file(cls, path: Path = CONFIG) -> "Layout":
@@ -50,7 +52,8 @@ class Layout:
             section = settings["deploy"]
             places = ("environments", "making", "checkouts", "r10k_cache", "r10k", "r10k_config", "state", "signed",
                       "confdir")  # fmt: skip
-            return cls(**{name: Path(section[name]) for name in places}, account=section["account"])
+            signers = Path(section["signers"]) if "signers" in section else None
+            return cls(**{name: Path(section[name]) for name in places}, account=section["account"], signers=signers)
         except (OSError, configparser.Error, KeyError) as error:
             raise DeployError(f"{path}: {error}: profile::r10k writes it, run puppet agent") from error
 
@@ -63,6 +66,11 @@ class Layout:
     def given(self) -> Path:
         """What Puppet Server has told nodes, a file for each."""
         return self.state / "given"
+
+    @property
+    def signed_commits(self) -> Path:
+        """A file for each environment whose commit was signed, and checked whole, when it was sealed."""
+        return self.state / "signed-commits"
 
     @property
     def checked(self) -> Path:

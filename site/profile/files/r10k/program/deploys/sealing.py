@@ -5,13 +5,16 @@ working copy meanwhile.
 """
 
 import errno
+import functools
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from deploys import answers, checkouts, commits, files, foreign, form
+from deploys import answers, checkouts, commits, files, foreign, form, provenance, signatures
 from deploys.account import Account
 from deploys.checkouts import Deployed
 from deploys.errors import DeployError
@@ -36,6 +39,7 @@ def seal(layout: Layout, branch: str, found: Deployed, reader: Reader) -> str:
     sealed = layout.environments / name
     if sealed.exists():
         _require_same(sealed, found, branch)
+        require_signed(layout, name, branch)
         return name
     made = layout.making / name
     try:
@@ -44,13 +48,15 @@ def seal(layout: Layout, branch: str, found: Deployed, reader: Reader) -> str:
         if not problems:
             _require_whole(made, found)
             checkouts.require_modules(made, branch)
-            problems = reader.problems(made, found.commit)
+            with _reading(layout, reader) as now:
+                problems = now.problems(made, found.commit)
         if problems:
             told = "\n".join(f"  {problem}" for problem in problems)
             raise DeployError(f"{branch}: commit {found.commit[:10]} can't be deployed; nothing has changed:\n{told}")
         _make_read_only(made)
         files.sync_tree(made)
         layout.environments.mkdir(parents=True, exist_ok=True)
+        _mark(layout, name)
         made.rename(sealed)
         files.sync_directory(layout.environments)
     except (OSError, shutil.Error, subprocess.SubprocessError) as error:
@@ -58,6 +64,38 @@ def seal(layout: Layout, branch: str, found: Deployed, reader: Reader) -> str:
     finally:
         files.remove_tree(made)
     return name
+
+
+def require_signed(layout: Layout, name: str, what: str) -> None:
+    """Require of a sealed environment that it was sealed as a signed commit, by somebody who may sign today.
+
+    Raises:
+        DeployError: it was not. Nothing is required where nobody has to sign.
+    """
+    if not layout.signers:
+        return
+    commit = sealed_commit(layout, name)
+    what = f"{what}: commit {commit[:10]}"
+    signatures.require(commits.kept(layout.environments / name, commit), layout.signers, what)
+    if not _signed(layout, name).exists():
+        raise DeployError(
+            f"{what} was deployed when nobody had to sign, and so not all of it was checked: add a signed commit"
+            " (git commit -S --allow-empty), and deploy that; nothing has changed"
+        )
+
+
+def _signed(layout: Layout, name: str) -> Path:
+    """A mark of root's: the environment is of a signed commit, and nothing else is in it."""
+    return layout.signed_commits / name
+
+
+def _mark(layout: Layout, name: str) -> None:
+    """Leave a mark about an environment that is to be moved into place; never one that is of another time."""
+    mark = _signed(layout, name)
+    mark.unlink(missing_ok=True)
+    if layout.signers:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(mark, "")
 
 
 def sealed_commit(layout: Layout, name: str) -> str:
@@ -112,6 +150,7 @@ def put_away(layout: Layout, name: str) -> Path:
     away = layout.making / f"{name}.removed"
     files.remove_tree(away)
     (layout.environments / name).rename(away)
+    _signed(layout, name).unlink(missing_ok=True)
     return away
 
 
@@ -135,12 +174,33 @@ def _copy(layout: Layout, branch: str, found: Deployed, made: Path) -> list[str]
     """Copy a working copy, with a repository of its own; return what is wrong with its form, a sentence each."""
     account = Account.of(layout)
     source = commits.WorkingCopy(layout.checkouts / branch, account)
+    commit = source.commit(found.commit)
     foreign.copy_tree(layout.checkouts / branch, made, account.uid)
-    commits.write_repository(made, found.commit, source.commit(found.commit))
+    if layout.signers and (made / TYPES).exists():
+        raise DeployError(f"{branch}: {TYPES} is made by a deploy: take it out of git; nothing has changed")
     problems = form.problems(made, source.submodules())
-    if not problems and (changed := source.changes(made)):
+    if problems:
+        return problems
+    listing = functools.partial(source.files, found.commit)
+    provenance.require(layout, made, found.commit, commit, what=branch, listing=listing)
+    commits.write_repository(made, found.commit, commit)
+    if changed := source.changes(made):
         raise _changed(changed)
-    return problems
+    return []
+
+
+@contextmanager
+def _reading(layout: Layout, reader: Reader) -> Iterator[Reader]:
+    """A reader to ask. Where commits are signed, nothing that ran before may have a hand in what it says.
+
+    The Puppetfile of any branch has run as the same account, and could have changed a reader that ran beside it.
+    """
+    if not layout.signers:
+        yield reader
+        return
+    Account.of(layout).end_processes()
+    with Reader(layout) as fresh:
+        yield fresh
 
 
 def _require_whole(made: Path, found: Deployed) -> None:
