@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
 from fleet_cli.commands.context import Context, print_json
+from fleet_cli.fleet.nodes import Node
 from fleet_cli.machine import steps
 from fleet_cli.machine.printable import printable
 from fleet_cli.rollout import orders, preparing, telling
@@ -20,13 +21,20 @@ PAUSED = 3
 WAIT_SECONDS = 10.0
 
 
-def world(context: Context, state: Mapping[str, Settings], *, as_json: bool) -> FleetWorld:
-    """Return the fleet; what came of a wave goes to standard output, where there is nothing for a machine."""
+def world(
+    context: Context, state: Mapping[str, Settings], *, as_json: bool, known: Sequence[Node] | None = None
+) -> FleetWorld:
+    """Return the fleet; what came of a wave goes to standard output, where there is nothing for a machine.
+
+    Args:
+        state: by tier, its settings.
+        known: all nodes, where PuppetDB was asked for them already.
+    """
 
     def report(text: str) -> None:
         click.echo(printable(text))
 
-    return FleetWorld(context.fleet, context.repo, state, steps.say if as_json else report)
+    return FleetWorld(context.fleet, context.repo, state, steps.say if as_json else report, known)
 
 
 def begin(store: GitStore, made: Rollout, *, waits: bool) -> Rollout:

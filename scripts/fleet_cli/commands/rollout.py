@@ -71,25 +71,25 @@ def start(  # noqa: PLR0917 - click gives an argument for each option
         raise FleetError(f"no node is in the tier {tier!r}; there are: {', '.join(tiers)}")
     state = preparing.settings_of(repo, meant, tiers)
     wanted = preparing.Wanted(meant, tier, why, quick, one_way)
+    world = driving.world(context, state, as_json=as_json, known=known)
     with ThreadPoolExecutor(max_workers=1) as pool:
+        # The server seals the commit while it is planned here what that changes.
         sealed = None if noop else pool.submit(preparing.seal, fleet, meant)
-        made = preparing.rollout(fleet, repo, wanted, state)
+        made = preparing.rollout(fleet, repo, wanted, known, state)
+        if not as_json:
+            click.echo(printable("\n".join(telling.plan(made, len(known)))))
+        same = set(made.goal.values()) == set(made.before.values())
+        if made.nodes and not noop:
+            made.wrong_before = sorted(world.verify(sorted(made.nodes)))
         if sealed:
             sealed.result()
-    if not as_json:
-        click.echo(printable("\n".join(telling.plan(made, len(known)))))
-    if noop:
+    if noop or same:
         if as_json:
             print_json(made.as_dict())
-        return
-    if set(made.goal.values()) == set(made.before.values()):
-        if as_json:
-            print_json(made.as_dict())
-        else:
+        elif same:
             click.echo(f"commit {meant[:10]} is what the nodes are given already: nothing to do")
         return
-    store, world = GitStore(fleet, repo), driving.world(context, state, as_json=as_json)
-    made.wrong_before = sorted(world.verify(sorted(made.nodes))) if made.nodes else []
+    store = GitStore(fleet, repo)
     begun = driving.begin(store, made, waits=waits)
     world.tell(begun, "start")
     driving.drive(begun, store, world, state, as_json=as_json)

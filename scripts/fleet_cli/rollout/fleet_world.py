@@ -35,16 +35,23 @@ OTHERS = 20
 class FleetWorld:
     """A fleet. What it knows of all nodes it asks PuppetDB for once."""
 
-    def __init__(
-        self, fleet: Fleet, repo: Path, settings: Mapping[str, Settings], report: Callable[[str], None] = steps.say
+    def __init__(  # noqa: PLR0917 - what it works on, and how it tells of it
+        self,
+        fleet: Fleet,
+        repo: Path,
+        settings: Mapping[str, Settings],
+        report: Callable[[str], None] = steps.say,
+        known: Sequence[Node] | None = None,
     ) -> None:
         """See World.
 
         Args:
             settings: by tier.
             report: where it goes what came of a wave.
+            known: all nodes, where PuppetDB was asked for them already.
         """
         self._fleet, self._repo, self._settings, self._report = fleet, repo, settings, report
+        self._given = known
 
     def now(self) -> float:
         """The time, in seconds since 1970."""
@@ -224,7 +231,7 @@ class FleetWorld:
 
     @cached_property
     def _known(self) -> list[Node]:
-        return nodes.known(self._fleet, self._repo)
+        return [*self._given] if self._given is not None else nodes.known(self._fleet, self._repo)
 
     @cached_property
     def _catalogs(self) -> Catalogs:

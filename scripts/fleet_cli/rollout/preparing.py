@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_cli.fleet import deploying, nodes, remotes
+from fleet_cli.fleet import deploying, remotes
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.fleet.nodes import Node
 from fleet_cli.machine.errors import CommandFailedError, FleetError
@@ -70,16 +70,16 @@ def seal(fleet: Fleet, commit: str) -> None:
         deploying.seal(fleet, fleet.branch, commit)
 
 
-def rollout(fleet: Fleet, repo: Path, wanted: Wanted, state: Mapping[str, Settings]) -> Rollout:
+def rollout(fleet: Fleet, repo: Path, wanted: Wanted, known: Sequence[Node], state: Mapping[str, Settings]) -> Rollout:
     """Plan a rollout; it is begun nowhere.
 
     Args:
+        known: all nodes of the fleet.
         state: by tier, its settings.
 
     Raises:
         FleetError: a catalog fails at the commit; or a plan can't be made.
     """
-    known = nodes.known(fleet, repo)
     answers = deploying.answers(fleet)
     tiers = [tier for tier in state if wanted.tier in (None, tier)]
     before = {tier: _commit_of(answers, tier) for tier in tiers}
