@@ -35,7 +35,7 @@ OTHERS = 20
 class FleetWorld:
     """A fleet. What it knows of all nodes it asks PuppetDB for once."""
 
-    def __init__(  # noqa: PLR0917 - what it works on, and how it tells of it
+    def __init__(
         self,
         fleet: Fleet,
         repo: Path,
