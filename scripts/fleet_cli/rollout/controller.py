@@ -277,8 +277,7 @@ class Controller:
         if few and seconds and not rollout.accepted and settings.no_traffic == "pause":
             raise _PausedError(
                 f"{self._title(rollout)}: too few requests to tell ({settings.least_requests} are needed):"
-                f" {_told({name: verdicts[name] for name in few})}; `fleet rollout promote` goes on without a verdict,"
-                " `resume` watches again"
+                f" {_told({name: verdicts[name] for name in few})}"
             )
         text = f"watched {seconds} s: {_told(verdicts)}" if seconds else "not watched"
         return [text + (f" (too few requests to tell: {', '.join(few)})" if few and seconds else "")]
@@ -322,8 +321,7 @@ class Controller:
         if len(lost) > allowed and not rollout.accepted:
             named = ", ".join(f"{node.name} ({node.why})" for node in lost[:5])
             raise _PausedError(
-                f"{len(lost)} of {len(nodes)} nodes are missing in {tier}, where {allowed} may be: {named};"
-                " `fleet rollout resume` tries again, `promote` goes on without them"
+                f"{len(lost)} of {len(nodes)} nodes are missing in {tier}, where {allowed} may be: {named}"
             )
 
     def _gone(self, nodes: Iterable[str]) -> set[str]:

@@ -117,7 +117,7 @@ class FleetWorld:
         task.set_info("fanout", agents.FAN_OUT)
         workers = {
             (certname, service): task.shell(
-                ssh.program(ROLLBACK, service, release), nodes=certname, timeout=ROLLBACK_SECONDS, stdin=False
+                ssh.program(ROLLBACK, "--now", service, release), nodes=certname, timeout=ROLLBACK_SECONDS, stdin=False
             )
             for certname, service, release in releases
         }

@@ -80,7 +80,7 @@ def present(rollout: Rollout) -> Iterator[str]:
         yield f"  {rollout.reason}"
     if rollout.status == Status.PAUSED:
         until = time.strftime("%H:%M:%S", time.localtime(rollout.pauses_until))
-        yield "  resume: `fleet rollout resume`; take it back: `fleet rollout abort`" + (
+        yield "  `fleet rollout resume` tries that again, `promote` goes on without it, `abort` takes all back" + (
             f"; at {until} it is taken back" if rollout.pauses_until else ""
         )
     for number, wave in enumerate(rollout.waves, 1):
@@ -114,4 +114,4 @@ def outcome(rollout: Rollout) -> Iterator[str]:
             yield f"  not back yet, and told to go back when they are there: {', '.join(names)}"
         yield "  its commit is at the end of the branch still: revert there what is wrong, or roll out what mends it"
     elif rollout.status == Status.PAUSED:
-        yield "  `fleet rollout resume` goes on, `promote` without a verdict, `abort` takes it back"
+        yield "  `fleet rollout resume` tries that again, `promote` goes on without it, `abort` takes all back"

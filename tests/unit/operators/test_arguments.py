@@ -22,7 +22,7 @@ BESIDE: dict[str, list[list[str]]] = {
     "fleet-answers": [[]],
     "fleet-query": [[]],
     "fleet-run": [[], ["--noop"]],
-    "fleet-rollback": [[], ["orders"], ["orders", "1.0-1.0123abcd"]],
+    "fleet-rollback": [[], ["orders"], ["orders", "1.0-1.0123abcd"], ["--now"], ["--now", "orders", "1.0-1.0123abcd"]],
     "fleet-deploy": [
         [], ["production"], ["production", "--commit"], ["production", "--tier"], ["--back", "--tier"], ["--back"],
         ["topic", "--kept", "--node"], ["topic", "--kept", "--for"], ["topic", "--rollout"],

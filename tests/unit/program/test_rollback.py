@@ -126,3 +126,17 @@ def test_status_message_and_documents_say_in_the_same_words_what_becomes_of_it(
     for page in ("docs/versions.md", "modules/flask_microservice/README.md"):
         text = " ".join((REPO / page).read_text(encoding="utf-8").split())
         assert f"A release that was rolled back on a node {refused_until('NAME')}." in text, page
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_has_served_before_goes_back_at_once_without_a_trial(
+    service: Service, node: Node, at_once: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = service.serving().release
+    declare(service, node, "second")
+    capsys.readouterr()
+    Switch(service).back(first, at_once=at_once)
+    said = capsys.readouterr().err
+    assert service.serving().release == first
+    assert (f"orders: trying {first}" not in said) is at_once
+    assert f"orders: starting {first}" in said

@@ -44,6 +44,7 @@ def command_line() -> argparse.ArgumentParser:
         metavar="RELEASE",
         help="which; the last one that nobody went back from if not given",
     )
+    back.add_argument("--now", action="store_true", help="without trying it first: it has served here before")
     away = add("drain", "answer health checks with 503 so that balancers send nothing new; go on serving", names="*")
     away.add_argument("--all", action="store_true", help="every service of this node")
     away.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="and wait before returning")

@@ -66,7 +66,7 @@ def rollback(arguments: argparse.Namespace) -> None:
     """Serve a kept release."""
     service = Service(arguments.name)
     with locked(service):
-        Switch(service).back(arguments.release)
+        Switch(service).back(arguments.release, at_once=arguments.now)
     if arguments.json:
         (now,) = observe([service.name], health=True)
         print(json.dumps(asdict(now)))

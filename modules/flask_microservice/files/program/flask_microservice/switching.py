@@ -47,8 +47,13 @@ class Switch:
         forget_environment(declared.unit)
         return True
 
-    def back(self, release: str) -> None:
-        """Serve a release that is kept; if none is named, the last one that nobody went back from."""
+    def back(self, release: str, *, at_once: bool = False) -> None:
+        """Serve a release that is kept; if none is named, the last one that nobody went back from.
+
+        Args:
+            at_once: without a trial where no client reaches it: it has served before. It still has to be ready on the
+                port before the present one stops.
+        """
         kept = self.before.kept
         if not kept:
             raise SwitchError(f"no release is kept to go back to; {self._what_serves()}")
@@ -62,7 +67,7 @@ class Switch:
             raise SwitchError(f"{target} is not kept; there are: {' '.join(kept)}; {self._what_serves()}")
         self._require_same_place(target)
         self.recover()
-        self._serve(target, back=True)
+        self._serve(target, back=True, tried=at_once)
 
     def _require_same_place(self, target: str) -> None:
         """SwitchError if a release listens elsewhere than the one that serves: only Puppet can tell others of that."""
@@ -117,13 +122,13 @@ class Switch:
         """Tell what is done now."""
         print(f"{self.service.name}: {printable(text)}", file=sys.stderr, flush=True)
 
-    def _serve(self, release: str, *, back: bool = False) -> None:
+    def _serve(self, release: str, *, back: bool = False, tried: bool = False) -> None:
         """Start a prepared release, and only when it has proved itself stop the one before."""
         service, before = self.service, self.before
         try:
             unit = service.unit(release)
             after, gone = before.then(release, unit.keep, back=back)
-            if before.release and before.release != release:
+            if before.release and before.release != release and not tried:
                 self._try(unit, release)
             self._start(unit, release)
             write(service.state_unit, after.unit(service.name))  # from here on it is the one that serves

@@ -1,4 +1,4 @@
-"""fleet-rollback SERVICE [RELEASE]: a service serves a kept release again."""
+"""fleet-rollback [--now] SERVICE [RELEASE]: a service serves a kept release again."""
 
 import sys
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ from operators.printable import printable
 
 def main(arguments: Sequence[str]) -> int:
     """Go back; return the status of flask-microservice."""
-    words = checked.parse(arguments, words=[checked.SERVICE, checked.RELEASE]).words
-    if not words:
+    given = checked.parse(arguments, words=[checked.SERVICE, checked.RELEASE], flags=["--now"])
+    words = [*given.words, *given.flags]
+    if not given.words:
         raise UsageError("say which SERVICE is to go back, and to which RELEASE if not to the last one")
     done = programs.follow([places.FLASK_MICROSERVICE, "rollback", *words], capture=True)
     why = programs.last_line(done.stderr) or f"exit status {done.returncode}"
