@@ -162,7 +162,7 @@ class Controller:
     def _agents(self, rollout: Rollout, wave: Wave) -> dict[str, Outcome]:
         """Run agents; a node that is away may only be restarting."""
         until = self.world.now() + RESTART_SECONDS
-        outcomes = dict(self.world.run(wave.nodes))
+        outcomes = dict(self.world.run(rollout, wave.nodes))
         allowed = allowed_missing(self.settings[wave.tier], len(rollout.of_tier(wave.tier)))
         while True:
             away = [node for node in wave.nodes if outcomes[node].fault == Fault.AWAY]
@@ -173,7 +173,7 @@ class Controller:
                 return outcomes
             self._read()  # somebody may have ended it meanwhile
             self.world.wait(ASK_STORE_SECONDS)
-            outcomes |= self.world.run(away)
+            outcomes |= self.world.run(rollout, away)
 
     def _judge(self, rollout: Rollout) -> Rollout:
         wave = rollout.waves[rollout.wave]
@@ -401,7 +401,7 @@ class Controller:
         changed = sorted(rollout.changed_nodes)
         failed = self._serve_again(rollout, changed)
         self.world.take_back(rollout)
-        outcomes = self.world.run(changed) if changed else {}
+        outcomes = self.world.run(rollout, changed) if changed else {}
         left = {node: outcome.why for node, outcome in outcomes.items() if outcome.fault != Fault.NONE}
 
         def end(one: Rollout) -> str:

@@ -3,6 +3,7 @@
 import re
 
 from fleet_cli.fleet.agents import AgentRun
+from fleet_cli.rollout.state import NodeChange
 from fleet_cli.rollout.world import Fault, Outcome
 
 ELSEWHERE = re.compile(
@@ -21,26 +22,29 @@ ELSEWHERE = re.compile(
 """What messages of apt, Puppet, systemd and the kernel say where something is away that the change has no part in."""
 
 
-def of(run: AgentRun, *, failed_before: bool) -> Outcome:
+def of(run: AgentRun, node: NodeChange | None, *, failed_before: bool) -> Outcome:
     """Return whose fault a run's end is.
 
     Args:
+        node: what the rollout changes on the node; None where it changes nothing.
         failed_before: whether the node's last run before had failed, too: then it has something of its own.
     """
     if run.ok:
         return Outcome()
     told = [f"{one.resource}: {one.message}" for one in run.failed] + run.errors
     why = _line(told)
-    if run.outcome in ("unreachable", "not run") or any("disabled" in error for error in run.errors):
+    if run.outcome in ("unreachable", "not run"):
         return Outcome(Fault.AWAY, why)
-    own = [one for one in run.failed if not ELSEWHERE.search(one.message)]
-    if any(one.resource.startswith("Flask_microservice_release[") for one in own):
-        refused = next(one for one in own if one.resource.startswith("Flask_microservice_release["))
-        return Outcome(Fault.RELEASE, _line([f"{refused.resource}: {refused.message}"]))
-    if any(ELSEWHERE.search(text) for text in told):
-        return Outcome(Fault.ELSEWHERE, _line([text for text in told if ELSEWHERE.search(text)]))
-    if failed_before:
-        return Outcome(Fault.AWAY, f"its runs failed before, too: {why}")
+    releases = {f"Flask_microservice_release[{name}]" for name in node.services} if node else set()
+    refused = [one for one in run.failed if one.resource in releases and not ELSEWHERE.search(one.message)]
+    if refused:
+        return Outcome(Fault.RELEASE, _line([f"{one.resource}: {one.message}" for one in refused]))
+    if elsewhere := [text for text in told if ELSEWHERE.search(text)]:
+        return Outcome(Fault.ELSEWHERE, _line(elsewhere))
+    touched = releases | set(node.touched if node else ())
+    if run.failed and not any(one.resource in touched for one in run.failed):
+        # The node's own trouble: whether it had it before decides whether anybody waits for it.
+        return Outcome(Fault.AWAY if failed_before else Fault.ELSEWHERE, f"{why}, which the rollout does not change")
     return Outcome(Fault.RELEASE, why)
 
 

@@ -93,13 +93,17 @@ class FleetWorld:
 
     # Nodes
 
-    def run(self, nodes: Sequence[str]) -> Mapping[str, Outcome]:
+    def run(self, rollout: Rollout, nodes: Sequence[str]) -> Mapping[str, Outcome]:
         """Have agents run: databases, others, balancers."""
         before = self._failed_before(nodes)
         known = [self._node(certname) for certname in nodes]
         runs = [result for group in _in_order(known) for result in agents.run(self._fleet, group)]
         by_name = {node.name: node.certname for node in known}
-        return {by_name[one.node]: faults.of(one, failed_before=by_name[one.node] in before) for one in runs}
+        return {
+            certname: faults.of(one, rollout.nodes.get(certname), failed_before=certname in before)
+            for one in runs
+            for certname in (by_name[one.node],)
+        }
 
     def run_again(self, rollout: Rollout) -> Mapping[str, Outcome]:
         """Have those run again that keep a service for now, and then the balancers of their tiers."""
@@ -107,7 +111,7 @@ class FleetWorld:
         keeping = [certname for certname in rollout.nodes if found.of(certname).staying]
         tiers = {rollout.nodes[certname].tier for certname in keeping}
         balancers = [one.certname for one in self._known if one.role == BALANCER_ROLE and one.tier in tiers]
-        both = {**self.run(keeping), **self.run(balancers)} if keeping else {}
+        both = {**self.run(rollout, keeping), **self.run(rollout, balancers)} if keeping else {}
         return {self._node(certname).name: outcome for certname, outcome in both.items()}
 
     def serve_again(self, releases: Sequence[tuple[str, str, str]]) -> Mapping[tuple[str, str], str]:

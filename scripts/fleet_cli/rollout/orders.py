@@ -164,7 +164,7 @@ def taking_back(rollout: Rollout) -> Rollout:
     nodes = {
         certname: NodeChange(
             node.name, node.role, node.tier,
-            {name: ServiceChange(one.new, one.old, one.release) for name, one in node.services.items()},
+            {name: ServiceChange(one.new, one.old, one.release) for name, one in node.services.items()}, node.touched,
         )
         for certname, node in rollout.nodes.items()
         if node.state != NodeState.GONE

@@ -10,6 +10,7 @@ from fleet_cli.fleet.description import Fleet
 from fleet_cli.fleet.nodes import Node
 from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.planning import environment, factsources, planner
+from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Plan
 from fleet_cli.planning.planner import Choice
@@ -94,7 +95,7 @@ def rollout(fleet: Fleet, repo: Path, wanted: Wanted, known: Sequence[Node], sta
         nodes={
             one.certname: NodeChange(
                 one.name, one.role, one.tier,
-                {name: ServiceChange(old, new) for name, (old, new) in one.services.items()},
+                {name: ServiceChange(old, new) for name, (old, new) in one.services.items()}, [*one.touched],
             )
             for one in changes
         },
@@ -149,9 +150,20 @@ def _changes(fleet: Fleet, repo: Path, base: str, head: str, known: Sequence[Nod
         if effect.what in _RELEASES:
             for certname in certnames:
                 services.setdefault(certname, {})[effect.subject] = (effect.old, effect.new)
+    touched: dict[str, list[str]] = {}
+    for change, certnames in found.of_kind(ResourceChange):
+        for certname in certnames:
+            touched.setdefault(certname, []).append(change.reference)
     changed = {*found.changed_nodes}
     return [
-        Change(node.certname, node.name, node.role, node.tier, services.get(node.certname, {}))
+        Change(
+            node.certname,
+            node.name,
+            node.role,
+            node.tier,
+            services.get(node.certname, {}),
+            tuple(sorted(touched.get(node.certname, ()))),
+        )
         for node in known
         if node.certname in changed
     ]

@@ -85,6 +85,7 @@ class NodeChange:
 
     Attributes:
         name: what messages call it.
+        touched: the references of the resources that change, besides releases.
         why: why it is missing, sick or gone.
     """
 
@@ -92,6 +93,7 @@ class NodeChange:
     role: str
     tier: str
     services: dict[str, ServiceChange] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
     state: NodeState = NodeState.WAITING
     why: str = ""
 
@@ -193,6 +195,7 @@ def read(text: str) -> Rollout:
                 node["role"],
                 node["tier"],
                 {name: ServiceChange(**service) for name, service in node["services"].items()},
+                node["touched"],
                 NodeState(node["state"]),
                 node["why"],
             )

@@ -20,6 +20,7 @@ class Change:
         name: what messages call it.
         role, tier: from its certificate.
         services: by service, the version of before and of after; empty where there is or was none.
+        touched: the references of the resources that change.
     """
 
     certname: str
@@ -27,6 +28,7 @@ class Change:
     role: str
     tier: str
     services: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    touched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

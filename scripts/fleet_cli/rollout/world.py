@@ -86,7 +86,7 @@ class World(Protocol):
     def take_back(self, rollout: Rollout) -> None:
         """Have the server give all nodes what they were given before; the rollout is over there."""
 
-    def run(self, nodes: Sequence[str]) -> Mapping[str, Outcome]:
+    def run(self, rollout: Rollout, nodes: Sequence[str]) -> Mapping[str, Outcome]:
         """Have agents run, in the order in which nodes need each other."""
 
     def run_again(self, rollout: Rollout) -> Mapping[str, Outcome]:

@@ -161,7 +161,7 @@ class SimulatedWorld:
             if self.server.call(rollout, tier) is not None:
                 del self.server.rollouts[tier]
 
-    def run(self, nodes: Sequence[str]) -> Mapping[str, Outcome]:
+    def run(self, rollout: Rollout, nodes: Sequence[str]) -> Mapping[str, Outcome]:  # noqa: ARG002 - as the fleet has it
         self.before_call("run")
         self.runs.append(tuple(nodes))
         return {certname: self.agent(certname) for certname in nodes}

@@ -17,6 +17,7 @@ def rollout(number: int = 1) -> Rollout:
     return Rollout(
         number, 1, "c" * 40, {"production": "c" * 40}, {"production": "b" * 40}, True, "faster", "anna", "laptop", 5,
         {"app1.test": NodeChange("app1", "app", "production", {"orders": ServiceChange("1", "2", "1.abc")},
+                                 ["File[/etc/x]"],
                                  NodeState.SICK, "it does badly")},
         [Wave("production", "canary", ("app1.test",))],
         baseline={"orders": Baseline(Counts(3, 1, {0.25: 1}, 4.5), Counts())}, log=[(5, "begun by anna: faster")],
