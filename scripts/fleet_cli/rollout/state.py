@@ -189,35 +189,41 @@ def read(text: str) -> Rollout:
     """
     try:
         data: dict[str, Any] = json.loads(text)
-        nodes = {
-            certname: NodeChange(
-                node["name"],
-                node["role"],
-                node["tier"],
-                {name: ServiceChange(**service) for name, service in node["services"].items()},
-                node["touched"],
-                NodeState(node["state"]),
-                node["why"],
-            )
-            for certname, node in data.pop("nodes").items()
-        }
-        waves = [Wave(wave["tier"], wave["kind"], tuple(wave["nodes"])) for wave in data.pop("waves")]
-        log = [(int(time), str(line)) for time, line in data.pop("log")]
-        words: dict[str, Any] = {
-            "phase": Phase(data.pop("phase")), "status": Status(data.pop("status")),
-            "wanted": Status(data.pop("wanted")),
-        }  # fmt: skip
-        baseline = {
-            name: Baseline(_counts(one["own"]), _counts(one["balanced"])) for name, one in data.pop("baseline").items()
-        }
-        return Rollout(**data, **words, nodes=nodes, waves=waves, log=log, baseline=baseline)
+        return Rollout(**{name: _READERS.get(name, _as_it_is)(value) for name, value in data.items()})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is no rollout: {error!r}") from None
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _node(data: Mapping[str, Any]) -> NodeChange:
+    services = {name: ServiceChange(**service) for name, service in data["services"].items()}
+    return NodeChange(**{**data, "services": services, "state": NodeState(data["state"])})
+
+
+def _wave(data: Mapping[str, Any]) -> Wave:
+    return Wave(data["tier"], data["kind"], tuple(data["nodes"]))
 
 
 def _counts(data: Mapping[str, Any]) -> Counts:
     slower = {float(edge): int(count) for edge, count in data["slower"].items()}
     return Counts(int(data["requests"]), int(data["failed"]), slower, data["mean_ms"])
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "nodes": lambda nodes: {certname: _node(node) for certname, node in nodes.items()},
+    "waves": lambda waves: [_wave(wave) for wave in waves],
+    "log": lambda log: [(int(time), str(line)) for time, line in log],
+    "phase": Phase,
+    "status": Status,
+    "wanted": Status,
+    "baseline": lambda services: {
+        name: Baseline(_counts(one["own"]), _counts(one["balanced"])) for name, one in services.items()
+    },
+}
+"""What is no plain value; what an older fleet has not written is as it is by default."""
 
 
 class LostError(FleetError):
