@@ -156,7 +156,11 @@ def _require(state: Answers, call: Call) -> Rollout:
 
 def _require_not_ended(state: Answers, call: Call) -> None:
     ended = state.ended.get(call.tier)
-    if ended and (ended.number, ended.epoch) >= (call.number, call.epoch):
+    if ended is None:
+        return
+    # Begun anew after its end, its abort would not lead back to what was before.
+    finished = ended.number == call.number and ended.how == FINISHED
+    if finished or (ended.number, ended.epoch) >= (call.number, call.epoch):
         raise _ended_already(call, ended)
 
 
