@@ -51,8 +51,18 @@ class Server:
             for node in nodes:
                 (self.root / "signed").mkdir(exist_ok=True)
                 (self.root / "signed" / f"{node}.pem").touch()
-        names = ("environments", "making", "checkouts", "cache", "r10k", "config", "state", "signed", "confdir")
-        self.layout = Layout(*(self.root / name for name in names), account="root")
+        names = (
+            "environments",
+            "making",
+            "checkouts",
+            "r10k_cache",
+            "r10k",
+            "r10k_config",
+            "state",
+            "signed",
+            "confdir",
+        )
+        self.layout = Layout(**{name: self.root / name for name in names}, account="root")
         with answers.changing(self.layout.answers) as state:
             state.follow(FLEET, OLD, "me")
 
@@ -181,10 +191,10 @@ def _check(server: Server, step: Step) -> None:
             assert {node for node in of_tier if node in step.nodes} == set(server.under_way()[step.tier].nodes)
             assert all(of_tier[node] == commit for node in of_tier if node in step.nodes)
         case "finish" | "finish with the fleet":
-            assert set(of_tier.values()) == {commit}
+            # It may have ended before, and the tier have been given another commit by hand since.
+            assert set(of_tier.values()) == {commit} or step.tier not in under_way
             if step.does != "finish":
                 server.before.clear()
-                assert answers.load(file).fleet.environment == commit  # type: ignore[union-attr]
         case "abort":
             assert step.tier not in server.under_way()
             if wanted := server.before.pop((step.tier, step.number), None):

@@ -88,10 +88,11 @@ def finish(layout: Layout, call: Call, *, fleet: bool) -> None:
             _answer_of_fleet(state, call, environment)
         state.ended[call.tier] = Ended(call.number, call.epoch, environment, FINISHED, fleet or with_fleet, moved)
         state.loaded = sorted({*state.loaded, *({name for name in before if name} - state.in_use())})
-    who = f"tier {call.tier}{' and the fleet' if fleet else ''}"
+        present = state.of_tier(call.tier)
     if again and (with_fleet or not fleet):
-        print(f"{call} is finished in {call.tier} already: {who} given {environment}")
+        print(f"{call} was finished in {call.tier} already, whose nodes are given {present}: nothing to do")
         return
+    who = f"tier {call.tier}{' and the fleet' if fleet else ''}"
     _note(call, environment, f"finished, given to {who}")
     print(f"{call} is finished in {call.tier}: {who} given {environment}")
 
