@@ -195,6 +195,14 @@ def test_what_a_person_runs_knows_who_and_from_where_and_nothing_else_of_them(bo
 
 
 @pytest.mark.usefixtures("people")
+def test_a_thousand_nodes_are_named_in_one_call(box: Box) -> None:
+    """A wave of a rollout names all of its nodes; ssh, the shell and sudo each have a limit."""
+    nodes = " ".join(f"--node app{number}.production.example.org" for number in range(1000))
+    done = box.login("anna", f"sudo -n fleet-note --rollout 7 --tier production {nodes}")
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+@pytest.mark.usefixtures("people")
 def test_a_report_is_there_by_one_command(box: Box) -> None:
     done = box.login("anna", "sudo -n fleet-report")
     found = json.loads(done.stdout)

@@ -16,6 +16,7 @@ import pytest
 import service_tox
 import written_steps
 from fleet_cli.services import templates
+from operators import traffic
 
 PROVIDER_TEST = "src/tests/contracts/test_provider.py"
 
@@ -142,3 +143,28 @@ def test_joined_migrations(services: Services, ledger: Path) -> None:
         follow(services, ledger, command.strip())
     assert (ledger / "src/ledger/migrations/versions/0004_join.py").is_file()
     follow(services, ledger, "tox")
+
+
+ASK_METRICS = """
+from inventory.application import create_app
+
+client = create_app(log_to_terminal=True).test_client()
+for path in ("/api/v1/nosuch", "/api/v1/nosuch", "/api/v1/items", "/health/live", "/health/ready", "/metrics"):
+    client.get(path)
+answer = client.get("/metrics")
+print(answer.headers["Content-Type"], answer.text, sep="\\n")
+"""
+
+
+def test_fleet_traffic_counts_what_a_service_of_the_template_answers(services: Services, tmp_path: Path) -> None:
+    """Two are answered 404, one 500, as the database has no tables; health checks and the metrics are none."""
+    (tmp_path / "site.ini").write_text(f"[log]\nfile =\n[database]\nurl = sqlite:///{tmp_path}/service.db\n")
+    environment = {**os.environ, "INVENTORY_CONFIG": str(tmp_path / "site.ini")}
+    command: list[str | Path] = [services.python, "-c", ASK_METRICS]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    kind, _, page = done.stdout.partition("\n")
+    assert "version=" in kind, done.stderr
+    counted = traffic.count(page)
+    assert counted is not None
+    assert (counted["requests"], counted["failed"]) == (3, 1)
+    assert counted["slower"]["10.0"] == 0

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from deploys import command_line as deploys
-from deploys import deploying
+from deploys import deploying, rollouts
 from deploys import journal as deploys_journal
 from deploys.errors import DeployError
 from deploys.layout import Layout
@@ -103,6 +103,7 @@ def deploy(arguments: list[str], monkeypatch: pytest.MonkeyPatch, outcome: Calla
     monkeypatch.setattr(Layout, "from_file", lambda: LAYOUT)
     for name in ("deploy", "back", "end", "give_kept"):
         monkeypatch.setattr(deploying, name, outcome)
+    monkeypatch.setattr(rollouts, "abort", outcome)
     return deploys.main(arguments)
 
 
@@ -114,6 +115,8 @@ def deploy(arguments: list[str], monkeypatch: pytest.MonkeyPatch, outcome: Calla
         (["topic", "--kept", "--node", "app1.example.org"], "trial"),
         (["--back"], "back"),
         (["--end", "--tier", "staging"], "end"),
+        (["production", "--now"], "deploy"),
+        (["--rollout", "7", "--epoch", "1", "--tier", "staging", "--abort"], "rollout"),
     ],
 )
 def test_a_deploy_is_recorded_once_whoever_calls_the_program(
@@ -135,6 +138,15 @@ def test_a_deploy_that_was_refused_is_recorded_with_the_reason(
     assert "no branch 'topic'" in capsys.readouterr().err
     (record,) = operators.records()
     assert record["FLEET_OUTCOME"] == "failed: the control repository has no branch 'topic'"
+
+
+def test_a_run_by_hand_over_a_rollout_leaves_a_record_on_the_server(operators: Machine) -> None:
+    nodes = [f"app{number}.example.org" for number in range(300)]
+    words = ["--rollout", "7", "--tier", "production", *(word for node in nodes for word in ("--node", node))]
+    assert operators.run("fleet-note", *words) == 0
+    (record,) = operators.records()
+    assert (record["FLEET_ACTION"], record["FLEET_WHO"], record["FLEET_OUTCOME"]) == ("run", "anna", "done")
+    assert record["FLEET_WHAT"].startswith("--now, on rollout 7 in production: app0.example.org app1.example.org ")
 
 
 def test_a_look_at_what_is_deployed_is_no_deed(operators: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

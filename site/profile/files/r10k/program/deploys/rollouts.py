@@ -88,10 +88,11 @@ def finish(layout: Layout, call: Call, *, fleet: bool) -> None:
             _answer_of_fleet(state, call, environment)
         state.ended[call.tier] = Ended(call.number, call.epoch, environment, FINISHED, fleet or with_fleet, moved)
         state.loaded = sorted({*state.loaded, *({name for name in before if name} - state.in_use())})
-    who = f"tier {call.tier}{' and the fleet' if fleet else ''}"
+        present = state.of_tier(call.tier)
     if again and (with_fleet or not fleet):
-        print(f"{call} is finished in {call.tier} already: {who} given {environment}")
+        print(f"{call} was finished in {call.tier} already, whose nodes are given {present}: nothing to do")
         return
+    who = f"tier {call.tier}{' and the fleet' if fleet else ''}"
     _note(call, environment, f"finished, given to {who}")
     print(f"{call} is finished in {call.tier}: {who} given {environment}")
 
@@ -156,7 +157,11 @@ def _require(state: Answers, call: Call) -> Rollout:
 
 def _require_not_ended(state: Answers, call: Call) -> None:
     ended = state.ended.get(call.tier)
-    if ended and (ended.number, ended.epoch) >= (call.number, call.epoch):
+    if ended is None:
+        return
+    # Begun anew after its end, its abort would not lead back to what was before.
+    finished = ended.number == call.number and ended.how == FINISHED
+    if finished or (ended.number, ended.epoch) >= (call.number, call.epoch):
         raise _ended_already(call, ended)
 
 
