@@ -1,6 +1,7 @@
 """The bad releases of the tests of rollouts are bad in the way that they say: else these tests would show nothing."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -33,9 +34,11 @@ print(json.dumps({{
 """
 SCRIPT = f"""
 mkdir -p /var/lib/{NAME} /var/log/{NAME}
+dpkg --force-unsafe-io --install /package/*.deb >/dev/null || exit 1
+cd /opt/venvs/{NAME}/lib/python3*/site-packages || exit 1
 for version in "$@"; do
-  rm -f /var/lib/{NAME}/*
-  dpkg --force-unsafe-io --install /built/{NAME}_${{version}}_amd64.deb >/dev/null || exit 1
+  rm -rf {NAME} /var/lib/{NAME}/*
+  cp -r /built/$version/{NAME} .
   {NAME} db upgrade >/tmp/migration 2>&1; migrated=$?
   /opt/venvs/{NAME}/bin/python /built/probe.py >/tmp/out 2>/tmp/err; status=$?
   printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$version" $migrated $status "$(grep -c ^asked /tmp/err)" \\
@@ -59,12 +62,16 @@ CHANGES: dict[str, Callable[[Path], None]] = {
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What came of each version: of its migrations, of a process that asks it, and of what that was answered."""
-    built = tmp_path_factory.mktemp("built")
+    built, tree = (tmp_path_factory.mktemp(name) for name in ("built", "tree"))
     package = laboratory.package(LabService(NAME, "1.0.0"))
+    subprocess.run(["dpkg-deb", "--extract", package, tree], check=True)
+    (code,) = tree.glob(f"opt/venvs/{NAME}/lib/python3*/site-packages/{NAME}")
+    shutil.rmtree(code / "__pycache__")  # the byte code of before would be run
     for version, change in CHANGES.items():
-        releases.variant(package, version, change, built)
+        change(shutil.copytree(code, built / version / NAME))
     (built / "probe.py").write_text(PROBE)
-    result = rootfs.run("build", ["sh", "-c", SCRIPT, "try", *CHANGES], binds={built: "/built"}, check=False)
+    binds = {built: "/built", package.parent: "/package"}
+    result = rootfs.run("build", ["sh", "-c", SCRIPT, "try", *CHANGES], binds=binds, check=False)
     assert result.returncode == 0, result.stderr
     said = {}
     for line in result.stdout.splitlines():
@@ -116,13 +123,3 @@ def test_a_release_that_is_never_ready_runs(found: dict[str, dict[str, Any]]) ->
 
 def test_a_migration_that_fails_fails(found: dict[str, dict[str, Any]]) -> None:
     assert found["1.8"]["migrated"] == 1, found["1.8"]
-
-
-def test_a_changed_package_is_the_same_each_time(tmp_path: Path) -> None:
-    """A version has one content: the second run of a drill publishes nothing else under the names of the first."""
-    package = laboratory.package(LabService(NAME, "1.0.0"))
-    made = []
-    for number in "12":
-        (tmp_path / number).mkdir()
-        made.append(releases.variant(package, "1.1", releases.answers_500, tmp_path / number))
-    subprocess.run(["cmp", *made], check=True)

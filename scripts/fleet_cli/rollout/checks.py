@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from fleet_cli.machine import process, temporary
+from fleet_cli.machine import interruptible, process, temporary
 from fleet_cli.machine.errors import FleetError, LimitError
 from fleet_cli.machine.printable import printable
 from fleet_cli.repository.clones import git
@@ -101,8 +101,13 @@ class Checks:
         if not work:
             return []
         told = {"FLEET_TIER": tier, "FLEET_ROLLOUT": str(rollout)}
-        with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(work))) as pool:
-            return list(pool.map(lambda one: self._one(one[0], one[1], told, seconds), work))
+
+        def run_all() -> list[Result]:
+            with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(work))) as pool:
+                return list(pool.map(lambda one: self._one(one[0], one[1], told, seconds), work))
+
+        # Who interrupts it does not wait until the slowest check has ended.
+        return interruptible.call(run_all)
 
     def _one(self, change: Change, name: str, told: Mapping[str, str], seconds: int) -> Result:
         environment = {
