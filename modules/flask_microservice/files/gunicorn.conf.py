@@ -44,6 +44,8 @@ UPLOADS_PART = 4
 """One in so many of the threads of all workers serves requests that are longer than a buffer."""
 UPLOADS_WAIT_SECONDS = 10.0
 """For how long they wait for one of these, before the answer is 503."""
+UPLOADS_HELD = 16
+"""How many of a worker wait for it, at most."""
 LINGER_SECONDS = 2.0
 """For how long a client may leave a connection open that is over."""
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -89,7 +91,7 @@ class Arriving:
 
     def is_whole(self) -> bool:
         """Whether all of it is there; then no thread that serves it waits for its client to send more."""
-        return 0 <= self.needed() <= len(self.read)
+        return 0 <= self.needed() <= min(len(self.read), BUFFER)
 
     def is_long(self) -> bool:
         """Whether it is longer than what is gathered, or can't be gathered."""
@@ -304,11 +306,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.close()
 
     def _make_room(self) -> None:
-        """Leave those of whose requests the least has come for the longest, rather than a new client."""
+        """Close the connection that has had part of a request for the longest, if there is no room for a new one."""
         while self.nr_conns >= self.cfg.worker_connections and self.pending_conns:
-            conn = next((one for one in self.pending_conns if not isinstance(one, Ended)), None)
-            if conn is None:
-                return
+            conn = next((one for one in self.pending_conns if not isinstance(one, Ended)), self.pending_conns[0])
             self.pending_conns.remove(conn)
             self.poller.unregister(conn.sock)
             self._drop(conn)
@@ -317,21 +317,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _begin_uploads(self) -> None:
         """Serve requests that are longer than a buffer, as far as there are threads for them."""
-        while self._uploads_held:
-            conn = self._uploads_held[0]
-            if not self.busy() and sum(uploads_state) < max(1, self.cfg.workers * THREADS // UPLOADS_PART):
-                self._uploads_held.popleft()
-                self._uploads.add(conn)
-                uploads_state[self._place] = len(self._uploads)
-                self._serve(conn)
-            elif conn.held < time.monotonic() - UPLOADS_WAIT_SECONDS:
-                self._uploads_held.popleft()
-                with contextlib.suppress(OSError):
-                    conn.sock.send(TOO_MANY_UPLOADS, socket.MSG_DONTWAIT)
-                self.nr_conns -= 1
-                conn.close(graceful=True)
-            else:
-                return
+        most = max(1, self.cfg.workers * THREADS // UPLOADS_PART)
+        while self._uploads_held and not self.busy() and sum(uploads_state) < most:
+            conn = self._uploads_held.popleft()
+            self._uploads.add(conn)
+            uploads_state[self._place] = len(self._uploads)
+            self._serve(conn)
+        patience = time.monotonic() - UPLOADS_WAIT_SECONDS
+        while self._uploads_held and (self._uploads_held[0].held < patience or len(self._uploads_held) > UPLOADS_HELD):
+            conn = self._uploads_held.popleft()
+            with contextlib.suppress(OSError):
+                conn.sock.send(TOO_MANY_UPLOADS, socket.MSG_DONTWAIT)
+            self.nr_conns -= 1
+            conn.close(graceful=True)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Let the next request begin."""

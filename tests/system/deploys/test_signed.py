@@ -25,7 +25,6 @@ class Keys:
     def of(self, name: str) -> Path:
         key = self.directory / name
         if not key.exists():
-            self.directory.mkdir(exist_ok=True)
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         return key
 
@@ -35,20 +34,26 @@ class Keys:
         return f'{name} namespaces="git"{days} {" ".join(public)}\n'
 
 
-@pytest.fixture
-def keys(tmp_path: Path) -> Keys:
-    return Keys(tmp_path / "keys")
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return Keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def first_signed(first_deploy: Server, keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    server = first_deploy.copied_to(tmp_path_factory.mktemp("signed") / "server")
+    locking.lock(server.control, environment.MIRROR)
+    server.configure(signers=keys.line("anna"))
+    new = server.commit(key=keys.of("anna"))
+    server.ok("production")
+    assert server.given == new
+    return server
 
 
 @pytest.fixture
-def signed(deployed: Server, keys: Keys) -> Server:
+def signed(first_signed: Server, tmp_path: Path) -> Server:
     """A server that deploys what Anna has signed, and has deployed that."""
-    locking.lock(deployed.control, environment.MIRROR)
-    deployed.configure(signers=keys.line("anna"))
-    new = deployed.commit(key=keys.of("anna"))
-    deployed.ok("production")
-    assert deployed.given == new
-    return deployed
+    return first_signed.copied_to(tmp_path / "server")
 
 
 def test_a_commit_that_nobody_has_signed_is_not_deployed(signed: Server, keys: Keys) -> None:
@@ -132,6 +137,10 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "(hieradata/common.yaml)",
     ),
     "a fact": ("echo 1 >$copy/site/profile/lib/facter/two.rb", "site/profile: is neither in the commit nor in"),
+    "a file whose name is no text": (
+        "touch $copy/site/profile/lib/facter/$(printf 'a\\377').rb",
+        "site/profile: is neither",
+    ),
     "a module": ("mkdir -p $copy/vendor/evil/lib; echo 1 >$copy/vendor/evil/lib/a.rb", "vendor/evil: is neither in"),
     "a fact in a module": ("echo 1 >$copy/vendor/concat/lib/facter.rb", "module puppetlabs-concat is not the one"),
     "the file of digests": (

@@ -165,9 +165,10 @@ def test_all_workers_share_the_threads_for_long_bodies(serve: Callable[..., Serv
         assert served.let_go() == [200, 200, 200]
 
 
-def test_connections_without_a_request_make_room_for_one_with_it(serve: Callable[..., Served]) -> None:
+@pytest.mark.parametrize("kind", ["headers", "a long body"])
+def test_connections_without_a_whole_request_make_room_for_one_with_it(serve: Callable[..., Served], kind: str) -> None:
     served = serve(threads=2, connections=20)
-    with clients(served, 60, SLOW["headers"]):
+    with clients(served, 60, SLOW[kind]):
         began = time.monotonic()
         for _ in range(5):
             assert served.get("/") == (200, "ok\n")

@@ -4,7 +4,6 @@ Root runs no git on what the account has written: its configuration would be cod
 """
 
 import hashlib
-import os
 import zlib
 from pathlib import Path
 
@@ -43,10 +42,13 @@ class WorkingCopy:
         return [path for _, _, path in entries]
 
     def files(self, name: str) -> dict[str, str]:
-        """Return the mode and the name of each file of a commit, by path, as git says it."""
+        """Return the mode and the name of each file of a commit, by path, as git says it; see trees.Tree."""
         listing = self._account.output([*self._git, "ls-tree", "-r", "-z", name]) or b""
         entries = [entry.partition(b"\t") for entry in listing.split(b"\0") if entry]
-        return {os.fsdecode(path): " ".join(about.decode().split()[::2]) for about, _, path in entries}
+        return {
+            path.decode(errors="backslashreplace"): " ".join(about.decode(errors="replace").split()[::2])
+            for about, _, path in entries
+        }
 
     def commit(self, name: str) -> bytes:
         """Return a commit as git keeps it; what has that name, and nothing else.

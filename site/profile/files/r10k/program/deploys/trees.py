@@ -16,7 +16,7 @@ class Tree:
 
     Attributes:
         name: the name of the tree, 40 hexadecimal digits.
-        files: by path, the mode and the name of each file and symlink in it.
+        files: by path, as it can be printed, the mode and the name of each file and symlink in it.
     """
 
     name: str = ""
@@ -52,7 +52,7 @@ def _tree(directory: bytes, below: bytes, without: Collection[bytes], files: dic
                     found.append((entry.name + b"/", _DIRECTORY, entry.name, name))
                 continue
             mode, name = _link(entry.path) if entry.is_symlink() else _file(entry.path)
-            files[os.fsdecode(path)] = f"{mode.decode()} {name.hex()}"
+            files[path.decode(errors="backslashreplace")] = f"{mode.decode()} {name.hex()}"
             found.append((entry.name, mode, entry.name, name))
     if not found:
         return None
