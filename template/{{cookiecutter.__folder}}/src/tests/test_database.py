@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import flask_migrate
@@ -242,12 +243,11 @@ def test_a_write_that_waits_in_vain_for_another_is_to_be_tried_again_later(site:
     with app.app_context():
         flask_migrate.upgrade()
         db.engine.dispose()
-    other = sqlite3.connect(tmp_path / "service.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
     values = {"name": "lamp", "kind": "goods", "category": "general"}
-    assert app.test_client().post("/api/v1/items", json=values).status_code == 503
-    assert app.test_client().get("/api/v1/items").status_code == 200
-    other.close()
+    with closing(sqlite3.connect(tmp_path / "service.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert app.test_client().post("/api/v1/items", json=values).status_code == 503
+        assert app.test_client().get("/api/v1/items/1").status_code == 200
     assert app.test_client().post("/api/v1/items", json=values).status_code == 201
 
 
