@@ -51,7 +51,6 @@ TAKEN = frozenset(
         "pip",
         "pkg_resources",
         "prometheus_client",
-        "prometheus_flask_exporter",
         "psycopg",
         "psycopg_binary",
         "pytest",

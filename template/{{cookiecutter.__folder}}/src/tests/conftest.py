@@ -22,6 +22,7 @@ from werkzeug.wrappers import Request, Response
 
 from {{ cookiecutter.__package }}.application import create_app
 from {{ cookiecutter.__package }}.database import db
+from {{ cookiecutter.__package }}.database_commands import migrate
 from {{ cookiecutter.__package }}.settings import SITE_FILE_VARIABLE
 
 WORKERS = 3
@@ -35,7 +36,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "site.ini").write_text(f"[log]\nfile =\n[database]\nurl = sqlite:///{folder}/service.db\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(SITE_FILE_VARIABLE, str(folder / "site.ini"))
-        with create_app().app_context():
+        app = create_app()
+        migrate.init_app(app)
+        with app.app_context():
             flask_migrate.upgrade()
             db.engine.dispose()
     return folder / "service.db"

@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import flask_migrate
@@ -27,6 +28,7 @@ from werkzeug.test import TestResponse
 from {{ cookiecutter.__package }} import NAME, database
 from {{ cookiecutter.__package }}.application import create_app
 from {{ cookiecutter.__package }}.database import db
+from {{ cookiecutter.__package }}.database_commands import migrate
 from {{ cookiecutter.__package }}.manage import cli
 from {{ cookiecutter.__package }}.models import Category, Item
 from {{ cookiecutter.__package }}.problems import Unsuited, unique, unreferenced
@@ -85,6 +87,7 @@ def app(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator[
         url = server.replace("DATABASE", name)
     site(f"[log]\nfile =\n[database]\nurl = {url}\n")
     app = create_app()
+    migrate.init_app(app)
     with app.app_context():
         yield app
         db.session.remove()
@@ -112,7 +115,7 @@ def add_migration(folder: Path, name: str, upgrade: str) -> None:
 def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the migrations, which the commands use instead of them."""
     copied = shutil.copytree(database.MIGRATIONS, tmp_path / "migrations")
-    monkeypatch.setattr(database.migrate, "directory", str(copied))
+    monkeypatch.setattr(migrate, "directory", str(copied))
     return copied
 
 
@@ -233,6 +236,21 @@ def test_writes_at_once_wait_for_each_other(app: Flask) -> None:
         assert Counter(threads.map(add, range(80))) == {201: 80}
 
 
+def test_a_write_that_waits_in_vain_for_another_is_to_be_tried_again_later(site: Site, tmp_path: Path) -> None:
+    site(f"[log]\nfile =\n[database]\nurl = sqlite:///{tmp_path}/service.db\ntimeout = 0.1\n")
+    app = create_app()
+    migrate.init_app(app)
+    with app.app_context():
+        flask_migrate.upgrade()
+        db.engine.dispose()
+    values = {"name": "lamp", "kind": "goods", "category": "general"}
+    with closing(sqlite3.connect(tmp_path / "service.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert app.test_client().post("/api/v1/items", json=values).status_code == 503
+        assert app.test_client().get("/api/v1/items/1").status_code == 200
+    assert app.test_client().post("/api/v1/items", json=values).status_code == 201
+
+
 def test_an_upgrade_that_fails_leaves_no_half_of_it(app: Flask, migrations: Path) -> None:
     add_migration(migrations, "broken", "raise sa.exc.ProgrammingError('INSERT', {}, Exception('it broke'))")
     result = CliRunner().invoke(cli, ["db", "upgrade"])
@@ -336,7 +354,9 @@ def test_an_unreachable_database_is_named_as_the_reason_and_its_password_is_not(
 def test_a_migration_does_not_wait_forever(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site(f"[log]\nfile =\n[database]\nurl = sqlite:///{tmp_path}/empty.db\n")
     monkeypatch.setattr(database, "MIGRATION_WAIT", 0.1)
-    with create_app().app_context(), database.migrating():
+    app = create_app()
+    migrate.init_app(app)
+    with app.app_context(), database.migrating():
         result = CliRunner().invoke(cli, ["db", "upgrade"])
     assert result.exit_code == 1
     assert "another migration has run" in result.output

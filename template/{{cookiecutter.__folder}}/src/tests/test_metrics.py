@@ -11,6 +11,8 @@ import requests
 from conftest import WORKERS
 from flask.testing import FlaskClient
 
+from {{ cookiecutter.__package }} import RELEASE
+
 
 def _count(url: str) -> float:
     text = requests.get(f"{url}/metrics", timeout=10).text
@@ -41,3 +43,22 @@ def test_requests_are_timed_by_rule_not_by_path(client: FlaskClient) -> None:
     assert rules
     assert all("/items/1" not in rule for rule in rules)
     assert "/health" not in "".join(rules)
+
+
+def test_metrics_have_the_names_that_dashboards_ask_for(client: FlaskClient) -> None:
+    for path in ("{{ cookiecutter.__live }}", "/metrics", "/api/v1/items"):
+        client.get(path)
+    answer = client.get("/metrics")
+    assert answer.content_type.startswith("text/plain; version=")
+    found = re.findall(r'^(flask_\w+)\{(.*release="([^"]*)".*)\} \S+$', answer.text, re.MULTILINE)
+    assert {release for _, _, release in found} == {RELEASE}
+    labels = {name: set(re.findall(r'(\w+)="', text)) for name, text, _ in found}
+    timed = {"method", "url_rule", "status", "release"}
+    assert labels == {
+        "flask_http_request_total": {"method", "status", "release"},
+        "flask_http_request_duration_seconds_bucket": timed | {"le"},
+        "flask_http_request_duration_seconds_count": timed,
+        "flask_http_request_duration_seconds_sum": timed,
+    }
+    assert 'url_rule="/api/v1/items"' in answer.text
+    assert 'url_rule="/metrics"' not in answer.text

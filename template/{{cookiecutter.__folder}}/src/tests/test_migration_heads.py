@@ -1,6 +1,8 @@
 """Migrations that two people wrote at once are told in one line, wherever they are met, and can be joined."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from alembic.script import ScriptDirectory
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
-from {{ cookiecutter.__package }} import NAME, database
+from {{ cookiecutter.__package }} import NAME, database, database_commands
 from {{ cookiecutter.__package }}.manage import cli
 
 MIGRATION = """
@@ -24,6 +26,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     pass
 """
+ASK_ALL = """
+import sys
+from {{ cookiecutter.__package }}.application import create_app
+
+client = create_app().test_client()
+paths = ("{{ cookiecutter.__ready }}", "/api/v1/items", "/api/v1/items/1", "/metrics")
+print([client.get(path).status_code for path in paths], "alembic" in sys.modules)
+"""
 BOTH = "the migrations one and other are both the newest: in the source, write one that joins them, with `"
 
 
@@ -33,7 +43,7 @@ def migrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     newest = ScriptDirectory(str(database.MIGRATIONS)).get_current_head()
     copied = Path(shutil.copytree(database.MIGRATIONS, tmp_path / "migrations"))
     monkeypatch.setattr(database, "MIGRATIONS", copied)
-    monkeypatch.setattr(database.migrate, "directory", str(copied))
+    monkeypatch.setattr(database_commands.migrate, "directory", str(copied))
 
     def write(*numbers: str, text: str = MIGRATION) -> None:
         for place, number in enumerate(numbers):
@@ -46,6 +56,7 @@ def migrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 def _forget() -> None:
+    database._order.cache_clear()
     database._script.cache_clear()
     database._numbered_twice.cache_clear()
 
@@ -97,6 +108,30 @@ def test_two_migrations_with_one_number_are_told_apart(client: FlaskClient, migr
             "Error: 2 migrations have the number later (later_0.py, later_1.py): give each its own"
         )
     assert client.get("{{ cookiecutter.__ready }}").status_code == 503
+
+
+def test_readiness_knows_the_newest_migration_as_alembic_does(migrate: Callable[..., None]) -> None:
+    assert database.head() == database.alembic_head()
+    migrate("one")
+    assert database.head() == database.alembic_head() == "one"
+    migrate("other", text='revision: str = "{number}"\ndown_revision: tuple[str, ...] | None = ("one", {before!r})\n')
+    assert database.head() == database.alembic_head() == "other"
+    assert not database.is_ahead("one, other")
+    assert database.is_ahead("one, from_later")
+
+
+def test_what_is_written_otherwise_is_read_by_alembic(migrate: Callable[..., None]) -> None:
+    migrate("odd", text="revision, down_revision = '{number}', {before!r}\n")
+    assert database._order() == {}
+    assert database.head() == "odd"
+
+
+@pytest.mark.slow
+def test_a_worker_that_answers_and_is_ready_has_not_loaded_alembic(client: FlaskClient) -> None:
+    """It would take each worker 7 MiB."""
+    command = [sys.executable, "-c", ASK_ALL]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    assert said == "[200, 200, 200, 200] False\n"
 
 
 @pytest.mark.parametrize(

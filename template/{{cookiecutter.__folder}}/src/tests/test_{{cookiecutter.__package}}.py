@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from flask import session
 from flask.testing import FlaskClient
 
 from {{ cookiecutter.__package }} import NAME, RELEASE, VERSION
@@ -210,3 +211,18 @@ def test_openapi_prints_what_the_service_answers(client: FlaskClient) -> None:
 def test_every_answer_says_which_release_gave_it(client: FlaskClient) -> None:
     for path in ("/api/v1/items", "/nothing", "{{ cookiecutter.__live }}"):
         assert client.get(path).headers["X-Release"] == RELEASE
+
+
+def test_who_needs_a_session_has_one_and_other_answers_have_no_cookie(client: FlaskClient) -> None:
+    client.application.add_url_rule("/count", view_func=_count)
+    first = client.get("/count")
+    assert (first.text, first.headers["Vary"]) == ("1", "Cookie")
+    assert client.get("/count").text == "2"
+    assert "Set-Cookie" not in client.get("/api/v1/items").headers
+    assert client.get("/api/v1/items").headers["Vary"] == "Accept"
+    assert client.get("/count").text == "3"
+
+
+def _count() -> str:
+    session["count"] = session.get("count", 0) + 1
+    return str(session["count"])

@@ -7,6 +7,7 @@ from flask import Flask
 from . import database, health, items, log, metrics, openapi, problems
 from .representations import Api
 from .schemas import MAX_ID, ma
+from .sessions import Sessions
 from .settings import load_settings
 {% if cookiecutter.upstream %}
 from .upstreams import Upstream
@@ -22,6 +23,7 @@ def create_app(log_to_terminal: bool = False) -> Flask:
     settings = load_settings()
     log.configure(None if log_to_terminal else settings["log"]["file"], settings["log"]["level"])
     app = Flask(__name__, static_folder=None)
+    app.session_interface = Sessions()
     app.config["SETTINGS"] = settings
     app.config["MAX_CONTENT_LENGTH"] = settings["http"]["max_body"]
     app.config["SECRET_KEY"] = settings["app"]["secret_key"]

@@ -1,5 +1,6 @@
 """The database: SQLite in a file, or PostgreSQL; and whether its tables are those that this release needs."""
 
+import ast
 import fcntl
 import hashlib
 import math
@@ -11,19 +12,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Flask, has_request_context, request
-from flask_migrate import Migrate  # type: ignore[import-untyped]
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
 from . import NAME
 
+if TYPE_CHECKING:
+    # Not at run time: a worker needs Alembic only where its migrations say something unusual, and it takes 7 MiB.
+    from alembic.script import ScriptDirectory
+
 MIGRATIONS = Path(__file__).with_name("migrations")
+# Alembic's table of the migrations that a database has had.
+VERSIONS = "alembic_version"
 _NUMBER = re.compile(r"""^revision\b[^=\n]*=\s*(["'])(?P<number>.+?)\1""", re.MULTILINE)
 # Seconds for which a migration waits for one that another process runs.
 MIGRATION_WAIT = 60.0
@@ -49,7 +53,6 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate(db=db, directory=MIGRATIONS)
 
 
 class DatabaseError(Exception):
@@ -68,11 +71,11 @@ def configure(app: Flask, url: sa.URL, timeout: float) -> None:
         "pool_timeout": timeout,
     }
     db.init_app(app)
-    migrate.init_app(app)
     if sqlite:
         with app.app_context():
             sa.event.listen(db.engine, "connect", partial(_set_up_sqlite, timeout))
-            sa.event.listen(db.engine, "begin", _begin)
+            # Not as a listener: with one, SQLAlchemy looks for more of them at each step of each statement.
+            db.engine.dialect.do_begin = _begin  # type: ignore[assignment,method-assign]
             sa.event.listen(db.engine, "checkin", _end)
 
 
@@ -97,10 +100,10 @@ def _write_ahead(connection: sqlite3.Connection, timeout: float) -> None:
         time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - apart, so that two do not meet again and again
 
 
-def _begin(connection: sa.Connection) -> None:
+def _begin(connection: sa.PoolProxiedConnection) -> None:
     """Begin as a writer where the request may write: SQLite refuses at once who has read before another's write."""
     writes = has_request_context() and request.method not in SAFE_METHODS
-    connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # type: ignore[union-attr]
+    connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # type: ignore[union-attr]
 
 
 def _end(connection: sqlite3.Connection | None, _: Any) -> None:
@@ -110,8 +113,40 @@ def _end(connection: sqlite3.Connection | None, _: Any) -> None:
 
 
 @cache
-def _script() -> ScriptDirectory:
+def _script() -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory(str(MIGRATIONS))
+
+
+@cache
+def _order() -> dict[str, set[str]]:
+    """The number of each migration with those that it follows; nothing if a file does not say so in plain words.
+
+    Without Alembic, which would run the files.
+    """
+    order: dict[str, set[str]] = {}
+    for path in (MIGRATIONS / "versions").glob("*.py"):
+        if path.name == "__init__.py":
+            continue
+        try:
+            says = _constants(ast.parse(path.read_bytes()))
+            before = says["down_revision"] or ()
+            order[says["revision"]] = {before} if isinstance(before, str) else set(before)
+        except (SyntaxError, ValueError, KeyError, TypeError):
+            return {}
+    return order if order.keys() >= set().union(*order.values()) else {}
+
+
+def _constants(module: ast.Module) -> dict[str, Any]:
+    """What a migration says of itself: its number, and those that it follows."""
+    said: dict[str, Any] = {}
+    for statement in module.body:
+        match statement:
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
+                if name in ("revision", "down_revision"):
+                    said[name] = ast.literal_eval(value)
+    return said
 
 
 @cache
@@ -129,6 +164,16 @@ def _numbered_twice() -> str:
 
 def head() -> str | None:
     """The newest migration of this release, None if it has none; DatabaseError if there is not one that all lead to."""
+    if twice := _numbered_twice():
+        raise DatabaseError(twice)
+    newest = _order().keys() - set().union(*_order().values())
+    if len(newest) == 1:
+        return newest.pop()
+    return alembic_head()
+
+
+def alembic_head() -> str | None:
+    """The same, by Alembic, which runs each migration's file for it: one that can not be run is told, too."""
     if twice := _numbered_twice():
         raise DatabaseError(twice)
     try:
@@ -173,14 +218,16 @@ def revision() -> str | None:
     """
     try:
         with db.engine.connect() as connection:
-            return ", ".join(sorted(MigrationContext.configure(connection).get_current_heads())) or None
+            if not sa.inspect(connection).has_table(VERSIONS):
+                return None
+            return ", ".join(sorted(connection.scalars(sa.text(f"SELECT version_num FROM {VERSIONS}")))) or None  # noqa: S608
     except sa.exc.SQLAlchemyError as error:
         raise DatabaseError(why(error)) from error
 
 
 def is_ahead(current: str | None) -> bool:
     """Whether a newer release has migrated the database: this one does not know a migration of CURRENT."""
-    known = {script.revision for script in _script().walk_revisions()}
+    known = set(_order()) or {script.revision for script in _script().walk_revisions()}
     return current is not None and not known.issuperset(current.split(", "))
 
 

@@ -17,6 +17,8 @@ from flask_migrate import cli as flask_migrate_cli
 from . import NAME, database
 from .database import DatabaseError, db
 
+migrate = flask_migrate.Migrate(db=db, directory=database.MIGRATIONS)
+
 KEPT = ("current", "downgrade", "heads", "history", "merge", "migrate", "revision", "show", "stamp")
 
 P = ParamSpec("P")
@@ -63,7 +65,7 @@ def upgrade(revision: str) -> None:
     """
     _refuse_other_user()
     if revision == "head":
-        database.head()
+        database.alembic_head()
     before = database.revision()
     if database.is_ahead(before):
         click.echo(f"at {before}, which a newer release brought: left as it is")
@@ -78,6 +80,7 @@ def upgrade(revision: str) -> None:
 @_one_message
 def check() -> None:
     """Say whether the tables are as this release needs them; the exit status is 1 if not."""
+    database.alembic_head()
     click.echo(f"at {database.require_current()}")
 
 

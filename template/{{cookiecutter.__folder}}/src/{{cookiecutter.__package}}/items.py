@@ -13,11 +13,16 @@ from werkzeug.exceptions import NotFound
 from . import NAME, VERSION
 from .database import db
 from .models import Category, Item
+from .paging import Pages
 from .problems import Unsuited, unreferenced
 from .representations import Resource, load_body, load_query
 from .schemas import ItemQuerySchema, ItemSchema
 
 _item, _items, _query = ItemSchema(), ItemSchema(many=True), ItemQuerySchema()
+_all = Pages(sa.select(Item).order_by(Item.id))
+_of_kind = Pages(sa.select(Item).where(Item.kind == sa.bindparam("kind")).order_by(Item.id))
+_by_id = sa.select(Item).where(Item.id == sa.bindparam("id"))
+_by_name = sa.select(Category).where(Category.name == sa.bindparam("name"))
 
 
 class ItemsResource(Resource):
@@ -37,10 +42,7 @@ class ItemsResource(Resource):
         # First: another service may take its time, and meanwhile no connection to the database is held.
         upstreams = {name: upstream.items() for name, upstream in current_app.extensions["upstreams"].items()}
 {% endif %}
-        wanted = sa.select(Item).order_by(Item.id)
-        if kind := query.get("kind"):
-            wanted = wanted.where(Item.kind == kind)
-        page = db.paginate(wanted, page=query["page"], per_page=query["per_page"], error_out=False)
+        page = (_of_kind if "kind" in query else _all).page(**query)
         return {
             "service": NAME,
             "version": VERSION,
@@ -115,14 +117,14 @@ class ItemResource(Resource):
 
 
 def _fill(item: Item, values: dict[str, Any]) -> None:
-    category = db.session.scalar(sa.select(Category).filter_by(name=values["category_name"]))
+    category = db.session.scalar(_by_name, {"name": values["category_name"]})
     if category is None:
         raise Unsuited("#/category", "There is no category of this name.")
     item.name, item.kind, item.category = values["name"], values["kind"], category
 
 
 def _find(item_id: int) -> Item:
-    item = db.session.get(Item, item_id)
+    item: Item | None = db.session.scalar(_by_id, {"id": item_id})
     if item is None:
         raise NotFound(f"There is no item {item_id}.")
     return item

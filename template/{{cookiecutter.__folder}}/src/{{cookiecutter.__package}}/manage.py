@@ -19,9 +19,11 @@ class _Refused(NoAppException):
 
 def _create_app() -> Flask:
     try:
-        return application.create_app(log_to_terminal=True)
+        app = application.create_app(log_to_terminal=True)
     except SettingsError as error:
         raise _Refused(str(error)) from None
+    database_commands.migrate.init_app(app)
+    return app
 
 
 cli = FlaskGroup(

@@ -8,9 +8,6 @@ import inspect
 import re
 from typing import Any
 
-from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin
-from apispec.yaml_utils import load_yaml_from_docstring
 from flask import Flask, current_app
 from werkzeug.routing import Rule
 
@@ -37,6 +34,10 @@ DELETE_PROBLEMS = {"409": "Something else refers to it."}
 
 def describe(app: Flask) -> dict[str, Any]:
     """The OpenAPI document."""
+    # Not at the head of the file: no other request needs them.
+    from apispec import APISpec
+    from apispec.ext.marshmallow import MarshmallowPlugin
+
     spec = APISpec(
         title=NAME,
         version=VERSION,
@@ -63,6 +64,8 @@ def publish(app: Flask) -> None:
 
 
 def _operations(app: Flask, rule: Rule) -> dict[str, Any]:
+    from apispec.yaml_utils import load_yaml_from_docstring
+
     view = app.view_functions[rule.endpoint]
     kind = getattr(view, "view_class", None)
     operations = {}

@@ -35,14 +35,15 @@ def current() -> Trace:
     """The trace of the request being answered: the client's if it sent one, else a new one."""
     if not has_request_context():
         return Trace(_identifier(16))
-    if "trace" not in g:
-        g.trace = _received() or Trace(_identifier(16))
-    trace: Trace = g.trace
+    trace: Trace | None = g.get("trace")
+    if not trace:
+        trace = g.trace = _received() or Trace(_identifier(16))
     return trace
 
 
 def _received() -> Trace | None:
-    match = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    received = request.headers.get("traceparent")
+    match = received and _TRACEPARENT.fullmatch(received)
     if not match or match[1] == "00" and match[4]:
         return None
     state = request.headers.get("tracestate", "")
@@ -51,4 +52,5 @@ def _received() -> Trace | None:
 
 def _identifier(size: int) -> str:
     """SIZE random bytes in hexadecimal, never all zero: that means none."""
-    return secrets.token_hex(size - 1) + f"{secrets.randbelow(255) + 1:02x}"
+    identifier = secrets.token_hex(size)
+    return identifier if identifier.strip("0") else _identifier(size)
