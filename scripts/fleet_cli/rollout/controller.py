@@ -5,7 +5,7 @@ server takes orders of the newest controller alone (its epoch), so an older one 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.rollout import judging
@@ -503,6 +503,9 @@ class _Watching:
         balanced = {node: self._balanced(node, name, now) for node in having if (node, name) in now.balanced}
         if balanced:
             beside = judging.total(self._balanced(node, name, now) for node in others if (node, name) in now.balanced)
+            if own:
+                # Of how long requests took the service's own histogram says more than the balancer's mean.
+                balanced = {node: replace(counts, mean_ms=None) for node, counts in balanced.items()}
             found.append(judging.judge(balanced, beside, before.balanced, self._limits, sick_allowed=sick_allowed))
         order = {Judgement.BAD: 0, Judgement.GOOD: 1, Judgement.TOO_FEW: 2}
         return min(

@@ -170,13 +170,15 @@ class FleetWorld:
         return Traffic(own, balanced)
 
     def others(self, rollout: Rollout, tier: str, service: str) -> Sequence[str]:
-        """Nodes of a tier that have a service and do not change, or not yet; a few of them."""
-        reached = {certname for wave in rollout.waves[: rollout.wave + 1] for certname in wave.nodes}
+        """Nodes of a tier that have a service and do not change, or not yet; else those judged before; a few."""
+        now = {*rollout.waves[rollout.wave].nodes}
+        before = {certname for wave in rollout.waves[: rollout.wave] for certname in wave.nodes}
         having = [
             one.certname for one in self._known
-            if one.tier == tier and one.certname not in reached and service in self._catalogs.of(one.certname).services
+            if one.tier == tier and one.certname not in now and service in self._catalogs.of(one.certname).services
         ]  # fmt: skip
-        return having[:OTHERS]
+        unchanged = [certname for certname in having if certname not in before]
+        return (unchanged or having)[:OTHERS]
 
     def verify(self, nodes: Sequence[str]) -> Mapping[str, str]:
         """Run `fleet verify` on nodes, in a process of its own."""

@@ -48,11 +48,13 @@ class Counts:
         )  # fmt: skip
 
     def since(self, earlier: "Counts") -> "Counts":
-        """Return what came after an earlier look; a counter that fell has begun anew."""
-        if self.requests < earlier.requests or self.failed < earlier.failed:
+        """Return what came after an earlier look; where the requests are fewer, they were counted anew."""
+        if self.requests < earlier.requests:
             return self
         slower = {edge: max(0, count - earlier.slower.get(edge, 0)) for edge, count in self.slower.items()}
-        return Counts(self.requests - earlier.requests, self.failed - earlier.failed, slower, self.mean_ms)
+        # HAProxy's counters are not read at one instant: failures may seem to fall by a few.
+        failed = max(0, self.failed - earlier.failed)
+        return Counts(self.requests - earlier.requests, failed, slower, self.mean_ms)
 
     @property
     def share_failed(self) -> float:

@@ -102,7 +102,7 @@ class World(Protocol):
         """Look at the counters of nodes, and of all balancers."""
 
     def others(self, rollout: Rollout, tier: str, service: str) -> Sequence[str]:
-        """Nodes of a tier that have a service and do not change, or not yet; a few of them."""
+        """Nodes of a tier that have a service and do not change, or not yet; else those judged before; a few."""
 
     def verify(self, nodes: Sequence[str]) -> Mapping[str, str]:
         """Check that what is declared is what runs; return what is wrong, by the name of the test that says so."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask_microservice import places
 from flask_microservice.commands import main
 from flask_microservice.errors import SwitchError
 from flask_microservice.service import Service
@@ -140,3 +141,22 @@ def test_what_has_served_before_goes_back_at_once_without_a_trial(
     assert service.serving().release == first
     assert (f"orders: trying {first}" not in said) is at_once
     assert f"orders: starting {first}" in said
+
+
+def test_what_was_gone_back_from_may_come_again_once_puppet_has_declared_what_serves(
+    service: Service, node: Node
+) -> None:
+    """A rollout that was taken back, and is tried again: the release of the first time must not be refused."""
+    first = service.serving().release
+    second = declare(service, node, "second")
+    Switch(service).back(first)
+    config = node.root / "default_config.ini"
+    refused = config.read_bytes()
+    config.write_bytes((places.RELEASES / "orders" / first / "default_config.ini").read_bytes())
+    (status,) = observe(["orders"])
+    assert status.state == "gone-back"
+    assert Switch(service).to_declared(even_if_rolled_back=False)
+    assert observe(["orders"])[0].state == "serving"
+    config.write_bytes(refused)
+    Switch(service).to_declared(even_if_rolled_back=False)
+    assert service.serving().release == second

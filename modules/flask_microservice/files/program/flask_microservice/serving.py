@@ -12,7 +12,7 @@ def refused_until(name: str) -> str:
     docs/versions.md and the module's README say it in these words.
     """
     return (
-        "is refused there until Puppet declares another version or config and that takes over, or until somebody runs"
+        "is refused there until Puppet declares another version or config and that serves, or until somebody runs"
         f" `flask-microservice switch {name}` there"
     )
 

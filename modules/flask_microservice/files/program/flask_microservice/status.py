@@ -26,7 +26,8 @@ class Status:
     """A service of this node.
 
     Attributes:
-        state: serving, or why not: new, outdated, stopped, interrupted, rolled-back, undeclared.
+        state: serving, or why not: new, outdated, stopped, interrupted, rolled-back, undeclared. Or gone-back: the
+            release serves that an operator went back to, and by now Puppet declares it as well.
         release: the one that serves.
         declared: the one that Puppet declares.
         kept: releases to go back to.
@@ -103,7 +104,9 @@ def _state(service: Service, serving: Serving, declared: Declared, states: State
         return "rolled-back"
     if declared.release != serving.release:
         return "outdated"
-    return "serving" if _is_up(service, declared, states) else "stopped"
+    if not _is_up(service, declared, states):
+        return "stopped"
+    return "gone-back" if serving.rolled_back else "serving"
 
 
 def _finishing(service: Service, serving: Serving, states: States) -> list[str]:

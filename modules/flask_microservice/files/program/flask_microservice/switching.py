@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from .errors import SwitchError, reason
 from .files import remove_tree, write
@@ -34,6 +35,11 @@ class Switch:
             raise SwitchError(f"{rolled_back(declared.release, service.name)}; {self._what_serves()}")
         self.recover()
         (status,) = observe([service.name])
+        if status.state == "gone-back":
+            # Puppet wants what the operator wanted. What was refused until then may be declared again.
+            write(service.state_unit, replace(self.before, rolled_back=[]).unit(service.name))
+            reload()
+            return True
         if status.state == "serving":
             return False
         try:

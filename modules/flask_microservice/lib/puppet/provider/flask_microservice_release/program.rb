@@ -80,7 +80,11 @@ Puppet::Type.type(:flask_microservice_release).provide(:program) do
     now = self.class.outcomes.delete(name)
     raise Puppet::Error, now['error'] if now['error']
 
-    @change = was.to_s.empty? ? "serves #{now['release']}" : "served #{was}, serves #{now['release']} now"
+    @change = case was.to_s
+              when '' then "serves #{now['release']}"
+              when now['release'] then "serves #{was}, which is declared again"
+              else "served #{was}, serves #{now['release']} now"
+              end
   end
 
   def remove
