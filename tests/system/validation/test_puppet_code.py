@@ -28,7 +28,7 @@ def test_each_mistake_in_code_is_found_where_it_is(repo: Path, validate: Validat
     )
     found = {finding.file: finding for finding in validate(repo)}
     assert {name: (finding.line, finding.code) for name, finding in found.items()} == {
-        BASE: (12, "puppet-syntax"),
+        BASE: (14, "puppet-syntax"),
         "site/role/manifests/app.pp": (6, "puppet-lint"),
         "site/role/manifests/spare.pp": (2, "puppet-lint"),
         PUPPETDB: (found[PUPPETDB].line, "puppet-syntax"),
