@@ -60,7 +60,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def package(service: Path, tmp_path_factory: pytest.TempPathFactory) -> building.Package:
-    (built,) = building.build(service, tmp_path_factory.mktemp("built"))
+    (built,) = building.build(service, tmp_path_factory.mktemp("built"), again=True)
     return built
 
 
@@ -70,16 +70,37 @@ def copy(service: Path, tmp_path: Path) -> Path:
     return shutil.copytree(service, tmp_path / "elsewhere" / NAME)
 
 
-def test_the_same_source_gives_the_same_bytes_in_any_folder_time_zone_and_umask(
-    package: building.Package, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def reversed_copy(service: Path, tmp_path: Path) -> Path:
+    """A copy whose files were written in another order, which is the one that some file systems list them in."""
+    copy = tmp_path / "reversed" / NAME
+    for path in sorted(service.rglob("*"), reverse=True):
+        if path.is_file():
+            (copy / path.relative_to(service)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy / path.relative_to(service))
+    return copy
+
+
+def test_the_same_source_gives_the_same_bytes_in_any_folder_time_zone_umask_and_order_and_on_one_core(
+    package: building.Package, reversed_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    before = os.umask(0o077)
+    before, cores = os.umask(0o077), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
     try:
-        (again,) = building.build(copy, tmp_path / "again")
+        (again,) = building.build(reversed_copy, tmp_path / "again", again=True)
     finally:
+        os.sched_setaffinity(0, cores)
         os.umask(before)
     assert again.sha256 == package.sha256
+
+
+def test_what_was_built_and_tested_is_not_built_again_unless_asked(
+    package: building.Package, copy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (taken,) = building.build(copy, tmp_path / "taken")
+    assert taken.sha256 == package.sha256
+    assert "nothing has changed since it was built and tested; --again" in capfd.readouterr().err
 
 
 def test_lintian_finds_nothing_but_what_is_overridden_with_a_reason(package: building.Package) -> None:

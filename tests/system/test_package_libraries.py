@@ -195,7 +195,7 @@ def test_what_a_compiler_lacks_is_read_from_its_output(
 
 def test_the_example_of_a_foreign_application_packages_as_the_template_does() -> None:
     """It is a copy, as the package that starts from it is to be whole: what is mended in the one is mended in both."""
-    for name in ("libraries.py", "tidy.py"):
+    for name in ("libraries.py", "pip.py", "tidy.py"):
         assert (EXAMPLE / name).read_bytes() == (TEMPLATE / name).read_bytes(), name
     ours, theirs = ((folder / "rules").read_text(encoding="utf-8") for folder in (TEMPLATE, EXAMPLE))
     options = ours[ours.index("\tdh_virtualenv") : ours.index("\t$(PIP) --python")]

@@ -119,6 +119,13 @@ class Directories:
             fill(new)
             new.rename(path)
 
+    def forget(self, name: str) -> None:
+        """Remove an entry that nobody uses, or when nobody uses it any more; no failure if there is none."""
+        path = self.directory / name
+        if path.exists():
+            with _locked(path, fcntl.LOCK_EX):
+                self.remove(path)
+
     def remove(self, path: Path) -> None:
         """Remove a directory, and first of all what says that it is whole."""
         _stamp(path).unlink(missing_ok=True)

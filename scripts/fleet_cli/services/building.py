@@ -15,7 +15,7 @@ from fleet_cli.machine import host, process, steps, temporary
 from fleet_cli.machine.errors import CommandFailedError, FleetError, LimitError
 from fleet_cli.sandbox import archives, entering, images, running
 from fleet_cli.sandbox.limits import Limits
-from fleet_cli.services import libraries
+from fleet_cli.services import kept_builds, libraries
 
 NOT_SOURCE = (
     ".git",
@@ -84,12 +84,13 @@ class Package:
         return {**asdict(self), "path": str(self.path)}
 
 
-def build(source: Path, output: Path) -> list[Package]:
-    """Build the packages of a source tree.
+def build(source: Path, output: Path, *, again: bool = False) -> list[Package]:
+    """Build the packages of a source tree, unless they are there from a build with the same inputs.
 
     Args:
         source: a directory with a debian/ folder.
         output: where the .deb files go; made when missing.
+        again: whether to build in any case.
 
     Raises:
         FleetError: this is no source of a Debian package, nothing can be written to `output` (which is found before
@@ -100,32 +101,51 @@ def build(source: Path, output: Path) -> list[Package]:
     _require_writable(output)
     images.ensure("build")
     host.require_disk(output, gib=1)
-    log: list[str] = []
     with steps.step(f"building {name}"), temporary.directory() as scratch, ExitStack() as held:
         copy = scratch / "source"
         shutil.copytree(source, copy, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
         reads = {copy: "/given/source"}
+        given = None
         if (copy / "requirements.txt").is_file():
-            reads[held.enter_context(libraries.fetched(copy / "requirements.txt"))] = "/given/libraries"
-        built = scratch / "built"
-        built.mkdir()
-        try:
-            _run(name, reads, scratch, log.append)
-            archives.unpack(scratch / "built.tar", built)
-        except CommandFailedError as error:
-            reached = _LIMITS.reached("\n".join(log), error.status)
-            why = f"{_why(log)}\n{reached}" if reached else _why(log)
-            raise FleetError(f"{source}: the build ended with status {error.status}:\n{why}") from None
-        except LimitError as error:
-            raise FleetError(f"{source}: the build: {error}:\n{_why(log)}") from None
-        packages = sorted(built.glob("*.deb"))
-        if not packages:
-            raise FleetError(f"{source}: the build made no .deb file; does debian/control have a Package?")
+            given = held.enter_context(libraries.fetched(copy / "requirements.txt"))
+            reads[given] = "/given/libraries"
+        recipe = kept_builds.inputs(copy, given)
+        if again:
+            kept_builds.forget(recipe)
+        built: list[Path] = []
+
+        def make(new: Path) -> None:
+            _make(source, name, reads, scratch)
+            archives.unpack(scratch / "built.tar", new)
+            built.extend(new.glob("*.deb"))
+            if not built:
+                raise FleetError(f"{source}: the build made no .deb file; does debian/control have a Package?")
+
+        packages = held.enter_context(kept_builds.kept(recipe, make))
+        if not built:
+            steps.say(f"{name}: nothing has changed since it was built and tested; --again builds it all the same")
         try:
             output.mkdir(parents=True, exist_ok=True)
-            return [describe(_deliver(deb, output)) for deb in packages]
+            delivered = [describe(_deliver(deb, output)) for deb in packages]
         except OSError as error:
             raise _unwritable(output, error) from None
+        fetched = (scratch / "packages.tar").exists()
+    if fetched:  # Debian may have newer versions of them the next time, which only it can tell.
+        kept_builds.forget(recipe)
+    return delivered
+
+
+def _make(source: Path, name: str, reads: dict[Path, str], scratch: Path) -> None:
+    """Build; the archive of what was built is built.tar."""
+    log: list[str] = []
+    try:
+        _run(name, reads, scratch, log.append)
+    except CommandFailedError as error:
+        reached = _LIMITS.reached("\n".join(log), error.status)
+        why = f"{_why(log)}\n{reached}" if reached else _why(log)
+        raise FleetError(f"{source}: the build ended with status {error.status}:\n{why}") from None
+    except LimitError as error:
+        raise FleetError(f"{source}: the build: {error}:\n{_why(log)}") from None
 
 
 def _run(name: str, reads: dict[Path, str], scratch: Path, log: Callable[[str], None]) -> None:

@@ -55,6 +55,7 @@ DEBIAN = [
     "debian/libraries.py",
     "debian/links",
     "debian/lintian-overrides",
+    "debian/pip.py",
     "debian/rules",
     "debian/source/format",
     "debian/tidy.py",

@@ -53,7 +53,7 @@ class Lines(logging.StreamHandler[TextIO]):
             self._reopen()
             self.stream.write(f"{line}\n")
             self.stream.flush()
-        except OSError:  # As when the folder is gone, or the disk full; tried again at the next line.
+        except Exception:  # As when the folder is gone, or the disk full; tried again at the next line.
             self.handleError(logging.makeLogRecord({"msg": line}))
         finally:
             self.release()
@@ -107,7 +107,7 @@ def log_requests(app: Flask) -> None:
             line = _members(time.time(), "info", logger.name, f"{method} {path} {status}")
             line["trace_id"] = trace.current().trace_id
             line |= {"method": method, "path": path, "status": status, "duration_ms": duration}
-            # As it is: a record, which says where in the code it was made, would take as long again.
+            # As it is, and to our own handlers only: a record, with the place in the code, would take as long again.
             for handler in logger.handlers:
                 if isinstance(handler, Lines):
                     handler.write(json.dumps(line))

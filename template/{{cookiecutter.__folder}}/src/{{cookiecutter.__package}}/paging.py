@@ -43,6 +43,6 @@ class Pages:
     def page(self, page: int, per_page: int, **values: Any) -> Page:
         """A page, which may be empty; VALUES are those of the statement's parameters."""
         which = {"_limit": per_page, "_offset": (page - 1) * per_page}
-        rows = db.session.execute(self._rows, values | which).all()
+        rows = db.session.execute(self._rows, values | which).unique().all()
         total = rows[0][1] if rows else db.session.scalar(self._total, values) or 0
         return Page([row[0] for row in rows], page, per_page, total)

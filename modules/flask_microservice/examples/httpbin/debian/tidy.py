@@ -12,13 +12,15 @@ import os
 import py_compile
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
-# Installers, and activation scripts for shells: a service is run, never entered.
+# Installers, activation scripts for shells, and what tests the libraries: a service is run, never entered.
 NOT_SHIPPED = (
     *("bin/pip*", "bin/activate*", "bin/Activate*", "include", ".gitignore"),
     *("lib/python3*/site-packages/pip", "lib/python3*/site-packages/pip-*"),
+    *("lib/python3*/site-packages/sqlalchemy/testing", "lib/python3*/site-packages/alembic/testing"),
     *("lib/python3*/site-packages/**/__pycache__", "lib/python3*/site-packages/*.dist-info/direct_url.json"),
 )
 
@@ -26,6 +28,8 @@ NOT_SHIPPED = (
 START = re.compile(
     rb"#!/\S+/bin/(python[\d.]*)\n|#!/bin/sh\n'''exec' \"?/[^\n]*/bin/(python[\d.]*)\"? \"\$0\" \"\$@\"\n' '''\n"
 )
+# The name of what Python imports; other shared libraries are what that needs.
+EXTENSION = re.compile(r"\.(cpython-[\w-]+|abi3)\.so$")
 
 
 def remove(venv: Path) -> None:
@@ -49,14 +53,24 @@ def relocate(venv: Path, installed: str) -> None:
     settings.write_text("".join(line for line in lines if not line.startswith("command")))
 
 
+def strip(venv: Path) -> None:
+    """Take the notes for a debugger out of extension modules, where they are half of the file.
+
+    Not out of the libraries that wheels bring beside them, which their tool has stripped, and patched after that.
+    """
+    modules = [path for path in sorted(venv.rglob("*.so")) if EXTENSION.search(path.name)]
+    if modules:
+        subprocess.run(["strip", "--strip-unneeded", *modules], check=True)  # noqa: S603, S607 - Debian's
+
+
 def rewrite_record(record: Path) -> None:
-    """List in RECORD what is there now, in a fixed order, with the hashes of the scripts as they are now."""
+    """List in RECORD what is there now, in a fixed order, with the hashes of what was changed here."""
     rows = []
     with record.open(newline="") as file:
         for name, digest, size in csv.reader(file):
             path = record.parent.parent / name
             if path.is_file():
-                if name.startswith("../"):
+                if name.startswith("../") or name.endswith(".so"):
                     content = path.read_bytes()
                     found = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
                     digest, size = f"sha256={found}", str(len(content))
@@ -72,7 +86,7 @@ def compile_all(venv: Path, installed: str) -> None:
     """
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     whole = compileall.compile_dir(
-        venv / "lib", quiet=1, stripdir=venv, prependdir=installed, invalidation_mode=unchecked
+        venv / "lib", quiet=1, stripdir=venv, prependdir=installed, invalidation_mode=unchecked, workers=0
     )
     if not whole:
         print("note: what is named above is not compiled, and can not be imported", flush=True)
@@ -82,6 +96,7 @@ def main(venv: Path, installed: str, epoch: int) -> str | None:
     """Do it all; the message if the result can not be shipped."""
     remove(venv)
     relocate(venv, installed)
+    strip(venv)
     for record in venv.glob("lib/python3*/site-packages/*.dist-info/RECORD"):
         rewrite_record(record)
     compile_all(venv, installed)
