@@ -28,7 +28,7 @@ class BusyError(FleetError):
 
 
 def begin(store: Store, made: Rollout) -> Rollout:
-    """Write down a new rollout, with the next number.
+    """Write down a new rollout, with the next number: `made` has the highest one that the server knows.
 
     Raises:
         BusyError: another one is under way in one of its tiers.
@@ -41,7 +41,7 @@ def begin(store: Store, made: Rollout) -> Rollout:
                     f"rollout {described(other)} is {other.status} in {', '.join(shared)}: `fleet rollout status` shows"
                     f" it, `fleet rollout abort` ends it, --wait waits for its end"
                 )
-        rollout = replace(made, number=max(rollouts, default=0) + 1)
+        rollout = replace(made, number=max([made.number, *rollouts]) + 1)
         line = f"begun by {rollout.by}: {rollout.why or 'no reason given'}"
         rollout.log = [(rollout.began, line)]
         return rollout, line

@@ -90,7 +90,7 @@ def rollout(fleet: Fleet, repo: Path, wanted: Wanted, known: Sequence[Node], sta
         changes += _changes(fleet, repo, base, wanted.commit, [node for node in known if node.tier in of_base])
     behind = _one_way(repo, wanted, changes)
     return Rollout(
-        number=0, epoch=1, commit=wanted.commit, goal=dict.fromkeys(tiers, wanted.commit), before=before,
+        number=_highest(answers), epoch=1, commit=wanted.commit, goal=dict.fromkeys(tiers, wanted.commit), before=before,
         whole=wanted.tier is None, why=wanted.why, by=account(), host=host(), began=int(time.time()),
         nodes={
             one.certname: NodeChange(
@@ -130,6 +130,11 @@ def _commit_of(answers: deploying.Answers, tier: str) -> str:
     if given is None:
         raise FleetError("nothing is deployed yet: the first commit of a fleet comes by `fleet deploy`")
     return answers.commit_of(given.environment)
+
+
+def _highest(answers: deploying.Answers) -> int:
+    """The highest number of a rollout that the server knows: another one has a higher one, should the ref be lost."""
+    return max([one.number for known in (answers.rollouts, answers.ended) for one in known.values()], default=0)
 
 
 def _changes(fleet: Fleet, repo: Path, base: str, head: str, known: Sequence[Node]) -> list[Change]:

@@ -322,3 +322,8 @@ def test_log_says_why() -> None:
     assert lines[0] == "begun by anna: faster"
     assert any(line.startswith("bad: wave 1/4 p001.test (canary): orders: ") for line in lines)
     assert lines[-1].startswith("reverted: ")
+
+
+def test_numbers_go_on_where_the_remote_has_lost_its_rollouts() -> None:
+    case = Case(begin=False)
+    assert orders.begin(case.store, replace(case.made(), number=41)).number == 42
