@@ -90,8 +90,8 @@ def rollout(fleet: Fleet, repo: Path, wanted: Wanted, known: Sequence[Node], sta
         changes += _changes(fleet, repo, base, wanted.commit, [node for node in known if node.tier in of_base])
     behind = _one_way(repo, wanted, changes)
     return Rollout(
-        number=_highest(answers), epoch=1, commit=wanted.commit, goal=dict.fromkeys(tiers, wanted.commit), before=before,
-        whole=wanted.tier is None, why=wanted.why, by=account(), host=host(), began=int(time.time()),
+        number=_highest(answers), epoch=1, commit=wanted.commit, goal=dict.fromkeys(tiers, wanted.commit),
+        before=before, whole=wanted.tier is None, why=wanted.why, by=account(), host=host(), began=int(time.time()),
         nodes={
             one.certname: NodeChange(
                 one.name, one.role, one.tier,
