@@ -184,8 +184,11 @@ class Controller:
         versions = _versions(rollout, nodes)
         said = [f"serving {versions}" if versions else "the agent has run"]
         if not rollout.takes_back:
+            watching = self._watching(rollout, wave, nodes)
+            if watching:
+                self._look(rollout, wave, watching)  # what is bad at once need not wait for checks
             self._check(rollout, nodes)
-            said += self._watch(rollout, wave, nodes)
+            said += self._watch(rollout, wave, watching) if watching else []
         return self._write(lambda one: self._next_wave(one, ", ".join(said)))
 
     def _next_wave(self, rollout: Rollout, said: str) -> str:
@@ -240,29 +243,39 @@ class Controller:
         for what, outcome in failed.items():
             raise _PausedError(f"{what} could not tell: {outcome.why}")
 
-    def _watch(self, rollout: Rollout, wave: Wave, nodes: Sequence[str]) -> list[str]:
-        """Watch counters of the services that changed; return what they say.
+    def _watching(self, rollout: Rollout, wave: Wave, nodes: Sequence[str]) -> "_Watching | None":
+        """Begin to watch counters of the services that changed; None where none did."""
+        services = sorted({name for node in nodes for name, one in rollout.nodes[node].services.items() if one.new})
+        settings = self.settings[wave.tier]
+        return _Watching(self.world, rollout, wave, nodes, services, settings) if services else None
+
+    def _look(self, rollout: Rollout, wave: Wave, watching: "_Watching") -> dict[str, Verdict]:
+        """Return what counters say now, by service.
+
+        Raises:
+            _BadError: a release does badly.
+        """
+        verdicts = watching.look(self._sick_allowed(rollout, wave))
+        for name, verdict in verdicts.items():
+            if verdict.judgement == Judgement.BAD:
+                raise _BadError(f"{self._title(rollout)}: {name}: {verdict.why}")
+        return verdicts
+
+    def _watch(self, rollout: Rollout, wave: Wave, watching: "_Watching") -> list[str]:
+        """Watch counters for as long as the settings say; return what they say in the end.
 
         Raises:
             _BadError: a release does badly.
             _PausedError: there were too few requests to tell, and somebody has to decide.
         """
-        services = sorted({name for node in nodes for name, one in rollout.nodes[node].services.items() if one.new})
         settings = self.settings[wave.tier]
-        if not services:
-            return []
         seconds = 0 if rollout.quick or rollout.accepted else settings.watch
-        watching = _Watching(self.world, rollout, wave, nodes, services, settings)
         began = asked = self.world.now()
-        verdicts: dict[str, Verdict] = {}
         while True:
             left = began + seconds - self.world.now()
             if left > 0:
                 self.world.wait(min(LOOK_SECONDS, left))
-            verdicts = watching.look(self._sick_allowed(rollout, wave))
-            for name, verdict in verdicts.items():
-                if verdict.judgement == Judgement.BAD:
-                    raise _BadError(f"{self._title(rollout)}: {name}: {verdict.why}")
+            verdicts = self._look(rollout, wave, watching)
             left = began + seconds - self.world.now()
             if left <= 0:
                 break
@@ -495,7 +508,7 @@ class _Watching:
         """By the services' own counters and by the balancers': the worse one counts."""
         having = [node for node in self._nodes if name in self._rollout.nodes[node].services]
         found = []
-        own = {node: self._own(node, name, now) for node in having if (node, name) in now.own}
+        own = {node: self._changed(node, name, now) for node in having if (node, name) in now.own}
         others, before = self._others[name], self._rollout.baseline.get(name, Baseline())
         if own:
             beside = judging.total(self._own(node, name, now) for node in others if (node, name) in now.own)
@@ -513,6 +526,12 @@ class _Watching:
             key=lambda one: order[one.judgement],
             default=Verdict(Judgement.TOO_FEW, "nothing counts its requests"),
         )
+
+    def _changed(self, node: str, name: str, now: Traffic) -> Counts:
+        """What the new release has counted since it began."""
+        release, counts = now.own[node, name]
+        before = self._rollout.nodes[node].services[name].release
+        return counts if before and release != before else self._own(node, name, now)
 
     def _own(self, node: str, name: str, now: Traffic) -> Counts:
         release, counts = now.own[node, name]
