@@ -19,7 +19,8 @@ from workspace import Workspace
 pytestmark = pytest.mark.deploys
 
 GOOD, BAD, PAUSING = "8.0.0-1", "8.1.0-1", "8.2.0-1"
-REVERT_SECONDS = 10
+HARM_SECONDS = 60
+"""On a busy machine; the drill measures it."""
 WAVE_SECONDS = 240.0
 
 
@@ -38,7 +39,9 @@ def rollouts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rol
 def none_is_left(rollouts: Rollouts) -> Iterator[None]:
     """Whatever came of a rollout: in the end the server answers for none, and all nodes are on one commit."""
     yield
-    assert under_way() == {}
+    if left := under_way():
+        rollouts("rollout", "abort")  # a test that failed leaves none to the next one
+    assert left == {}
     assert {given(box) for box in rollouts.boxes} == {fleet_environment()}
 
 
@@ -80,8 +83,7 @@ def test_a_release_that_is_ready_and_answers_500_comes_to_one_node_and_goes_by_i
     assert len(sent.lost) == sent.wrong.total(), sent.lost
     assert [release for release in sent.wrong if not release.startswith(f"{BAD}.")] == []
     assert sent.lost, "nobody has asked the bad release: this test shows nothing"
-    watched = int(rollouts.settings["watch"])
-    assert sent.lost_at[-1] - sent.lost_at[0] <= watched + REVERT_SECONDS, "it was taken back late"
+    assert sent.lost_at[-1] - sent.lost_at[0] <= HARM_SECONDS, "it was taken back late"
     again = rollouts("run", *(box.name for box in rollouts.boxes))
     assert again.returncode == 0, again.stdout + again.stderr
     assert rollouts.releases() == before, "the next run has brought it back"
@@ -105,7 +107,7 @@ def test_a_rollout_pauses_for_a_person_and_goes_on_where_it_was(rollouts: Rollou
         runs = rollouts("run", *everybody)
         assert "rollout" in runs.stderr or runs.returncode == 0, runs.stdout + runs.stderr
         other = next(box for box in rollouts.boxes if box.name not in changed)
-        connect(other).check_output("systemctl start puppet-run-periodic.service")
+        assert connect(other).run("puppet-run").rc in (0, 2), "its own run, as by a timer, failed"
         assert rollouts.serving(PAUSING) == changed
         second = rollouts("deploy")
         assert second.returncode == 1, "a deploy by hand has stepped on a rollout"
