@@ -1,6 +1,8 @@
 """The WSGI application, put together from its parts."""
 
 import secrets
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 
@@ -14,6 +16,14 @@ from .upstreams import Upstream
 {% endif %}
 
 
+class Service(Flask):
+    """A Flask application without coroutines: it looks for none among all that a request goes through."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, as it is."""
+        return func
+
+
 def create_app(log_to_terminal: bool = False) -> Flask:
     """Build the application; raises SettingsError, with one message, if the site's file is wrong.
 
@@ -22,7 +32,7 @@ def create_app(log_to_terminal: bool = False) -> Flask:
     """
     settings = load_settings()
     log.configure(None if log_to_terminal else settings["log"]["file"], settings["log"]["level"])
-    app = Flask(__name__, static_folder=None)
+    app = Service(__name__, static_folder=None)
     app.session_interface = Sessions()
     app.config["SETTINGS"] = settings
     app.config["MAX_CONTENT_LENGTH"] = settings["http"]["max_body"]

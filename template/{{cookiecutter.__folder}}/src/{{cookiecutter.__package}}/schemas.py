@@ -1,9 +1,12 @@
 """What requests may say and answers do say; `openapi.py` describes the API by the same schemas."""
 
 import re
+import warnings
 from typing import Any
 
-from flask_marshmallow import Marshmallow
+with warnings.catch_warnings(action="ignore"):
+    # It asks for marshmallow-sqlalchemy: 5 MiB of each worker, which only schemas made from models need.
+    from flask_marshmallow import Marshmallow
 from marshmallow import EXCLUDE, RAISE, ValidationError, fields, validate
 
 from .models import Kind
