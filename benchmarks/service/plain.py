@@ -1,4 +1,4 @@
-"""The two endpoints that are measured, in plain Flask and SQLAlchemy, on the service's own database file."""
+"""The endpoints that are measured, in plain Flask and SQLAlchemy, on the service's own database file."""
 
 import enum
 import os
@@ -63,5 +63,19 @@ def create_app() -> Flask:
             if found is None:
                 abort(404)
             return jsonify(found.as_dict())
+
+    @app.post("/api/v1/items")
+    def add() -> tuple[Response, int]:
+        sent = request.get_json()
+        with Session(engine) as session:
+            category = session.scalar(sa.select(Category).filter_by(name=sent["category"]))
+            if category is None:
+                abort(409)
+            added = Item(name=sent["name"], kind=Kind(sent["kind"]), category=category)
+            session.add(added)
+            session.flush()
+            shown = jsonify(added.as_dict())
+            session.commit()
+            return shown, 201
 
     return app
