@@ -77,6 +77,12 @@ def drive(
     except LostError as lost:
         ended = store.read()[begun.number]
         steps.say(str(lost))
+    except KeyboardInterrupt:
+        steps.say(
+            f"rollout {begun.number} stays where it is: `fleet rollout resume --take-over` goes on with it, `fleet rollout"
+            " abort` takes it back"
+        )
+        raise
     if as_json:
         print_json(ended.as_dict())
     else:

@@ -23,7 +23,9 @@ def rollback(context: Context, as_json: bool) -> None:
     found = store.read()
     if any(active(found)):
         driving.go_on(context, lambda store: orders.abort(store, None), as_json=as_json, aborted=True)
-    begun = orders.begin(store, orders.taking_back(orders.last(found)))
+    last = orders.last(found)
+    preparing.require_given(context.fleet, last)
+    begun = orders.begin(store, orders.taking_back(last))
     commit = preparing.here(context.fleet, context.repo, begun)
     state = preparing.settings_of(context.repo, commit, begun.tiers)
     world = driving.world(context, state, as_json=as_json)

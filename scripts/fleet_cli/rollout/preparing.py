@@ -120,6 +120,22 @@ def here(fleet: Fleet, repo: Path, one: Rollout) -> str:
     return one.commit
 
 
+def require_given(fleet: Fleet, last: Rollout) -> None:
+    """Refuse to take a rollout back where something else was deployed since: that would go with it.
+
+    Raises:
+        FleetError: a tier is given another commit than the rollout has left.
+    """
+    answers = deploying.answers(fleet)
+    for tier, commit in last.goal.items():
+        now = _commit_of(answers, tier)
+        if not commit.startswith(now) and not now.startswith(commit):
+            raise FleetError(
+                f"{tier} is given commit {now[:10]} by now, not {commit[:10]} of rollout {last.number}: something was"
+                " deployed since. `fleet deploy --back` goes back a deploy, `fleet rollout COMMIT` to a commit"
+            )
+
+
 def tiers_of(known: Sequence[Node]) -> list[str]:
     """Return the tiers that nodes are in."""
     return sorted({node.tier for node in known})
