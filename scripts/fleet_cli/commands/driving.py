@@ -79,8 +79,8 @@ def drive(
         steps.say(str(lost))
     except KeyboardInterrupt:
         steps.say(
-            f"rollout {begun.number} stays where it is: `fleet rollout resume --take-over` goes on with it, `fleet rollout"
-            " abort` takes it back"
+            f"rollout {begun.number} stays where it is: `fleet rollout resume --take-over` goes on with it,"
+            " `fleet rollout abort` takes it back"
         )
         raise
     if as_json:
