@@ -4,6 +4,7 @@ Each step can be made again: whoever goes on with a rollout makes the one that w
 server takes orders of the newest controller alone (its epoch), so an older one that still runs can change nothing.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ ASK_STORE_SECONDS = 6.0
 RESTART_SECONDS = 120
 """So long a node that is away may be restarting."""
 SERVE_AGAIN_ATTEMPTS = 3
+_UNKNOWN = re.compile(r"\bnot (reached|asked|known)\b")
+"""How `fleet verify` calls what it could not look at."""
 END_ATTEMPTS = 5
 
 
@@ -233,9 +236,11 @@ class Controller:
         """
         if not nodes:
             return
-        for test, wrong in self.world.verify(nodes).items():
-            if test not in rollout.wrong_before:
-                raise _BadError(f"verify: {wrong} ({test})")
+        found = {test: wrong for test, wrong in self.world.verify(nodes).items() if test not in rollout.wrong_before}
+        for test, wrong in sorted(found.items(), key=lambda one: bool(_UNKNOWN.search(one[1]))):
+            if _UNKNOWN.search(wrong):
+                raise _PausedError(f"verify could not tell: {wrong} ({test})")
+            raise _BadError(f"verify: {wrong} ({test})")
         failed = self.world.checks(rollout, nodes)
         for what, outcome in failed.items():
             if outcome.fault == Fault.RELEASE:

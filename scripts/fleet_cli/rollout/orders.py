@@ -13,6 +13,7 @@ from fleet_cli.rollout.git_store import account
 from fleet_cli.rollout.state import (
     NodeChange,
     NodeState,
+    Phase,
     Rollout,
     Rollouts,
     ServiceChange,
@@ -104,6 +105,8 @@ def resume(store: Store, number: int | None, *, take_over: bool) -> Rollout:
         _require(rollout, (Status.PAUSED, Status.RUNNING, Status.REVERTING, Status.FINISHING), "resumed")
         if rollout.status == Status.PAUSED:
             rollout.status, rollout.reason, rollout.pauses_until = Status.RUNNING, "", 0
+            if rollout.phase == Phase.JUDGE:
+                rollout.phase = Phase.RUN  # nodes that were away may be there
         return f"resumed by {account()}"
 
     return _taken_over(store, number, change)

@@ -176,6 +176,17 @@ def test_dead_node_of_two_pauses_and_a_person_may_go_on_without_it() -> None:
     assert (ended.status, ended.reason) == (Status.DONE, "missing: p002.test")
 
 
+def test_dead_node_that_is_back_is_not_missing_once_the_rollout_is_resumed() -> None:
+    nodes = fleet(2, 0)
+    nodes[1].up = False
+    case = Case(nodes=nodes)
+    assert case.drive().status == Status.PAUSED
+    nodes[1].up = True
+    orders.resume(case.store, 1, take_over=False)
+    ended = case.drive()
+    assert (ended.status, ended.reason) == (Status.DONE, "")
+
+
 def test_node_that_restarts_in_its_wave_is_waited_for() -> None:
     nodes = fleet(2, 0)
     case = Case(nodes=nodes)
@@ -202,6 +213,9 @@ def test_failed_verify_and_failed_check_are_taken_back_and_one_that_failed_befor
 
 
 def test_checker_that_fails_itself_pauses() -> None:
+    verify = Case()
+    verify.world.wrong = {"test_node_says_what_runs_on_it[app1]": "NotKnown: not reached: Connection timed out"}
+    assert verify.drive().status == Status.PAUSED
     case = Case()
     case.world.own_checks = {"check smoke: orders on s1": Outcome(Fault.ELSEWHERE, "killed after 60 s")}
     assert case.drive().status == Status.PAUSED
