@@ -5,8 +5,11 @@ import socket
 from types import TracebackType
 from urllib.parse import urlsplit
 
-BODY = b"{" + b" " * 1000
-"""No JSON, so that it changes nothing: a service answers 400 once it has all of it."""
+BODY = b"{" + b" " * 256 * 1024
+"""No JSON, so that it changes nothing: a service answers 400 once it has all of it.
+
+It is longer than what is gathered before a request takes a thread, and its half is enough of a pace for two minutes.
+"""
 
 
 class Upload:

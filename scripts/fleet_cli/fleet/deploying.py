@@ -309,10 +309,17 @@ def abort(fleet: Fleet, number: int, epoch: int, tier: str) -> str:
 def require_no_rollout(fleet: Fleet, nodes: Sequence[Named], *, now: bool) -> None:
     """Refuse what somebody does by hand to nodes of a tier with a rollout under way; with `now`, say and note it.
 
+    Where the server can't be asked, nodes run as ever: it is the server that says what they are given, or their
+    last catalog.
+
     Raises:
-        FleetError: a rollout is under way; or the server can't be asked.
+        FleetError: a rollout is under way.
     """
-    under_way = answers(fleet).rollouts
+    try:
+        under_way = answers(fleet).rollouts
+    except FleetError as error:
+        steps.say(f"note: whether a rollout is under way is not known: {error}")
+        return
     tiers = sorted({node.tier for node in nodes} & set(under_way))
     if not tiers:
         return
