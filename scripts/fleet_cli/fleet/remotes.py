@@ -140,7 +140,9 @@ def fetch(repo: Path, url: str, wanted: str, environment: Mapping[str, str], *op
     done = process.run([*command, f"+{wanted}:{own}"], env=environment, check=False)
     if done.returncode == 0:
         return clones.git(repo, "rev-parse", f"{own}^{{commit}}")
-    if re.search(r"couldn't find remote ref|not our ref|no such remote ref", done.stderr, re.IGNORECASE):
+    if re.search(
+        r"couldn't find remote ref|not our ref|no such remote ref|unadvertised object", done.stderr, re.IGNORECASE
+    ):
         return ""
     raise FleetError(f"{url} can't be asked for {wanted}: {_why(done.stderr)}")
 

@@ -15,6 +15,7 @@ from fleet_cli.planning.effects import Effect
 from fleet_cli.planning.plan import Failure, Plan
 from fleet_cli.planning.planner import Choice
 from fleet_cli.planning.planner import Settings as PlanSettings
+from fleet_cli.repository import clones
 from fleet_cli.repository.clones import git
 from fleet_cli.repository.inventory import Machine
 from fleet_cli.rollout import one_way, settings, waves
@@ -52,7 +53,7 @@ def commit(fleet: Fleet, repo: Path, wanted: str | None) -> str:
     """
     remote = remotes.of(fleet)
     if wanted is None and (there := remote.end_of(repo, fleet.branch)):
-        _bring(remote, repo, there)
+        _bring(fleet, repo, there)
         return there
     if wanted is not None:
         named = remote.commit(repo, wanted)
@@ -116,7 +117,7 @@ def settings_of(repo: Path, commit: str, tiers: Sequence[str]) -> dict[str, Sett
 def here(fleet: Fleet, repo: Path, one: Rollout) -> str:
     """Return the commit of a rollout, once this clone has it."""
     for commit in {one.commit, *one.goal.values()}:
-        _bring(remotes.of(fleet), repo, commit)
+        _bring(fleet, repo, commit)
     return one.commit
 
 
@@ -157,9 +158,8 @@ def _changes(fleet: Fleet, repo: Path, base: str, head: str, known: Sequence[Nod
     """What the plan says changes on nodes, from one commit to another."""
     if base == head or not known:
         return []
-    remote = remotes.of(fleet)
     for one in (base, head):
-        _bring(remote, repo, one)
+        _bring(fleet, repo, one)
     machines = [Machine(node.certname, node.role, node.tier) for node in known]
     found = planner.make(
         repo, base, head,
@@ -190,15 +190,32 @@ def _changes(fleet: Fleet, repo: Path, base: str, head: str, known: Sequence[Nod
     ]
 
 
-def _bring(remote: remotes.Remote, repo: Path, commit: str) -> None:
-    """Have the clone have a commit: a plan needs what the fleet has now."""
+def _bring(fleet: Fleet, repo: Path, commit: str) -> None:
+    """Have the clone have a commit: a plan needs what the fleet has now.
+
+    Most git servers give no commit by its name alone, but those of a branch.
+
+    Raises:
+        FleetError: the remote does not have it, either.
+    """
+    remote = remotes.of(fleet)
+    if _is_in(repo, commit):
+        return
+    remote.fetch(repo, f"refs/heads/{fleet.branch}")
+    if not _is_in(repo, commit) and not remote.fetch(repo, commit):
+        more = clones.how_to_complete(repo)
+        raise FleetError(
+            f"commit {commit[:10]} is neither in this clone nor at {fleet.remote}: no plan can be made"
+            + (f"; {more}" if more else "")
+        )
+
+
+def _is_in(repo: Path, commit: str) -> bool:
     try:
         git(repo, "cat-file", "-e", f"{commit}^{{commit}}")
     except CommandFailedError:
-        if not remote.fetch(repo, commit):
-            raise FleetError(
-                f"commit {commit[:10]} is neither in this clone nor at the remote: no plan can be made"
-            ) from None
+        return False
+    return True
 
 
 def _one_way(repo: Path, wanted: Wanted, changes: Sequence[Change]) -> bool:

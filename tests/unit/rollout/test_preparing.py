@@ -1,5 +1,6 @@
 """Before a rollout begins: what the server gives now, and what a rollback would take with it."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,31 @@ def test_rollback_takes_no_later_deploy_with_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(deploying, "answers", lambda _: answers(NEW, production=OTHER))
     with pytest.raises(FleetError, match="production is given commit cccccccccc by now, not bbbbbbbbbb of rollout 3"):
         preparing.require_given(FLEET, done())
+
+
+def git(directory: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=anna", "-c", "user.email=anna@example.org"]
+    done = subprocess.run(["git", "-C", str(directory), *who, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_what_the_fleet_has_now_is_fetched_where_the_clone_lacks_it(tmp_path: Path) -> None:
+    """Somebody else's commit is deployed, and this clone was not pulled since."""
+    remote, clone, other = (tmp_path / name for name in ("remote.git", "clone", "other"))
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "production", str(remote)], check=True)
+    subprocess.run(["git", "init", "-q", "-b", "production", str(other)], check=True)
+    git(other, "commit", "-q", "--allow-empty", "-m", "first")
+    git(other, "push", "-q", str(remote), "production")
+    subprocess.run(["git", "clone", "-q", str(remote), str(clone)], check=True)
+    git(other, "commit", "-q", "--allow-empty", "-m", "deployed")
+    deployed = git(other, "rev-parse", "HEAD")
+    git(other, "commit", "-q", "--allow-empty", "-m", "to be rolled out")
+    git(other, "push", "-q", str(remote), "production")
+    fleet = Fleet(tmp_path / "fleet.yaml", "puppet.test", str(remote))
+    rollout = done()
+    rollout.commit, rollout.goal = deployed, {"production": deployed}
+    assert preparing.here(fleet, clone, rollout) == deployed
+    assert git(clone, "show", "--no-patch", "--format=%s", deployed) == "deployed"
+    rollout.commit, rollout.goal = OTHER, {"production": OTHER}
+    with pytest.raises(FleetError, match="commit cccccccccc is neither in this clone nor at .*remote.git: no plan"):
+        preparing.here(fleet, clone, rollout)
