@@ -69,5 +69,5 @@ def test_what_the_fleet_has_now_is_fetched_where_the_clone_lacks_it(tmp_path: Pa
     assert preparing.here(fleet, clone, rollout) == deployed
     assert git(clone, "show", "--no-patch", "--format=%s", deployed) == "deployed"
     rollout.commit, rollout.goal = OTHER, {"production": OTHER}
-    with pytest.raises(FleetError, match="commit cccccccccc is neither in this clone nor at .*remote.git: no plan"):
+    with pytest.raises(FleetError, match=r"commit cccccccccc is neither in this clone nor at .*remote\.git: no plan"):
         preparing.here(fleet, clone, rollout)
