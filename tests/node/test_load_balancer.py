@@ -298,6 +298,8 @@ def test_a_machine_that_says_it_can_not_serve_is_asked_no_more(shared: tuple[Bal
     wait_for(lambda: service.servers()[machine.certname] == "UP", "the balancer sees that it can serve again")
 
 
+HANG_SECONDS = 10
+"""`deadlines.hang`, if nothing else is declared."""
 UPLOAD = b"POST /api/v1/items HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
 
 
@@ -316,17 +318,48 @@ def uploading(url: str, clients: int, trust: Trust | None = None) -> Iterator[No
         yield
 
 
+LOCK = "BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n"
+
+
+@contextmanager
+def hanging(service: Balanced, machine: Box, clients: int) -> Iterator[None]:
+    """Clients of one machine wait for the database, where somebody has locked the table."""
+    database = next(box for box in LAB.nodes if (box.role, box.tier) == ("database", machine.tier))
+    psql = [*ssh.command(database), "sudo", "runuser", "-u", "postgres", "--", "psql", "-XAtq", "-d", service.name]
+    pipe = subprocess.PIPE
+    with ExitStack() as stack, subprocess.Popen(psql, stdin=pipe, stdout=pipe, text=True) as child:
+        assert child.stdin and child.stdout
+        child.stdin.write(LOCK)
+        child.stdin.flush()
+        assert child.stdout.readline() == "locked\n"
+        for _ in range(clients):
+            port = int(service.parameters["port"])
+            connection = stack.enter_context(socket.create_connection((machine.address, port), timeout=10))
+            connection.sendall(b"GET /api/v1/items HTTP/1.1\r\nHost: test\r\n\r\n")
+        yield
+        child.stdin.close()
+
+
 def test_a_busy_machine_is_not_taken_for_one_that_is_down_before_it_hangs(
     shared: tuple[Balanced, list[Box]],
 ) -> None:
     """Under load one machine after the other would be taken out, until the answer to all is 503."""
     service, (machine, *_) = shared
-    with uploading(f"http://{machine.address}:{service.parameters['port']}", 24):
+    with hanging(service, machine, 24):
         began = time.monotonic()
         while time.monotonic() - began < 6:
             assert service.servers()[machine.certname] == "UP"
         wait_for(lambda: service.servers()[machine.certname] == "DOWN", "nothing has ended there for ten seconds")
     wait_for(lambda: service.servers()[machine.certname] == "UP", "it serves again")
+
+
+def test_slow_clients_of_a_machine_never_take_it_out(shared: tuple[Balanced, list[Box]]) -> None:
+    """Whoever reaches a node's port could take one node after the other from the balancer."""
+    service, (machine, *_) = shared
+    with uploading(f"http://{machine.address}:{service.parameters['port']}", 24):
+        began = time.monotonic()
+        while time.monotonic() - began < 2 * HANG_SECONDS:
+            assert service.servers()[machine.certname] == "UP"
 
 
 def test_clients_that_upload_slowly_hold_up_nobody_else(shared: tuple[Balanced, list[Box]]) -> None:
