@@ -160,7 +160,7 @@ class Boxes:
 
     def _vagrant(self, *arguments: str, check: bool = True) -> process.Result:
         return process.run(
-            cgroups.enter(["vagrant", *arguments]),
+            cgroups.enter(["vagrant", *arguments], paths.control_repo()),
             env={
                 # In a locale of ASCII only, as a cron job has, it ends with a traceback below a path with an umlaut.
                 "LC_ALL": "C.UTF-8",

@@ -14,8 +14,13 @@ _HOLDER = paths.RUN / "namespace"
 _NAMESPACE = _HOLDER / "mnt"
 
 
-def enter(argv: list[str]) -> list[str]:
-    """Return the command line that runs `argv` where /sys/fs/cgroup is cgroup2."""
+def enter(argv: list[str], directory: Path | None = None) -> list[str]:
+    """Return the command line that runs `argv` where /sys/fs/cgroup is cgroup2.
+
+    Args:
+        argv: a command line.
+        directory: where it runs; without it, where this process does.
+    """
     tree = host.cgroup2()
     if tree is None:
         raise FleetError("no cgroup2 hierarchy is mounted on this machine: boxes can't run here")
@@ -28,7 +33,7 @@ def enter(argv: list[str]) -> list[str]:
             process.run(["mount", "--make-private", _HOLDER])
         _NAMESPACE.touch()
         process.run(["unshare", f"--mount={_NAMESPACE}", "--propagation", "slave", "mount", "--bind", tree, CGROUP])
-    return ["nsenter", f"--mount={_NAMESPACE}", f"--wd={Path.cwd()}", *argv]
+    return ["nsenter", f"--mount={_NAMESPACE}", f"--wd={directory or Path.cwd()}", *argv]
 
 
 def _mounted(path: Path) -> bool:
