@@ -6,13 +6,14 @@ server takes orders of the newest controller alone (its epoch), so an older one 
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.rollout import judging
-from fleet_cli.rollout.judging import Counts, Judgement, Limits, Verdict
+from fleet_cli.rollout.judging import Counts, Judgement, Verdict
 from fleet_cli.rollout.settings import Settings
 from fleet_cli.rollout.state import Baseline, LostError, NodeState, Phase, Rollout, Rollouts, Status, Store
+from fleet_cli.rollout.watching import Watching
 from fleet_cli.rollout.waves import Wave, allowed_missing
 from fleet_cli.rollout.world import Fault, Outcome, Serving, Traffic, World
 
@@ -76,7 +77,7 @@ class Controller:
                 elif attempts == END_ATTEMPTS:
                     raise FleetError(
                         f"rollout {self.number} is {rollout.status}, and can't be brought to its end: {error}\n"
-                        "`fleet rollout resume` tries again"
+                        "`fleet rollout resume --take-over` tries again"
                     ) from None
                 else:
                     self.world.say(f"{error}: tried again")
@@ -248,13 +249,13 @@ class Controller:
         for what, outcome in failed.items():
             raise _PausedError(f"{what} could not tell: {outcome.why}")
 
-    def _watching(self, rollout: Rollout, wave: Wave, nodes: Sequence[str]) -> "_Watching | None":
+    def _watching(self, rollout: Rollout, wave: Wave, nodes: Sequence[str]) -> Watching | None:
         """Begin to watch counters of the services that changed; None where none did."""
         services = sorted({name for node in nodes for name, one in rollout.nodes[node].services.items() if one.new})
         settings = self.settings[wave.tier]
-        return _Watching(self.world, rollout, wave, nodes, services, settings) if services else None
+        return Watching(self.world, rollout, wave, nodes, services, settings) if services else None
 
-    def _look(self, rollout: Rollout, wave: Wave, watching: "_Watching") -> dict[str, Verdict]:
+    def _look(self, rollout: Rollout, wave: Wave, watching: Watching) -> dict[str, Verdict]:
         """Return what counters say now, by service.
 
         Raises:
@@ -266,7 +267,7 @@ class Controller:
                 raise _BadError(f"{self._title(rollout)}: {name}: {verdict.why}")
         return verdicts
 
-    def _watch(self, rollout: Rollout, wave: Wave, watching: "_Watching") -> list[str]:
+    def _watch(self, rollout: Rollout, wave: Wave, watching: Watching) -> list[str]:
         """Watch counters for as long as the settings say; return what they say in the end.
 
         Raises:
@@ -489,62 +490,6 @@ class Controller:
     @staticmethod
     def _name(rollout: Rollout, certname: str) -> str:
         return rollout.nodes[certname].name
-
-
-class _Watching:
-    """The counters of services on the nodes of a wave, beside others, and beside before."""
-
-    def __init__(  # noqa: PLR0917 - what a wave is
-        self, world: World, rollout: Rollout, wave: Wave, nodes: Sequence[str], services: Sequence[str],
-        settings: Settings,
-    ) -> None:  # fmt: skip
-        self._world, self._rollout, self._nodes, self._services = world, rollout, nodes, services
-        self._limits = Limits(settings.least_requests, settings.error_ratio, settings.latency_ratio)
-        self._others = {name: [*world.others(rollout, wave.tier, name)] for name in services}
-        self._asked = sorted({*nodes, *(node for some in self._others.values() for node in some)})
-        self._first = world.traffic(self._asked, services)
-
-    def look(self, sick_allowed: int) -> dict[str, Verdict]:
-        """Judge each service by what came until now."""
-        now = self._world.traffic(self._asked, self._services)
-        return {name: self._verdict(name, now, sick_allowed) for name in self._services}
-
-    def _verdict(self, name: str, now: Traffic, sick_allowed: int) -> Verdict:
-        """By the services' own counters and by the balancers': the worse one counts."""
-        having = [node for node in self._nodes if name in self._rollout.nodes[node].services]
-        found = []
-        own = {node: self._changed(node, name, now) for node in having if (node, name) in now.own}
-        others, before = self._others[name], self._rollout.baseline.get(name, Baseline())
-        if own:
-            beside = judging.total(self._own(node, name, now) for node in others if (node, name) in now.own)
-            found.append(judging.judge(own, beside, before.own, self._limits, sick_allowed=sick_allowed))
-        balanced = {node: self._balanced(node, name, now) for node in having if (node, name) in now.balanced}
-        if balanced:
-            beside = judging.total(self._balanced(node, name, now) for node in others if (node, name) in now.balanced)
-            if own:
-                # Of how long requests took the service's own histogram says more than the balancer's mean.
-                balanced = {node: replace(counts, mean_ms=None) for node, counts in balanced.items()}
-            found.append(judging.judge(balanced, beside, before.balanced, self._limits, sick_allowed=sick_allowed))
-        order = {Judgement.BAD: 0, Judgement.GOOD: 1, Judgement.TOO_FEW: 2}
-        return min(
-            found,
-            key=lambda one: order[one.judgement],
-            default=Verdict(Judgement.TOO_FEW, "nothing counts its requests"),
-        )
-
-    def _changed(self, node: str, name: str, now: Traffic) -> Counts:
-        """What the new release has counted since it began."""
-        release, counts = now.own[node, name]
-        before = self._rollout.nodes[node].services[name].release
-        return counts if before and release != before else self._own(node, name, now)
-
-    def _own(self, node: str, name: str, now: Traffic) -> Counts:
-        release, counts = now.own[node, name]
-        was = self._first.own.get((node, name))
-        return counts.since(was[1]) if was and was[0] == release else counts
-
-    def _balanced(self, node: str, name: str, now: Traffic) -> Counts:
-        return now.balanced[node, name].since(self._first.balanced.get((node, name), Counts()))
 
 
 def _release(serving: Serving, name: str) -> str:
