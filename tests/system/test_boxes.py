@@ -16,7 +16,7 @@ def lab_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> boxes.Boxes:
     """The boxes of this repository, with all that Vagrant keeps in a directory of the test."""
     for name in ("VAGRANT_HOME", "VAGRANT_DOTFILES"):
         monkeypatch.setattr(paths, name, tmp_path / name)
-    monkeypatch.setattr(cgroups, "enter", lambda argv: argv)
+    monkeypatch.setattr(cgroups, "enter", lambda argv, _directory: argv)
     return boxes.Boxes(labfile.load(REPO / "lab.yaml"))
 
 
