@@ -32,6 +32,8 @@ HEALTH_PATH = os.environ["FLASK_MICROSERVICE_HEALTH_PATH"]
 THREADS = int(os.environ["FLASK_MICROSERVICE_THREADS"])
 HANG_SECONDS = int(os.environ["FLASK_MICROSERVICE_HANG_SECONDS"])
 USER_AGENT = "flask-microservice"
+COUNTER = "fleet-traffic"
+"""Who counts what services do is told how many workers died, with any answer."""
 PATIENCE_SECONDS = 0.02
 """For how long a busy worker leaves a new connection to those that are not, and keeps for itself what waits."""
 SILENT_SECONDS = 5.0
@@ -61,6 +63,12 @@ of a busy one last began or ended."""
 
 uploads_state = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("I")
 """How many requests that are longer than a buffer each worker serves."""
+
+ended_well = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("I")
+"""Which workers came to the end that they were told to come to; by the place of each."""
+
+deaths = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("I")
+"""How many others ended, as a single number: killed, out of memory, hung, or by a mistake."""
 
 PUT_BYTES = 1 << 16
 BUFFER = PUT_BYTES - 1
@@ -457,10 +465,21 @@ def place(worker: Any) -> int:
     return int(worker.age) % len(workers_state)
 
 
+def worker_abort(worker: Any) -> None:
+    """Remember of this worker that the master gives it up, since it hangs."""
+    worker.given_up = True
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Tell the master that this worker ends as it was told to; one that is killed tells nothing."""
+    ended_well[place(worker)] = not worker.alive and not hasattr(worker, "given_up")
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget a worker that has ended."""
-    workers_state[place(worker)] = 0
-    uploads_state[place(worker)] = 0
+    deaths[0] += not ended_well[place(worker)]
+    for state in (workers_state, uploads_state, ended_well):
+        state[place(worker)] = 0
 
 
 def _buffered(conn: Any) -> bytes:
@@ -496,9 +515,16 @@ def post_worker_init(worker: Any) -> None:
             # With one thread, the application may not be made for being asked two things at a time.
             if apart and here.beside and THREADS == 1:
                 return _said(start_response, "200 OK", "busy")
+        if environ.get("HTTP_USER_AGENT") == COUNTER:
+            return serve(environ, lambda status, headers, *more: start_response(status, [*headers, died()], *more))
         return serve(environ, start_response)
 
     worker.wsgi = application
+
+
+def died() -> tuple[str, str]:
+    """Return the header that says how many workers died."""
+    return "X-Workers-Died", str(deaths[0])
 
 
 def _said(start_response: Callable[..., Any], status: str, text: str) -> Iterable[bytes]:
