@@ -57,6 +57,8 @@ SHARE = 0.75
 """So much of the threads of all workers serves one source, at most; at least one thread."""
 UPLOADS_SHARE = 0.5
 """So much of what serves longer requests serves one source, at most; at least one thread."""
+BALANCERS_SHARE = 0.125
+"""So much of both, and at least one, all sources together leave to balancers, if there are any."""
 UPLOADS_PART = 4
 """One in so many of the threads of all workers serves requests that are longer than a buffer."""
 UPLOADS_WAIT_SECONDS = 10.0
@@ -290,9 +292,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._balancers_are: tuple[int, ...] = ()
         self._looked = 0.0
         self._marks: list[memoryview] = []
-        total = self.cfg.workers * THREADS
-        self._share = max(1, int(total * SHARE))
-        self._uploads = max(1, total // UPLOADS_PART)
+        self._threads = self.cfg.workers * THREADS
+        self._share = max(1, int(self._threads * SHARE))
+        self._uploads = max(1, self._threads // UPLOADS_PART)
         self._uploads_share = max(1, int(self._uploads * UPLOADS_SHARE))
 
     def busy(self) -> bool:
@@ -535,20 +537,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         return True
 
     def _room_for(self, source: int) -> int:
-        """Return how many more threads may serve a source; it has too many below 0."""
+        """Return how many more threads may serve a source; below 0, it has too many."""
         if source == MANY:
             return 1
-        served = 0
+        served, left = 0, -self._kept_of(self._threads)
         for marks in self._marks:
             row = marks.tolist()
             served += row.count(source) + row.count(source + 1)
-        return self._share - served
+            left += row.count(0) + row.count(MANY) + row.count(MANY + 1)
+        return min(self._share - served, left)
+
+    def _kept_of(self, number: int) -> int:
+        """Return how many of so many threads all sources together leave to balancers."""
+        return max(1, int(number * BALANCERS_SHARE)) if self._balancers and number > 1 else 0
 
     def _has_place(self, source: int) -> bool:
-        """Whether the longer requests that are served are not too many, nor those of a source."""
+        """Whether the longer requests that are served are not too many, nor those of a source, nor of all sources."""
         self._find_workers()
         longer = [mark for marks in self._marks for mark in marks if mark & 1]
-        return len(longer) <= self._uploads and (source == MANY or longer.count(source + 1) <= self._uploads_share)
+        of_sources = len(longer) - longer.count(MANY + 1)
+        return len(longer) <= self._uploads and (
+            source == MANY
+            or (longer.count(source + 1) <= self._uploads_share
+                and of_sources <= self._uploads - self._kept_of(self._uploads))
+        )  # fmt: skip
 
     def _offer(self, source: int) -> None:
         """Let requests that wait because of their source be served like others, as many as it may have now."""

@@ -22,6 +22,7 @@ MOST = 12
 AT_ONCE = 3.0
 """Seconds, on a busy machine."""
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
+ENDLESS = POST + b"Content-Length: 100000000\r\n\r\n"
 LONG = POST + b"Content-Length: 70000\r\n\r\n" + b"x" * 70000
 
 
@@ -132,7 +133,7 @@ def all_at_once(attacked: Attacked, source: str, request: bytes) -> None:
 
 def test_slow_uploads_of_one_source_keep_no_other_from_uploading(attacked: Attacked) -> None:
     attacked.start()
-    with trickling(attacked, ATTACKER, POST + b"Content-Length: 100000000\r\n\r\n"):
+    with trickling(attacked, ATTACKER, ENDLESS):
         all_at_once(attacked, OTHER, LONG)
 
 
@@ -218,6 +219,22 @@ def test_a_balancer_has_no_share_and_no_restart_is_needed_to_say_who_is_one(atta
         wait_for(lambda: served.begun() == MOST, "it is one no more")
         all_at_once(attacked, OTHER, get("/"))
         served.let_go()
+
+
+def test_all_sources_together_leave_some_to_balancers(attacked: Attacked, tmp_path: Path) -> None:
+    """A machine with addresses of IPv4 and IPv6 is two, which could have all threads and places for uploads."""
+    (tmp_path / "balancers").write_text(f"{OTHER}\n")
+    served = attacked.start()
+    with trickling(attacked, ATTACKER, ENDLESS), trickling(attacked, "192.0.2.67", ENDLESS):
+        all_at_once(attacked, OTHER, LONG)
+    others = [("192.0.2.67", get(f"/held-b{number}")) for number in range(NUMBER)]
+    with held(attacked, ATTACKER, [get(f"/held-{number}") for number in range(NUMBER)]) as clients:
+        clients += [attacked.send(source, request) for source, request in others]
+        wait_for(lambda: served.begun() == 14, "they have their share")
+        all_at_once(attacked, OTHER, get("/"))
+        assert served.begun() == 14
+        served.let_go()
+        assert [answer(client)[0] for client in clients] == [200] * 2 * NUMBER
 
 
 def test_a_network_of_64_bits_is_one_source_and_a_balancer_in_it_is_none_of_it(
