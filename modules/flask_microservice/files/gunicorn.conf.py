@@ -205,6 +205,7 @@ class Answering:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._left = float(REQUEST_SECONDS)
+        self.setblocking = sock.setblocking  # asked for each request: found sooner so
 
     def __getattr__(self, name: str) -> Any:
         """All else is as the socket has it."""
@@ -215,14 +216,16 @@ class Answering:
         self.sendall(data)
         return len(data)
 
-    def sendall(self, data: bytes, _flags: int = 0) -> None:
+    def sendall(self, data: bytes | memoryview, _flags: int = 0) -> None:
         """Send as a socket does, for as long as the client keeps the pace."""
-        rest = memoryview(data)
         while True:
-            with contextlib.suppress(BlockingIOError):
-                rest = rest[self._sock.send(rest, socket.MSG_DONTWAIT) :]
-            if not rest:
+            try:
+                sent = self._sock.send(data, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                sent = 0
+            if sent == len(data):
                 return
+            data = memoryview(data)[sent:]
             self._wait()
 
     def sendfile(self, file: Any, offset: int, count: int) -> None:
@@ -286,7 +289,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*args, **kwargs)
         self._place = place(self)
         self._free = list(threads_of(self._place))
-        self._connections: Counter[int] = Counter()
+        self._connections: dict[int, int] = {}
         self._sources: dict[tuple[str, str], int] = {}
         self._balancers: list[Network] = []
         self._balancers_are: tuple[int, ...] = ()
@@ -364,9 +367,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def enqueue_req(self, conn: Any) -> None:
         """Serve what a connection asks for, once it is there and there is a thread for it."""
         if not hasattr(conn, "source"):
+            conn.source = 0
             conn.addresses = (conn.client[0], conn.sock.getsockname()[0]) if isinstance(conn.client, tuple) else None
-            conn.source = MANY
-            self._connections[MANY] += 1
             conn.close = partial(self._close, conn)
         self._find_source(conn)
         conn.beside = False
@@ -537,15 +539,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         return True
 
     def _room_for(self, source: int) -> int:
-        """Return how many more threads may serve a source; below 0, it has too many."""
+        """Return how many more threads may serve a source, or less if it has enough; below 0, it has too many."""
         if source == MANY:
             return 1
-        served, left = 0, -self._kept_of(self._threads)
-        for marks in self._marks:
-            row = marks.tolist()
-            served += row.count(source) + row.count(source + 1)
-            left += row.count(0) + row.count(MANY) + row.count(MANY + 1)
-        return min(self._share - served, left)
+        kept = self._kept_of(self._threads)
+        marks = [mark for marks in self._marks for mark in marks.tolist()]
+        free = marks.count(0)
+        # As if all that is served were of it: so it is almost always, and no more is to be counted.
+        room = min(self._share + free - len(marks), free - kept)
+        if room > 0:
+            return room
+        served = marks.count(source) + marks.count(source + 1)
+        return min(self._share - served, free + marks.count(MANY) + marks.count(MANY + 1) - kept)
 
     def _kept_of(self, number: int) -> int:
         """Return how many of so many threads all sources together leave to balancers."""
@@ -606,23 +611,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _find_source(self, conn: Any) -> None:
         """Note whose a connection is."""
-        if not conn.addresses:
-            return
-        source = self._sources.get(conn.addresses)
+        source = self._sources.get(conn.addresses) if conn.addresses else MANY
         if source is None:
             if len(self._sources) >= SOURCES_KEPT:
                 self._sources.clear()
             source = self._sources[conn.addresses] = source_of(conn.addresses, self._balancers)
         if source != conn.source:
-            self._forget(conn.source)
+            if conn.source:
+                self._forget(conn.source)
             conn.source = source
-            self._connections[source] += 1
+            self._connections[source] = self._connections.get(source, 0) + 1
 
     def _forget(self, source: int) -> None:
         """Count one connection of a source less."""
-        self._connections[source] -= 1
-        if not self._connections[source]:
-            del self._connections[source]
+        left = self._connections.pop(source, 1) - 1
+        if left:
+            self._connections[source] = left
 
     def _full(self) -> bool:
         """Whether there is no room for another connection."""

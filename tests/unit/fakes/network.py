@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from types import TracebackType
 
 SERVER, SERVER_6 = "192.0.2.1", "2001:db8::1"
@@ -42,6 +43,7 @@ class Network:
     """A network namespace with all addresses of 192.0.2.0/24, and those of ADDRESSES."""
 
     def __init__(self) -> None:
+        self._asking = threading.Lock()
         self._ours, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.settimeout(30)
         self._process = subprocess.Popen(
@@ -74,8 +76,9 @@ class Network:
         return made
 
     def _make(self, asked: object) -> socket.socket:
-        self._ours.send(json.dumps(asked).encode())
-        said, files, _, _ = socket.recv_fds(self._ours, 1000, 1)
+        with self._asking:
+            self._ours.send(json.dumps(asked).encode())
+            said, files, _, _ = socket.recv_fds(self._ours, 1000, 1)
         if not files:
             raise OSError(said.decode())
         return socket.socket(fileno=files[0])
