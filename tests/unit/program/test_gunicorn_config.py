@@ -279,6 +279,7 @@ def test_checks_of_the_program_are_told_apart_from_those_of_balancers(monkeypatc
     monkeypatch.setenv("FLASK_MICROSERVICE_THREADS", "8")
     monkeypatch.setenv("FLASK_MICROSERVICE_HANG_SECONDS", "10")
     monkeypatch.setenv("FLASK_MICROSERVICE_REQUEST_SECONDS", "10")
+    monkeypatch.setenv("FLASK_MICROSERVICE_BALANCERS", "/nosuch")
     settings: dict[str, Any] = {}
     exec(CONFIG.read_text(encoding="utf-8"), settings)  # noqa: S102
     assert settings["USER_AGENT"] == health.USER_AGENT
