@@ -3,7 +3,7 @@
 import getpass
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fleet_cli.fleet import remotes
@@ -54,17 +54,27 @@ class GitStore:
         found: Rollouts = {}
         if not commit:
             return found
-        for line in git(self._repo, "ls-tree", commit).splitlines():
-            name = line.partition("\t")[2]
+        names = [line.partition("\t")[2] for line in git(self._repo, "ls-tree", commit).splitlines()]
+        for name, text in zip(names, self._texts(commit, names), strict=True):
             try:
-                number = int(name.removesuffix(".json"))
-                found[number] = state.read(git(self._repo, "show", f"{commit}:{name}"))
+                found[int(name.removesuffix(".json"))] = state.read(text)
             except ValueError as error:
                 raise FleetError(
                     f"{self._fleet.remote}: {name} in {REF} can't be read ({error}): it may be of a newer fleet: `git"
                     " pull`"
                 ) from None
         return found
+
+    def _texts(self, commit: str, names: Sequence[str]) -> Iterator[str]:
+        """Yield the content of files, by one process: a fleet has hundreds of rollouts in time."""
+        asked = "".join(f"{commit}:{name}\n" for name in names)
+        left = process.run(["git", "-C", self._repo, "cat-file", "--batch"], stdin=asked).stdout.encode()
+        while left:
+            # `HASH blob BYTES`, a line, and then so many bytes and the end of a line.
+            head, _, rest = left.partition(b"\n")
+            size = int(head.rpartition(b" ")[2])
+            yield rest[:size].decode()
+            left = rest[size + 1 :]
 
     def _commit(self, parent: str, rollout: Rollout, message: str) -> str:
         blob = git(self._repo, "hash-object", "-w", "--stdin", stdin=rollout.as_json())

@@ -54,6 +54,14 @@ def test_another_clone_reads_all_of_it(team: Team) -> None:
     assert team.log() == ["1: begun by anna: faster"]
 
 
+def test_many_are_read_whatever_is_written_in_them(team: Team) -> None:
+    anna = team.store("anna")
+    for number, why in enumerate(("größer", "两倍快", "two\nlines\n", "\u2028")):
+        one = replace(rollout(number), why=why)
+        anna.change(lambda _, one=one: (one, "begun"))  # type: ignore[misc]
+    assert [one.why for one in team.store("bert").read().values()] == ["größer", "两倍快", "two\nlines\n", "\u2028"]
+
+
 def test_two_clones_at_once_write_on_top_of_each_other(team: Team) -> None:
     anna, bert = team.store("anna"), team.store("bert")
     anna.change(lambda _: (rollout(), "begun"))
