@@ -190,7 +190,8 @@ class Controller:
         if not rollout.takes_back:
             watching = self._watching(rollout, wave, nodes)
             if watching:
-                self._look(rollout, wave, watching)  # what is bad at once need not wait for checks
+                # What is bad at once need not wait for checks.
+                self._refuse_bad(rollout, watching.first(self._sick_allowed(rollout, wave)))
             self._check(rollout, nodes)
             said += self._watch(rollout, wave, watching) if watching else []
         return self._write(lambda one: self._next_wave(one, ", ".join(said)))
@@ -262,10 +263,13 @@ class Controller:
             _BadError: a release does badly.
         """
         verdicts = watching.look(self._sick_allowed(rollout, wave))
+        self._refuse_bad(rollout, verdicts)
+        return verdicts
+
+    def _refuse_bad(self, rollout: Rollout, verdicts: Mapping[str, Verdict]) -> None:
         for name, verdict in verdicts.items():
             if verdict.judgement == Judgement.BAD:
                 raise _BadError(f"{self._title(rollout)}: {name}: {verdict.why}")
-        return verdicts
 
     def _watch(self, rollout: Rollout, wave: Wave, watching: Watching) -> list[str]:
         """Watch counters for as long as the settings say; return what they say in the end.

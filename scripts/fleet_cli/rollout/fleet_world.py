@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,12 @@ class FleetWorld:
 
     def run(self, rollout: Rollout, nodes: Sequence[str]) -> Mapping[str, Outcome]:
         """Have agents run: databases, others, balancers."""
-        before = self._failed_before(nodes)
         known = [self._node(certname) for certname in nodes]
-        runs = [result for group in _in_order(known) for result in agents.run(self._fleet, group)]
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            # PuppetDB is asked long before the first report of these runs comes to it.
+            asked = pool.submit(self._failed_before, nodes)
+            runs = [result for group in _in_order(known) for result in agents.run(self._fleet, group)]
+            before = asked.result()
         by_name = {node.name: node.certname for node in known}
         return {
             certname: faults.of(one, rollout.nodes.get(certname), failed_before=certname in before)

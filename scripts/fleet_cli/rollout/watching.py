@@ -24,9 +24,15 @@ class Watching:
         self._asked = sorted({*nodes, *(node for some in self._others.values() for node in some)})
         self._first = world.traffic(self._asked, services)
 
+    def first(self, sick_allowed: int) -> dict[str, Verdict]:
+        """Judge each service by what had come when this began: what new releases have done since they serve."""
+        return self._judged(self._first, sick_allowed)
+
     def look(self, sick_allowed: int) -> dict[str, Verdict]:
         """Judge each service by what came until now."""
-        now = self._world.traffic(self._asked, self._services)
+        return self._judged(self._world.traffic(self._asked, self._services), sick_allowed)
+
+    def _judged(self, now: Traffic, sick_allowed: int) -> dict[str, Verdict]:
         return {name: self._verdict(name, now, sick_allowed) for name in self._services}
 
     def _verdict(self, name: str, now: Traffic, sick_allowed: int) -> Verdict:
