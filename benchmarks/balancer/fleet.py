@@ -38,7 +38,7 @@ HIERA = {
         + "flask_microservice::versions: {}\n"
     ),
     "tiers/benchmark.yaml": (
-        "---\nprofile::microservices::clients: [127.0.0.1]\n"
+        "---\nflask_microservice::balancers: [127.0.0.1]\n"
         "profile::load_balancer::clients: [127.0.0.0/8]\nprofile::load_balancer::tls: false\n"
     ),
 }
@@ -53,12 +53,14 @@ class Configured:
         haproxy: HAProxy's configuration.
         services: for each, the variables, and the arguments of gunicorn.
         gunicorn: its settings, as a file.
+        balancers: the file that says who is a balancer; empty before there was one.
     """
 
     commit: str
     haproxy: str
     services: dict[str, tuple[dict[str, str], list[str]]]
     gunicorn: str
+    balancers: str
 
 
 def configured(commit: str, work: Path) -> Configured:
@@ -92,7 +94,9 @@ def configured(commit: str, work: Path) -> Configured:
             raise FleetError(f"a catalog of {commit or 'this tree'} does not compile: {catalog.error}")
     gunicorn = (tree / "modules/flask_microservice/files/gunicorn.conf.py").read_text(encoding="utf-8")
     services = {name: _command(apps[0], name) for name in SERVICES}
-    return Configured(commit, _on_loopback(balancer), services, gunicorn)
+    files = [one for one in apps[0] if one.reference == "File[/etc/flask-microservice/balancers]"]
+    balancers = "".join(one["content"] for one in files)
+    return Configured(commit, _on_loopback(balancer), services, gunicorn, balancers)
 
 
 def _node(name: str, role: str, address: str) -> Node:
@@ -199,6 +203,7 @@ def running(its: Configured, work: Path) -> Iterator[Running]:
     place.mkdir()
     (place / "haproxy.cfg").write_text(its.haproxy, encoding="utf-8")
     (place / "gunicorn.conf.py").write_text(its.gunicorn, encoding="utf-8")
+    (place / "balancers").write_text(its.balancers, encoding="utf-8")
     (place / "sockets").mkdir()
     with ExitStack() as stack:
         log = stack.enter_context((place / "log").open("w"))
@@ -207,7 +212,8 @@ def running(its: Configured, work: Path) -> Iterator[Running]:
             for address in NODES:
                 command = [sys.executable, "-m", "gunicorn", "--config", str(place / "gunicorn.conf.py"), *arguments,
                            "--bind", f"{address}:{port}", "benchmarks.balancer.application:application"]  # fmt: skip
-                child = subprocess.Popen(command, cwd=REPO, env={**os.environ, **variables}, stderr=log, stdout=log)
+                own = {**os.environ, **variables, "FLASK_MICROSERVICE_BALANCERS": str(place / "balancers")}
+                child = subprocess.Popen(command, cwd=REPO, env=own, stderr=log, stdout=log)
                 stack.callback(_end, child)
         binds = {place: "/benchmark", place / "sockets": "/run/haproxy"}
         # As a shell's child: HAProxy changes its user, and would outlive what started it.

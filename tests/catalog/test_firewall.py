@@ -19,7 +19,8 @@ flask_microservice::services:
 flask_microservice::versions: {orders: '1.0-1', inside: '1.0-1', socket: '1.0-1'}
 """
 TIER = """
-profile::microservices::clients: [192.0.2.51, '2001:db8::/64', 192.0.2.51]
+profile::microservices::clients: [192.0.2.50, '2001:db8::/64', 192.0.2.50]
+flask_microservice::balancers: [192.0.2.51, '2001:db8:1::51', 192.0.2.51, 192.0.2.50]
 profile::firewall::ssh_clients: [198.51.100.0/24]
 profile::firewall::rules:
   statsd: {port: 8125, protocol: udp, clients: [192.0.2.7]}
@@ -35,7 +36,7 @@ def node(tier: str = TIER, role: str = "app") -> Node:
         tier="test",
         hiera={
             "services/orders.yaml": SERVICES,
-            "services/inventory.yaml": "---\n{}\n",
+            "services/inventory.yaml": "---\nflask_microservice::balancers: [192.0.2.52]\n",
             "tiers/test.yaml": tier,
         },
     )
@@ -69,14 +70,29 @@ def catalog(compile: Compile) -> Catalog:
 
 def test_a_port_is_open_to_those_who_are_declared_and_nothing_else_is(catalog: Catalog) -> None:
     found = rules(catalog)
-    assert found.pop("orders") >= {
+    # And those of the layers below, of this repository: the machine that tests them.
+    assert found.pop("orders") - {("ip", "10.77.0.1", "tcp dport 7001")} == {
+        ("ip", "192.0.2.50", "tcp dport 7001"),
         ("ip", "192.0.2.51", "tcp dport 7001"),
+        ("ip", "192.0.2.52", "tcp dport 7001"),
         ("ip6", "2001:db8::/64", "tcp dport 7001"),
+        ("ip6", "2001:db8:1::51", "tcp dport 7001"),
     }
     assert found == {
         "ssh": {("ip", "198.51.100.0/24", "tcp dport 22")},
         "statsd": {("ip", "192.0.2.7", "udp dport 8125")},
     }
+
+
+def test_services_are_told_who_is_a_balancer_and_none_is_restarted_for_it(catalog: Catalog) -> None:
+    """Of who is not in the file, a service serves no more than a part at a time."""
+    file = catalog["File[/etc/flask-microservice/balancers]"]
+    lines = [line for line in file["content"].splitlines() if not line.startswith("#")]
+    assert lines == ["192.0.2.51", "2001:db8:1::51", "192.0.2.50", "192.0.2.52"]
+    assert (file["owner"], file["group"], file["mode"]) == ("root", "root", "0644")
+    assert not file.references("notify")
+    unit = catalog["File[/etc/systemd/system/orders@.service]"]["content"]
+    assert "\nEnvironment=FLASK_MICROSERVICE_BALANCERS=/etc/flask-microservice/balancers\n" in unit
 
 
 def test_the_port_of_a_removed_service_is_closed_after_it_has_drained(catalog: Catalog) -> None:

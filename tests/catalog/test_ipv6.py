@@ -22,7 +22,7 @@ flask_microservice::versions: {orders: '1', inventory: '1', old: '1', stored: '1
 flask_microservice::secrets: {stored: {database: {password: hush}}}
 flask_microservice::database: {host: db.example.test, address: '2001:db8::41', ca_file: /etc/ssl/ca.pem}
 fleet::network: ['2001:db8::/64']
-profile::microservices::clients: ['2001:db8::51']
+flask_microservice::balancers: ['2001:db8::51']
 profile::database::clients: ['2001:db8::30/124', '2001:db8::7']
 """
 LOOPBACK = {"bindings": [{"address": "127.0.0.1"}], "ip": "127.0.0.1", "ip6": "::1"}

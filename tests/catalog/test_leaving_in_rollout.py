@@ -24,7 +24,7 @@ flask_microservice::groups: {payments: ['app[2-3].example.test'], none: []}
 flask_microservice::versions: {orders: 1.0-1, billing: 2.0-1, nowhere: 1.0-1, secluded: 1.0-1, taken: 1.0-1}
 flask_microservice::remove_undeclared: true
 flask_microservice::all_held_by: held_in_test
-profile::microservices::clients: [192.0.2.51]
+flask_microservice::balancers: [192.0.2.51]
 """
 ANSWERS = f"{program.ENVIRONMENTS}/{ENVIRONMENT}/hieradata/answers.json"
 """In the place of the Puppet server's /var/lib/puppet-deploys/answers.json."""

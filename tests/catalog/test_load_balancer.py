@@ -31,7 +31,7 @@ flask_microservice::versions:
    uploads: '1.0-1'}
 """
 TIER = """
-profile::microservices::clients: [192.0.2.51]
+flask_microservice::balancers: [192.0.2.51]
 profile::load_balancer::clients: [198.51.100.0/24]
 profile::load_balancer::except: [internal]
 """

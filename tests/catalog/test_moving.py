@@ -19,7 +19,7 @@ flask_microservice::services:
 flask_microservice::groups: {payments: ['app[2-3].example.test'], none: []}
 flask_microservice::versions: {orders: 1.0-1, billing: 2.0-1, ledger: 1.0-1, secluded: 1.0-1, taker: 1.0-1}
 flask_microservice::gateways: {lb.example.test: {address: 192.0.2.51, ca_file: /etc/ssl/ca.pem}}
-profile::microservices::clients: [192.0.2.51]
+flask_microservice::balancers: [192.0.2.51]
 profile::load_balancer::clients: [192.0.2.0/24]
 """
 BALANCER = "lb.example.test"

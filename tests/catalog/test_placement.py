@@ -33,7 +33,7 @@ flask_microservice::versions: {orders: 1.0-1, billing: 1.0-1, books: 1.0-1, ledg
 flask_microservice::database: {host: db.example.test, address: 192.0.2.41, ca_file: /etc/ssl/ca.pem}
 profile::database::clients: [192.0.2.16/28]
 profile::load_balancer::clients: [192.0.2.0/24]
-profile::microservices::clients: [192.0.2.51]
+flask_microservice::balancers: [192.0.2.51]
 """
 BALANCED = """
 flask_microservice::services:

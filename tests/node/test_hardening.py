@@ -1,15 +1,20 @@
 """Daemons of the fleet may do no more than they do: whoever takes one over has that daemon and not the machine."""
 
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import requests
+import urllib3
 from conftest import DEPLOYED
 from deployed import LAB, connect
-from fleet_cli.lab import ssh
+from fleet_cli.lab import ca, ssh
 from fleet_cli.repository.labfile import Box
 from testinfra.host import Host
+from upload import BODY
 from waiting import wait_for
 
 UNITS = [
@@ -60,6 +65,42 @@ while time.monotonic() < end:
 """
 """For some seconds, so many clients that each send a request of which the end does not come, and come again when they
 are turned away."""
+
+GREEDY_CLIENT = """
+import socket, sys, time
+kind, number, *nodes = sys.argv[1:]
+head = "Host: a\\r\\nContent-Type: application/json\\r\\n"
+begin, more = {
+    "long bodies": (f"POST / HTTP/1.1\\r\\n{head}Content-Length: 100000000\\r\\n\\r\\n{{", " "),
+    "unread answers": ("", f"GET /openapi.json HTTP/1.1\\r\\n{head}\\r\\n" * 1000),
+}[kind]
+opened = {node: {} for node in nodes}
+begun = False
+while True:
+    for node, its in opened.items():
+        while len(its) < int(number):
+            one = socket.socket()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.settimeout(5)
+            address, port = node.rsplit(":", 1)
+            one.connect((address, int(port)))
+            one.setblocking(False)
+            its[one] = begin.encode()
+        for one, rest in list(its.items()):
+            rest = rest or more.encode()
+            try:
+                its[one] = rest[one.send(rest):]
+            except BlockingIOError:
+                pass
+            except OSError:
+                del its[one]
+                one.close()
+    time.sleep(0.5)
+    if not begun:
+        begun = True
+        print("begun", flush=True)
+"""
+"""So many connections to each of some nodes, from one machine, that do their worst until it is ended."""
 
 
 @pytest.mark.parametrize(("name", "unit", "account"), UNITS, ids=[f"{unit}-on-{name}" for name, unit, _ in UNITS])
@@ -148,3 +189,32 @@ def test_slow_clients_of_a_service_keep_nobody_from_it(kind: str, tmp_path: Path
     finally:
         node.run("systemctl stop slow-senders.service; rm -r /run/slow")
     assert answered == [200, 404] * 50
+
+
+@pytest.mark.parametrize("kind", ["long bodies", "unread answers"])
+def test_one_direct_client_of_all_nodes_keeps_no_client_of_the_balancer_waiting(kind: str) -> None:
+    """This machine is let in, as another node could be: it had all threads of a service, or all places for uploads."""
+    balancer = next(one for one in LAB.nodes if one.role == "load_balancer")
+    here = [one for one in DEPLOYED if one.box.tier == balancer.tier and "port" in one.parameters]
+    name = next(one.name for one in here if one.from_template)
+    nodes = [f"{one.box.address}:{one.parameters['port']}" for one in here if one.name == name]
+    port = nodes[0].rpartition(":")[2]
+    client = urllib3.PoolManager(
+        ssl_context=ca.context(LAB), server_hostname=balancer.certname, assert_hostname=balancer.certname, retries=False
+    )
+    url, json = f"https://{balancer.address}:{port}/api/v1/items", {"Content-Type": "application/json"}
+    asked, uploaded = [], []
+    with subprocess.Popen(
+        [sys.executable, "-c", GREEDY_CLIENT, kind, "64", *nodes], stdout=subprocess.PIPE, text=True
+    ) as attacker:
+        try:
+            assert attacker.stdout
+            assert attacker.stdout.readline() == "begun\n"
+            end = time.monotonic() + 15
+            while time.monotonic() < end:
+                asked.append(client.request("GET", url, timeout=5).status)
+                uploaded.append(client.request("POST", url, body=BODY, headers=json, timeout=5).status)
+            assert attacker.poll() is None, "it was gone before the end"
+        finally:
+            attacker.kill()
+    assert (set(asked), set(uploaded)) == ({200}, {400})

@@ -218,3 +218,10 @@ def test_a_machine_with_another_host_key_is_named_and_the_others_go_on(anna: Per
     assert runs[STAGING.name]["outcome"] == "unreachable"
     assert "its host key is not known yet" in runs[STAGING.name]["errors"][0]
     assert runs[LAB.server.name]["outcome"] in ("unchanged", "would change")
+
+
+def test_who_may_not_deploy_is_told_so_by_a_rollout_whatever_else_is_wrong(anna: Person, rita: Person) -> None:
+    """No plan can be made on ops1, a container; what rita lacks is the right."""
+    anna.ok("git commit --quiet --allow-empty --message 'Another change' && git push --quiet")
+    assert "your account may not run fleet-deploy there" in rita.refused("scripts/fleet rollout --why mine")
+    assert "no rollout so far" in rita.ok("scripts/fleet rollout list")

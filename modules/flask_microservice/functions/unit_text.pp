@@ -118,6 +118,7 @@ function flask_microservice::unit_text(
     Environment=FLASK_MICROSERVICE_THREADS=${runs['threads']}
     Environment=FLASK_MICROSERVICE_HANG_SECONDS=${deadlines['hang']}
     Environment=FLASK_MICROSERVICE_REQUEST_SECONDS=${deadlines['request']}
+    Environment=FLASK_MICROSERVICE_BALANCERS=/etc/flask-microservice/balancers
     ${variables}${secret_variables}
     User=${service}
     Group=${service}

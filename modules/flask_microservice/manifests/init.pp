@@ -52,6 +52,10 @@
 # @param apt_source
 #   The file in /etc/apt that names the repository of the services. With it, only that repository's index is fetched when
 #   a version is not known yet; without it, all of them.
+# @param balancers
+#   Addresses and networks of clients that pass on the requests of many, such as the balancer of a tier. Of any other source, a
+#   service serves so many requests at a time as three quarters of its threads do, and keeps the rest waiting; the node itself is one
+#   source, so a proxy on it is named here by 127.0.0.1. Hiera collects them from all layers. A change restarts nothing.
 # @param drain_seconds
 #   For how long a service answers its health check with 503, and serves on, before it is removed or its machine goes down.
 #   Where a balancer is in front of it: a little longer than that takes to notice.
@@ -83,6 +87,7 @@ class flask_microservice (
   Optional[Pattern[/\A[a-z]\w*(::[a-z]\w*)*\z/]] $held_by = undef,
   Optional[Pattern[/\A[a-z]\w*(::[a-z]\w*)*\z/]] $all_held_by = undef,
   Optional[Stdlib::Absolutepath] $apt_source = undef,
+  Array[Stdlib::IP::Address] $balancers = [],
   Integer[0, 86400] $drain_seconds = 0,
 ) {
   # First of all: what follows takes its time for each service.
@@ -166,6 +171,7 @@ class flask_microservice (
   }
 
   class { 'flask_microservice::program':
+    balancers     => $balancers,
     drain_seconds => $drain_seconds,
   }
 

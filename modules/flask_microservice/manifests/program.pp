@@ -3,6 +3,8 @@
 # `flask-microservice --help` on a node says what an operator can do with it. It is a Python package, of the standard
 # library only, below /usr/local/lib/flask-microservice; what is in /usr/local/sbin only starts it.
 #
+# @param balancers
+#   Addresses and networks whose requests are those of many: no share of a service's threads is their limit.
 # @param drain_seconds
 #   For how long, when the machine goes down, its services answer their health checks with 503 and serve on, so that
 #   balancers send no new requests. With 0 they stop at once.
@@ -12,6 +14,7 @@
 #     drain_seconds => 5,
 #   }
 class flask_microservice::program (
+  Array[Stdlib::IP::Address] $balancers = [],
   Integer[0, 86400] $drain_seconds = 0,
 ) {
   $drains = $drain_seconds ? {
@@ -63,6 +66,14 @@ class flask_microservice::program (
       ;
     '/usr/local/lib/flask-microservice/gunicorn.conf.py':
       content => file('flask_microservice/gunicorn.conf.py'),
+      ;
+    '/etc/flask-microservice':
+      ensure => directory,
+      mode   => '0755',
+      ;
+    # Services look at it every second.
+    '/etc/flask-microservice/balancers':
+      content => "# Written by Puppet (flask_microservice::balancers).\n${balancers.unique.map |$_, $one| { "${one}\n" }.join}",
       ;
     '/opt/releases':
       ensure => directory,

@@ -2,11 +2,13 @@
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import click
 
 from fleet_cli.commands import driving
 from fleet_cli.commands.context import Context, json_option, print_json
+from fleet_cli.commands.puppet_choice import chosen, puppet_options
 from fleet_cli.fleet import nodes
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.machine.printable import printable
@@ -49,6 +51,7 @@ number = click.argument("number", type=int, required=False, metavar="[N]")
 @click.option("--now", "quick", is_flag=True, help="Wait for nothing: no time of watching. All checks are made.")
 @click.option("--one-way", is_flag=True, help="Also if a new release says that it can't be gone back from.")
 @click.option("--noop", is_flag=True, help="Say what would change, and in which waves; change nothing.")
+@puppet_options
 @json_option
 @click.pass_obj
 def start(  # noqa: PLR0917 - click gives an argument for each option
@@ -60,6 +63,8 @@ def start(  # noqa: PLR0917 - click gives an argument for each option
     quick: bool,
     one_way: bool,
     noop: bool,
+    kind: str,
+    modules: Path | None,
     as_json: bool,
 ) -> None:
     """Roll out what the remote's branch has, or COMMIT: to the nodes that the plan says change, in waves."""
@@ -72,10 +77,15 @@ def start(  # noqa: PLR0917 - click gives an argument for each option
     state = preparing.settings_of(repo, meant, tiers)
     wanted = preparing.Wanted(meant, tier, why, quick, one_way)
     world = driving.world(context, state, as_json=as_json, known=known)
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with ThreadPoolExecutor(max_workers=1) as pool, chosen(kind, modules, needs_eyaml=True) as using:
         # The server seals the commit while it is planned here what that changes.
         sealed = None if noop else pool.submit(preparing.seal, fleet, meant)
-        made = preparing.rollout(fleet, repo, wanted, known, state)
+        try:
+            made = preparing.rollout(fleet, repo, wanted, known, state, puppet=using.puppet, source=using.source)
+        except FleetError:
+            if sealed and sealed.done():
+                sealed.result()  # what is wrong there, such as a right that is missing, comes first
+            raise
         if not as_json:
             click.echo(printable("\n".join(telling.plan(made, len(known)))))
         same = set(made.goal.values()) == set(made.before.values())

@@ -26,6 +26,7 @@ class Effect:
         what: `new release`, `first release`, `removed`, `restart`, `reload`, `start`, `stop` or `run`.
         old, new: versions, for releases.
         because: the references of the changed resources it comes from, or words for the parts of a release.
+        package: the package of a release, where that has another name than the service.
     """
 
     subject: str
@@ -33,6 +34,7 @@ class Effect:
     old: str = ""
     new: str = ""
     because: tuple[str, ...] = ()
+    package: str = ""
 
 
 def find(
@@ -52,9 +54,9 @@ def _releases(old: Catalog, new: Catalog, old_contents: Contents, new_contents: 
         if was and now:
             reasons = tuple(before.reasons(after))
             if reasons:
-                yield Effect(name, "new release", before.version, after.version, reasons)
+                yield Effect(name, "new release", before.version, after.version, reasons, after.package)
         elif now:
-            yield Effect(name, "first release", "", after.version)
+            yield Effect(name, "first release", "", after.version, package=after.package)
         elif new.get(f"{RELEASE}[{name}]") and was:
             yield Effect(name, "removed", before.version)
 
@@ -75,6 +77,7 @@ class _Parts:
             resource = catalog.get(f"File[{path}]")
             self._files.append(contents.of(resource).get("") if resource else None)
         declared = catalog.get(f"{SERVICE}[{service}]")
+        self.package = str(declared.parameters.get("package") or "") if declared else ""
         self._config = dict(leaves(declared.parameters.get("config", {}))) if declared else {}
         self._secrets, self._environment = (
             _digests(declared.parameters.get(name)) if declared else {} for name in ("secrets", "secret_environment")

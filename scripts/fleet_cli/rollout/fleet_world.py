@@ -266,10 +266,12 @@ def _document(said: asking.Said) -> Mapping[str, Any]:
 
 
 def _own(data: Mapping[str, Any]) -> Counts:
-    requests = int(data["requests"])
+    """What a service says of itself; one that counts no requests still has its deaths told."""
+    requests = int(data.get("requests", 0))
     slower = {float(edge): int(count) for edge, count in (data.get("slower") or {}).items()}
-    seconds = float(data.get("seconds") or 0.0)
-    return Counts(requests, int(data["failed"]), slower, seconds / requests * 1000 if requests else None)
+    mean_ms = float(data.get("seconds") or 0.0) / requests * 1000 if requests else None
+    died, up = int(data.get("died", 0)), float(data.get("up_seconds", 0.0))
+    return Counts(requests, int(data.get("failed", 0)), slower, mean_ms, died, up)
 
 
 def _failed_tests(junit: Path) -> dict[str, str]:

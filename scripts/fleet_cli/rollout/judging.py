@@ -1,13 +1,15 @@
 """What a release does, judged by counters: of the nodes that have it, beside those that do not, and beside before.
 
-One test is used for failed answers and for slow ones. A tolerated share p of requests may fail, or be slower than
-something. If k of n did, the release is bad where so many or more would come by chance less often than once in
-1/CHANCE times: P(X >= k) < CHANCE, X binomial with n and p.
+One test is used for failed answers, for slow ones and for workers that die. A tolerated share p of requests may fail,
+or be slower than something. If k of n did, the release is bad where so many or more would come by chance less often
+than once in 1/CHANCE times: P(X >= k) < CHANCE, X binomial with n and p.
 
 - Failed: p is `error_ratio`, or what failed beside it and before, if that is more.
 - Slow: T is the first edge of the histogram that is at least `latency_ratio` times the 95th percentile beside it and
   before (whichever is more). More than 5 % of the requests slower than T means that the 95th percentile is beyond T;
   p is 5 %, or the share that was slower than T beside it or before, if that is more.
+- Died: n is the seconds that it has been up, of all nodes together; p is one worker in an hour, or as many as died
+  beside it or before, if that is more. A balancer that tries a request again hides from clients that a worker died.
 
 Nothing is called good by fewer than `least_requests` requests; bad may be told by fewer.
 """
@@ -19,6 +21,10 @@ from enum import StrEnum
 
 CHANCE = 0.001
 PERCENTILE = 0.95
+DEATHS = 1 / 3600
+"""How many workers of a service may die on a node, in each second."""
+LEAST_UP = 60.0
+"""For how many seconds a release has to be up before what died of it says anything of how often that happens."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,16 @@ class Counts:
         failed: how many of them failed: answers of 5xx, and none.
         slower: by a time in seconds, how many took longer; empty where that is not known.
         mean_ms: how long one took, in the mean; None where that is not known.
+        died: how many processes that answer them died, without being told to end.
+        up: for how many seconds that was counted, of all nodes together.
     """
 
     requests: int = 0
     failed: int = 0
     slower: Mapping[float, int] = field(default_factory=dict)
     mean_ms: float | None = None
+    died: int = 0
+    up: float = 0.0
 
     def __add__(self, other: "Counts") -> "Counts":
         edges = self.slower.keys() & other.slower.keys() if self.requests and other.requests else ()
@@ -44,7 +54,7 @@ class Counts:
             slower = dict(self.slower or other.slower)
         return Counts(
             self.requests + other.requests, self.failed + other.failed, slower,
-            _mean([(one.mean_ms, one.requests) for one in (self, other)]),
+            _mean([(one.mean_ms, one.requests) for one in (self, other)]), self.died + other.died, self.up + other.up,
         )  # fmt: skip
 
     def since(self, earlier: "Counts") -> "Counts":
@@ -54,7 +64,8 @@ class Counts:
         slower = {edge: max(0, count - earlier.slower.get(edge, 0)) for edge, count in self.slower.items()}
         # HAProxy's counters are not read at one instant: failures may seem to fall by a few.
         failed = max(0, self.failed - earlier.failed)
-        return Counts(self.requests - earlier.requests, failed, slower, self.mean_ms)
+        died, up = max(0, self.died - earlier.died), max(0.0, self.up - earlier.up)
+        return Counts(self.requests - earlier.requests, failed, slower, self.mean_ms, died, up)
 
     @property
     def share_failed(self) -> float:
@@ -166,7 +177,15 @@ def _bad(counts: Counts, others: Counts, before: Counts, limits: Limits) -> str:
     p = max([limits.error_ratio, *(base.share_failed for base in bases)])
     if counts.failed and at_least(counts.failed, counts.requests, p) < CHANCE:
         return f"{counts.failed:,} of {counts.requests:,} failed (tolerated: {p:.1%})"
-    return _slow(counts, bases, limits)
+    return _dying(counts, (others, before)) or _slow(counts, bases, limits)
+
+
+def _dying(counts: Counts, bases: Sequence[Counts]) -> str:
+    seconds = max(1, round(counts.up))
+    p = max([DEATHS, *(base.died / max(base.up, LEAST_UP) for base in bases)])
+    if counts.died and at_least(counts.died, seconds, min(p, 1.0)) < CHANCE:
+        return f"{counts.died:,} workers died in {seconds:,} s (tolerated: {p * 3600:,.0f} in an hour)"
+    return ""
 
 
 def _slow(counts: Counts, bases: Sequence[Counts], limits: Limits) -> str:

@@ -1,7 +1,7 @@
 """From a commit to a rollout: what it changes where, by the plan, and in which waves."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,12 @@ from fleet_cli.machine.errors import CommandFailedError, FleetError
 from fleet_cli.planning import environment, factsources, planner
 from fleet_cli.planning.changes import ResourceChange
 from fleet_cli.planning.effects import Effect
+from fleet_cli.planning.modules import Source
 from fleet_cli.planning.plan import Failure, Plan
 from fleet_cli.planning.planner import Choice
 from fleet_cli.planning.planner import Settings as PlanSettings
+from fleet_cli.puppet import sandboxed
+from fleet_cli.puppet.kinds import Puppet
 from fleet_cli.repository import clones
 from fleet_cli.repository.clones import git
 from fleet_cli.repository.inventory import Machine
@@ -72,12 +75,22 @@ def seal(fleet: Fleet, commit: str) -> None:
         deploying.seal(fleet, fleet.branch, commit)
 
 
-def rollout(fleet: Fleet, repo: Path, wanted: Wanted, known: Sequence[Node], state: Mapping[str, Settings]) -> Rollout:
+def rollout(
+    fleet: Fleet,
+    repo: Path,
+    wanted: Wanted,
+    known: Sequence[Node],
+    state: Mapping[str, Settings],
+    *,
+    puppet: Puppet = sandboxed.PUPPET,
+    source: Source | None = None,
+) -> Rollout:
     """Plan a rollout; it is begun nowhere.
 
     Args:
         known: all nodes of the fleet.
         state: by tier, its settings.
+        puppet, source: what compiles catalogs for the plan, and from where it has modules; see planner.Settings.
 
     Raises:
         FleetError: a catalog fails at the commit; or a plan can't be made.
@@ -86,10 +99,18 @@ def rollout(fleet: Fleet, repo: Path, wanted: Wanted, known: Sequence[Node], sta
     tiers = [tier for tier in state if wanted.tier in (None, tier)]
     before = {tier: _commit_of(answers, tier) for tier in tiers}
     changes: list[Change] = []
+    packages: set[one_way.Change] = set()
     for base in dict.fromkeys(before.values()):
         of_base = [tier for tier in tiers if before[tier] == base]
-        changes += _changes(fleet, repo, base, wanted.commit, [node for node in known if node.tier in of_base])
-    behind = _one_way(repo, wanted, changes)
+        machines = [Machine(node.certname, node.role, node.tier) for node in known if node.tier in of_base]
+        if base == wanted.commit or not machines:
+            continue
+        facts = factsources.find(fleet, repo, None)
+        using = PlanSettings(Choice(), facts, source or environment.MIRROR, machines, puppet=puppet)
+        found = _plan(fleet, repo, base, wanted.commit, using)
+        changes += _changes(found, known)
+        packages |= _packages(found)
+    behind = _one_way(repo, wanted, packages)
     return Rollout(
         number=_highest(answers), epoch=1, commit=wanted.commit, goal=dict.fromkeys(tiers, wanted.commit),
         before=before, whole=wanted.tier is None, why=wanted.why, by=account(), host=host(), began=int(time.time()),
@@ -154,18 +175,21 @@ def _highest(answers: deploying.Answers) -> int:
     return max([one.number for known in (answers.rollouts, answers.ended) for one in known.values()], default=0)
 
 
-def _changes(fleet: Fleet, repo: Path, base: str, head: str, known: Sequence[Node]) -> list[Change]:
-    """What the plan says changes on nodes, from one commit to another."""
-    if base == head or not known:
-        return []
+def _plan(fleet: Fleet, repo: Path, base: str, head: str, using: PlanSettings) -> Plan:
+    """What changes from one commit to another, of which the clone may not know one yet."""
     for one in (base, head):
         _bring(fleet, repo, one)
-    machines = [Machine(node.certname, node.role, node.tier) for node in known]
-    found = planner.make(
-        repo, base, head,
-        PlanSettings(Choice(), factsources.find(fleet, repo, None), environment.MIRROR, machines),
-    )  # fmt: skip
+    found = planner.make(repo, base, head, using)
     _refuse_failures(found)
+    return found
+
+
+def _packages(found: Plan) -> set[one_way.Change]:
+    releases = [effect for effect, _ in found.of_kind(Effect) if effect.what in _RELEASES]
+    return {one_way.Change(effect.package or effect.subject, effect.old, effect.new) for effect in releases}
+
+
+def _changes(found: Plan, known: Sequence[Node]) -> list[Change]:
     services: dict[str, dict[str, tuple[str, str]]] = {}
     for effect, certnames in found.of_kind(Effect):
         if effect.what in _RELEASES:
@@ -218,13 +242,12 @@ def _is_in(repo: Path, commit: str) -> bool:
     return True
 
 
-def _one_way(repo: Path, wanted: Wanted, changes: Sequence[Change]) -> bool:
+def _one_way(repo: Path, wanted: Wanted, packages: Iterable[one_way.Change]) -> bool:
     """Whether a new release says that nobody can go back behind it.
 
     Raises:
         FleetError: one does, and the caller has not said that this is known.
     """
-    packages = {one_way.Change(name, old, new) for change in changes for name, (old, new) in change.services.items()}
     found = one_way.of(repo, wanted.commit, sorted(packages))
     if found and not wanted.one_way:
         told = "; ".join(f"{change.package} {', '.join(versions)}" for change, versions in found.items())

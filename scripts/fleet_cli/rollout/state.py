@@ -209,7 +209,8 @@ def _wave(data: Mapping[str, Any]) -> Wave:
 
 def _counts(data: Mapping[str, Any]) -> Counts:
     slower = {float(edge): int(count) for edge, count in data["slower"].items()}
-    return Counts(int(data["requests"]), int(data["failed"]), slower, data["mean_ms"])
+    died, up = int(data.get("died", 0)), float(data.get("up", 0.0))
+    return Counts(int(data["requests"]), int(data["failed"]), slower, data["mean_ms"], died, up)
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

@@ -41,7 +41,7 @@ class Watching:
         balanced = {node: self._balanced(node, name, now) for node in having if (node, name) in now.balanced}
         if balanced:
             beside = judging.total(self._balanced(node, name, now) for node in others if (node, name) in now.balanced)
-            if own:
+            if judging.total(own.values()).requests:
                 # Of how long requests took the service's own histogram says more than the balancer's mean.
                 balanced = {node: replace(counts, mean_ms=None) for node, counts in balanced.items()}
             found.append(judging.judge(balanced, beside, before.balanced, self._limits, sick_allowed=sick_allowed))

@@ -1,8 +1,9 @@
 # @summary The microservices that Hiera declares, from the fleet's own apt repository
 #
+# The balancers that it names (`flask_microservice::balancers`) may connect to the services, and so may others.
+#
 # @param clients
-#   Addresses and networks that may connect to the services: the balancer of the machine's tier above all. Hiera collects
-#   them from all layers.
+#   Addresses and networks that may connect to the services besides balancers. Hiera collects them from all layers.
 #
 # @example
 #   include profile::microservices
@@ -38,8 +39,9 @@ class profile::microservices (
 
   # What stays for now is still reached: at its port of before, where PuppetDB knows it.
   $members = profile::members(flask_microservice::any_address())
+  $let_in = $clients + $flask_microservice::balancers
   # In an order that is the same while one of them stays.
-  $rules = $members.keys.sort.map |$_, $name| { profile::firewall_rules($name, $members[$name]['port'], $clients) }
+  $rules = $members.keys.sort.map |$_, $name| { profile::firewall_rules($name, $members[$name]['port'], $let_in) }
   concat::fragment { 'firewall: microservices':
     target  => $profile::firewall::config,
     content => $rules.join,

@@ -202,7 +202,7 @@ MISTAKES = {
         {ORDERS: ("7001", "70001")}, (ORDERS, "70001"), "wrong-type", ("Integer[1, 65535]", "70001"),
     ),
     "a list that is none": Mistake(
-        {PRODUCTION: ("clients: [10.77.0.51]", "clients: 10.77.0.51")},
+        {PRODUCTION: ("balancers: [10.77.0.51]", "balancers: 10.77.0.51")},
         (PRODUCTION, "10.77.0.51\n# It asks"), "wrong-type", ("Array[Stdlib::IP::Address]", "as a list: [10.77.0.51]"),
     ),
     "an address that is none": Mistake(
@@ -524,7 +524,7 @@ MISTAKES = {
         (COMMON, "profile::base::packages:"), "duplicate-key", ("stands on line", "already",),
     ),
     "a bracket that is not closed": Mistake(
-        {PRODUCTION: ("clients: [10.77.0.51]", "clients: [10.77.0.51")},
+        {PRODUCTION: ("balancers: [10.77.0.51]", "balancers: [10.77.0.51")},
         (PRODUCTION, "[10.77.0.51"), "yaml-syntax", ("before line",),
     ),
     "a date, which Puppet refuses": Mistake(

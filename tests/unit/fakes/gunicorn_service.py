@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from waiting import wait_for
@@ -21,6 +22,18 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LOCK = threading.Lock()
 UNDER_WAY = []
+
+
+def large(start_response):
+    file = HERE / "large"
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(file.stat().st_size))])
+    return file.open("rb")
+
+
+def slowly():
+    for _ in range(4):
+        time.sleep(1)
+        yield b"x" * 1000
 
 
 def application(environ, start_response):
@@ -43,6 +56,14 @@ def application(environ, start_response):
     finally:
         with LOCK:
             UNDER_WAY.remove(path)
+    if path.startswith("/large"):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"~" * (1 << 20)] * int(path.rpartition("-")[2])
+    if path.startswith("/file"):
+        return environ["wsgi.file_wrapper"](large(start_response))
+    if path.startswith("/stream"):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return slowly()
     said = b"ok\\n"
     if environ["REQUEST_METHOD"] == "POST":
         said = b"%d\\n" % len(environ["wsgi.input"].read())
@@ -65,10 +86,12 @@ class Served:
         files: int | None = None,
         seconds: int = 60,
         connections: int = 1000,
+        connect: Callable[[], socket.socket] | None = None,
     ) -> None:
         self.directory = directory
         self.socket = directory / "http.sock"
         self.port = 0
+        self._connect = connect
         self.asked: list[threading.Thread] = []
         self.answered: list[int] = []
         (directory / "application.py").write_text(APPLICATION)
@@ -79,6 +102,7 @@ class Served:
             "FLASK_MICROSERVICE_THREADS": str(threads),
             "FLASK_MICROSERVICE_HANG_SECONDS": str(hang),
             "FLASK_MICROSERVICE_REQUEST_SECONDS": str(seconds),
+            "FLASK_MICROSERVICE_BALANCERS": str(directory / "balancers"),
         }
         command = [sys.executable, "-m", "gunicorn", "--config", str(CONFIG), "--workers", str(workers)]
         bind = ["--bind", f"unix:{self.socket}"]
@@ -98,6 +122,8 @@ class Served:
         )  # fmt: skip
 
     def connect(self) -> socket.socket:
+        if self._connect:
+            return self._connect()
         if self.port:
             return socket.create_connection(("127.0.0.1", self.port), 20)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

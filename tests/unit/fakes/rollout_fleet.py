@@ -38,10 +38,11 @@ class MemoryStore:
 
 @dataclass
 class Release:
-    """How a version behaves: what share of its requests fails, and how long one takes."""
+    """How a version behaves: what share of its requests fails, how long one takes, how many workers die in a second."""
 
     fails: float = 0.0
     seconds: float = 0.004
+    dies: float = 0.0
     refused: bool = False
 
 
@@ -57,6 +58,8 @@ class SimulatedNode:
     requests: int = 1000
     failed: int = 0
     slower: dict[float, int] = field(default_factory=dict)
+    died: float = 0.0
+    up_seconds: float = 10_000.0
     changes: int = 0
     sick: bool = False
 
@@ -120,6 +123,8 @@ class SimulatedWorld:
         for node in self.nodes.values():
             if node.up:
                 self._serve(node, int(self.rate * seconds))
+                node.died += self.releases[node.serves].dies * seconds
+                node.up_seconds += seconds
 
     def _serve(self, node: SimulatedNode, requests: int) -> None:
         release = self.releases[node.serves]
@@ -187,6 +192,7 @@ class SimulatedWorld:
     def _switch(self, node: SimulatedNode, version: str) -> None:
         node.serves = version
         node.requests = node.failed = 0
+        node.died = node.up_seconds = 0.0
         node.slower = {}
         node.changes += 1
 
@@ -219,7 +225,7 @@ class SimulatedWorld:
     def traffic(self, nodes: Iterable[str], services: Iterable[str]) -> Traffic:
         self.before_call("traffic")
         own = {
-            (node.certname, "orders"): (f"r{node.serves}", Counts(node.requests, node.failed, dict(node.slower)))
+            (node.certname, "orders"): (f"r{node.serves}", _counted(node))
             for node in map(self.nodes.get, nodes)
             if node is not None and node.up and "orders" in services
         }
@@ -244,6 +250,11 @@ class SimulatedWorld:
 
     def tell(self, rollout: Rollout, event: str) -> None:
         self.told.append(f"{event} {rollout.status}")
+
+
+def _counted(node: SimulatedNode) -> Counts:
+    died, up = int(node.died), node.up_seconds
+    return Counts(node.requests, node.failed, dict(node.slower), died=died, up=up)
 
 
 def copied(store: MemoryStore) -> MemoryStore:

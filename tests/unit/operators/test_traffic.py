@@ -1,6 +1,7 @@
 """fleet-traffic counts what clients of services got, and waits for none that hangs."""
 
 import json
+import os
 import socket
 import threading
 import time
@@ -32,6 +33,9 @@ flask_http_request_duration_seconds_count{method="GET",release="1",status="200",
 flask_http_request_total{method="GET",release="1",status="200"} 100.0
 """
 METRICS = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\r\n"
+DIED = b"HTTP/1.1 200 OK\r\nx-workers-died: 2\r\n"
+UP_SECONDS = 600.0
+AGE = pytest.approx(UP_SECONDS, abs=60)
 COUNTED = {"requests": 107, "failed": 7, "seconds": 6.9, "slower": {"0.1": 17, "0.25": 1}}
 
 
@@ -62,6 +66,7 @@ def listening(path: Path, answer: Callable[[socket.socket], None]) -> Iterator[N
 def declared(operators: Machine) -> Iterator[Callable[[str, Callable[[socket.socket], None] | None], None]]:
     """A way to declare a service that serves, with what listens at its socket."""
     operators.write("fleet-operators.ini", "[machine]\ncertname = app1.example.org\n")
+    operators.put("systemctl", "echo 0")
     with ExitStack() as stack:
 
         def declare(name: str, answer: Callable[[socket.socket], None] | None) -> None:
@@ -69,6 +74,9 @@ def declared(operators: Machine) -> Iterator[Callable[[str, Callable[[socket.soc
             operators.write(f"units/{name}.service", f"[Unit]\nA=b\n\n[X-Flask-Microservice]\nRelease={RELEASE}\n")
             unit = "[Service]\nVersion=x\n[X-Flask-Microservice]\nVersion=1.0.0-1\nHealthPath=/own/check\n"
             operators.write(f"releases/{name}/{RELEASE}/unit", unit)
+            operators.write(f"units/{name}@{RELEASE}.service", unit)
+            begun = time.time() - UP_SECONDS
+            os.utime(operators.root / f"units/{name}@{RELEASE}.service", (begun, begun))
             if answer:
                 stack.enter_context(listening(operators.root / f"run/{name}/3faf7872.sock", answer))
 
@@ -90,10 +98,25 @@ def test_what_clients_got_is_counted_and_what_the_balancer_asks_is_not(
     declared("orders", lambda connection: connection.sendall(METRICS + PAGE.encode()))
     assert told(operators, capsys) == {
         "machine": "app1.example.org",
-        "services": {"orders": {"release": RELEASE, "version": "1.0.0-1", **COUNTED}},
+        "services": {"orders": {"release": RELEASE, "version": "1.0.0-1", **COUNTED, "died": 0, "up_seconds": AGE}},
         "balanced": {},
         "missing": {},
     }
+
+
+def test_workers_that_died_and_restarts_are_counted_together(
+    operators: Machine, declared: Declare, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared("orders", lambda connection: connection.sendall(DIED + METRICS.partition(b"\r\n")[2] + PAGE.encode()))
+    operators.put("systemctl", "echo 3")
+    assert told(operators, capsys)["services"]["orders"]["died"] == 5
+    assert operators.given("systemctl") == [
+        "show",
+        "--property=NRestarts",
+        "--value",
+        "--",
+        f"orders@{RELEASE}.service",
+    ]
 
 
 def test_a_service_that_hangs_is_missing_with_its_reason_and_holds_up_no_other(
@@ -136,15 +159,19 @@ def test_a_service_that_hangs_is_missing_with_its_reason_and_holds_up_no_other(
     assert took < 2, "services are asked one after the other"
 
 
-def test_an_application_without_such_metrics_is_left_out(
+def test_of_an_application_without_such_metrics_it_is_told_how_many_of_its_workers_died(
     operators: Machine, declared: Declare, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    declared("without", lambda connection: connection.sendall(b"HTTP/1.1 404 no\r\n\r\n"))
+    declared("without", lambda connection: connection.sendall(b"HTTP/1.1 404 no\r\nX-Workers-Died: 7\r\n\r\n"))
     declared("page", lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>"))
     declared("others", lambda connection: connection.sendall(METRICS + b"go_threads 7\n"))
     operators.write("units/new@.service", "[X-Flask-Microservice]\nVersion=1.1.0-1\n")
     found = told(operators, capsys)
-    assert (found["services"], found["missing"]) == ({}, {})
+    release = {"release": RELEASE, "version": "1.0.0-1", "up_seconds": AGE}
+    assert found["services"] == {
+        "without": {**release, "died": 7}, "page": {**release, "died": 0}, "others": {**release, "died": 0},
+    }  # fmt: skip
+    assert found["missing"] == {}
 
 
 def test_a_new_release_has_answered_nothing_yet() -> None:

@@ -115,6 +115,15 @@ def test_a_release_is_new_for_another_package_config_secret_or_unit() -> None:
     assert follow(service("1-1"), service("1-1")) == []
 
 
+def test_a_release_names_its_package_where_that_has_another_name() -> None:
+    """What the apt repository says of a version, such as that nobody can go back behind it, it says of the package."""
+    old, new = service("1-1"), service("2-1")
+    assert follow(old, new)[0].package == ""
+    new["Flask_microservice::Service[orders]"]["package"] = "shop"
+    assert follow(old, new)[0].package == "shop"
+    assert follow({}, new)[0].package == "shop"
+
+
 def test_a_release_is_not_new_for_other_files_of_the_service() -> None:
     other = {"File[/etc/logrotate.d/orders]": {"content": "daily"}}
     assert follow(service("1-1"), {**service("1-1"), **other}) == []

@@ -22,10 +22,11 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         files: int | None = None,
         seconds: int = 60,
         connections: int = 1000,
+        connect: Callable[[], socket.socket] | None = None,
     ) -> Served:
         served = Served(
             tmp_path, workers=workers, threads=threads, hang=hang, listener=listener, files=files, seconds=seconds,
-            connections=connections,
+            connections=connections, connect=connect,
         )  # fmt: skip
         started.append(served)
         wait_for(served.answers, "gunicorn serves")

@@ -1,10 +1,12 @@
 """A service that is busy is not taken for one that is down, nor one that hangs for one that is busy."""
 
 import os
+import re
 import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -209,6 +211,39 @@ def test_a_request_that_waits_is_answered_when_the_service_is_stopped(serve: Cal
     assert all(b"200 OK" in other.recv(4096) for other in others)
 
 
+def deaths(served: Served) -> str | None:
+    """What an answer says to who counts them; None where one worker of two is not there yet."""
+    with closing(served.send(b"GET / HTTP/1.0\r\nUser-Agent: fleet-traffic\r\n\r\n")) as connection:
+        said = connection.makefile("rb").read().decode()
+    told = re.search(r"^X-Workers-Died: (\d+)\r$", said, re.MULTILINE)
+    return told[1] if told and len(served.workers()) == 2 else None
+
+
+@pytest.mark.parametrize(
+    "sent, counts",
+    [
+        pytest.param(signal.SIGKILL, True, id="killed"),
+        pytest.param(signal.SIGSEGV, True, id="broken"),
+        pytest.param(signal.SIGABRT, True, id="given up by its master"),
+        pytest.param(signal.SIGTERM, False, id="told to end"),
+    ],
+)
+def test_workers_that_die_are_counted(serve: Callable[..., Served], sent: signal.Signals, counts: bool) -> None:
+    """A balancer tries again what they were answering: no other counter has it, and a bad release is called good."""
+    served = serve(workers=2, threads=1)
+    wait_for(lambda: deaths(served) == "0", "both are there")
+    for number in (1, 2):
+        died = served.workers()[0]
+        os.kill(died, sent)
+        wait_for(lambda died=died: died not in served.workers(), "it is gone")  # type: ignore[misc]
+        wait_for(lambda number=number: deaths(served) == str(number * counts), "it is counted")  # type: ignore[misc]
+
+
+def test_clients_are_not_told_how_many_workers_died(serve: Callable[..., Served]) -> None:
+    with closing(serve().send(b"GET / HTTP/1.0\r\n\r\n")) as connection:
+        assert b"Died" not in connection.makefile("rb").read()
+
+
 def test_a_request_that_fails_makes_room_for_the_next(serve: Callable[..., Served]) -> None:
     """A service would stop to answer after as many failures as it has threads."""
     served = serve(threads=1)
@@ -244,6 +279,7 @@ def test_checks_of_the_program_are_told_apart_from_those_of_balancers(monkeypatc
     monkeypatch.setenv("FLASK_MICROSERVICE_THREADS", "8")
     monkeypatch.setenv("FLASK_MICROSERVICE_HANG_SECONDS", "10")
     monkeypatch.setenv("FLASK_MICROSERVICE_REQUEST_SECONDS", "10")
+    monkeypatch.setenv("FLASK_MICROSERVICE_BALANCERS", "/nosuch")
     settings: dict[str, Any] = {}
     exec(CONFIG.read_text(encoding="utf-8"), settings)  # noqa: S102
     assert settings["USER_AGENT"] == health.USER_AGENT

@@ -91,11 +91,21 @@ def test_bad_one_ends_at_the_canary_and_is_taken_back_without_one() -> None:
     assert case.world.time < 1_000_000 + 10, "a threshold was breached, and it went on for long"
 
 
-@pytest.mark.parametrize("release", [Release(fails=0.05), Release(seconds=0.02), Release(refused=True)])
+@pytest.mark.parametrize(
+    "release", [Release(fails=0.05), Release(seconds=0.02), Release(refused=True), Release(dies=0.1)]
+)
 def test_release_that_does_badly_in_part_is_taken_back(release: Release) -> None:
     case = Case(new=release, nodes=fleet(6, 0))
     assert case.drive().status == Status.REVERTED
     assert case.served == {"1.0"}
+
+
+def test_workers_that_died_before_as_well_are_not_the_release() -> None:
+    case = Case(new=Release(dies=0.1), nodes=fleet(6, 0))
+    case.world.releases["1.0"] = Release(dies=0.1)
+    for node in case.world.nodes.values():
+        node.died = node.up_seconds / 10
+    assert case.drive().status == Status.DONE
 
 
 def test_no_traffic_is_neither_success_nor_failure() -> None:

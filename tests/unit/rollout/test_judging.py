@@ -54,6 +54,38 @@ def test_three_times_as_slow_is_bad_and_as_slow_as_the_others_is_not() -> None:
     assert verdict(Counts(200, 0, {0.01: 200, 0.025: 10, 0.05: 2, 0.1: 0}, 16.0)) == Judgement.GOOD
 
 
+@pytest.mark.parametrize(
+    ("died", "up", "expected"),
+    [
+        (0, 60, Judgement.GOOD),
+        (1, 60, Judgement.GOOD),
+        (2, 60, Judgement.BAD),
+        (2, 600, Judgement.GOOD),
+        (4, 600, Judgement.BAD),
+        (80, 5, Judgement.BAD),
+    ],
+)
+def test_workers_that_die(died: int, up: float, expected: Judgement) -> None:
+    """What they were answering is tried again on another node, so no request fails."""
+    assert verdict(Counts(1000, 0, died=died, up=up)) == expected
+
+
+def test_workers_that_die_everywhere_or_did_before_are_not_the_release() -> None:
+    dying = Counts(1000, 0, died=6, up=60.0)
+    assert verdict(dying, others=Counts(1000, 0, died=20, up=240.0)) == Judgement.GOOD
+    assert verdict(dying, before=Counts(1000, 0, died=6_000, up=60_000.0)) == Judgement.GOOD
+    assert verdict(dying, before=Counts(1000, 0, died=2, up=3.0)) == Judgement.GOOD
+    assert verdict(dying, before=Counts(1000, 0, died=1, up=3.0)) == Judgement.BAD, "three seconds are no measure"
+
+
+def test_what_counts_no_requests_is_bad_by_its_deaths_alone() -> None:
+    assert verdict(Counts(died=5, up=60.0)) == Judgement.BAD
+    assert verdict(Counts(died=0, up=60.0)) == Judgement.TOO_FEW
+    assert judge({"app1": Counts(died=5, up=60.0)}, FAST, FAST, LIMITS, sick_allowed=0).why == (
+        "5 workers died in 60 s (tolerated: 1 in an hour)"
+    )
+
+
 def test_without_a_histogram_the_mean_is_judged() -> None:
     fast = Counts(1000, 0, mean_ms=10.0)
     assert verdict(Counts(200, 0, mean_ms=35.0), fast, fast) == Judgement.BAD

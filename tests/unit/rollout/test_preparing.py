@@ -9,7 +9,11 @@ from fleet_cli.fleet import deploying
 from fleet_cli.fleet.deploying import Answers
 from fleet_cli.fleet.description import Fleet
 from fleet_cli.machine.errors import FleetError
+from fleet_cli.planning.effects import Effect
+from fleet_cli.planning.plan import Group, Plan
+from fleet_cli.planning.unused import Unused
 from fleet_cli.rollout import preparing
+from fleet_cli.rollout.one_way import Change
 from fleet_cli.rollout.state import Rollout
 
 OLD, NEW, OTHER = "a" * 40, "b" * 40, "c" * 40
@@ -43,6 +47,17 @@ def test_rollback_takes_no_later_deploy_with_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(deploying, "answers", lambda _: answers(NEW, production=OTHER))
     with pytest.raises(FleetError, match="production is given commit cccccccccc by now, not bbbbbbbbbb of rollout 3"):
         preparing.require_given(FLEET, done())
+
+
+def test_one_way_is_asked_of_the_package_that_a_service_runs_from() -> None:
+    """Else what nobody can go back behind would be taken back by itself."""
+    items = (
+        Effect("orders", "new release", "1-1", "2-1", ("its package",), "shop"),
+        Effect("billing", "new release", "3-1", "4-1", ("its package",)),
+        Effect("nginx", "restart"),
+    )
+    plan = Plan(OLD, NEW, 1, 2, (Group(("app1",), items),), Unused((), (), ()), ())
+    assert preparing._packages(plan) == {Change("shop", "1-1", "2-1"), Change("billing", "3-1", "4-1")}
 
 
 def git(directory: Path, *arguments: str) -> str:

@@ -112,6 +112,12 @@ def units(services: Sequence[str]) -> dict[str, dict[str, str]]:
     return found
 
 
+def restarts(unit: str) -> int:
+    """Return how often systemd has started a unit again because it had ended by itself."""
+    said = _systemctl("show", "--property=NRestarts", "--value", "--", unit).strip()
+    return int(said) if said.isdecimal() else 0
+
+
 def _systemctl(*arguments: str) -> str:
     if arguments[-1] == "--":
         return ""  # without a unit it would show the manager

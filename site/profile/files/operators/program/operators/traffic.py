@@ -7,6 +7,7 @@ Counts begin at 0 with a new process. It changes nothing, and reads no more than
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from operators import arguments as checked
 from operators import balancing, inspection, machine, places, unix_socket
+from operators.errors import Failure
 
 ASKED_SECONDS = 3.0
 """How long a service, or the balancer, may take; all are asked at once."""
@@ -24,6 +26,8 @@ DURATION = "flask_http_request_duration_seconds"
 
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)(?: -?\d+)?")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+DIED = re.compile(r"^x-workers-died: *(\d{1,9})\r?$", re.IGNORECASE | re.MULTILINE)
+"""What gunicorn tells who asks as this does (modules/flask_microservice/files/gunicorn.conf.py)."""
 OWN_PATHS = ("/metrics", "/health")
 """Asked by balancers and monitors: no traffic."""
 
@@ -48,7 +52,7 @@ def traffic() -> dict[str, Any]:
             try:
                 if found := answer.result():
                     services[name] = found
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, Failure) as error:
                 missing[name] = _reason(error)
         try:
             balanced = balancer.result()
@@ -58,7 +62,9 @@ def traffic() -> dict[str, Any]:
 
 
 def of_service(name: str) -> dict[str, Any] | None:
-    """Return what the release that serves has answered; None if none serves, or if it counts nothing.
+    """Return what the release that serves has answered, and how many of its processes died; None if none serves.
+
+    One that counts no requests has no numbers of them.
 
     Raises:
         OSError: it does not answer in time.
@@ -68,14 +74,18 @@ def of_service(name: str) -> dict[str, Any] | None:
     if not release:
         return None
     unit = places.RELEASES / name / release / "unit"
+    instance = places.UNITS / f"{name}@{release}.service"
     # Its own socket, at which flask-microservice asks for its health: on the port another release may answer.
-    said = _get(places.RUN / name / f"{release.rpartition('.')[2]}.sock", "/metrics")
-    if said is None:
-        return None
-    counted = count(said, (*OWN_PATHS, *filter(None, [_setting(unit, "HealthPath")])))
-    if counted is None:
-        return None
-    return {"release": release, "version": _setting(unit, "Version") or release.rpartition(".")[0], **counted}
+    died, page = _get(places.RUN / name / f"{release.rpartition('.')[2]}.sock", "/metrics")
+    counted = count(page, (*OWN_PATHS, *filter(None, [_setting(unit, "HealthPath")]))) if page else None
+    return {
+        "release": release,
+        "version": _setting(unit, "Version") or release.rpartition(".")[0],
+        **(counted or {}),
+        "died": died + inspection.restarts(instance.name),
+        # Written when the release is started on the port; systemd starts it again without that.
+        "up_seconds": round(time.time() - instance.stat().st_mtime, 1),
+    }
 
 
 def count(text: str, own_paths: Sequence[str] = OWN_PATHS) -> dict[str, Any] | None:
@@ -117,8 +127,8 @@ def count(text: str, own_paths: Sequence[str] = OWN_PATHS) -> dict[str, Any] | N
     return {"requests": round(requests), "failed": round(failed), "seconds": round(seconds, 6), "slower": slower}
 
 
-def _get(path: Path, url_path: str) -> str | None:
-    """Ask a service on a unix socket; return the page, None if it has none of metrics."""
+def _get(path: Path, url_path: str) -> tuple[int, str | None]:
+    """Ask a service on a unix socket; return how many of its workers died, and its page of metrics, if it has one."""
     question = f"GET {url_path} HTTP/1.0\r\nHost: localhost\r\nUser-Agent: fleet-traffic\r\n\r\n"
     said = unix_socket.ask(path, question, ASKED_SECONDS)
     head, _, body = said.partition("\r\n\r\n")
@@ -127,8 +137,9 @@ def _get(path: Path, url_path: str) -> str | None:
         raise ValueError("it does not answer in HTTP")
     if int(status[1]) >= 500:
         raise ValueError(f"GET {url_path} is answered {status[1]}")
+    died = DIED.search(head)
     kind = re.search(r"^content-type:.*\bversion=", head, re.IGNORECASE | re.MULTILINE)
-    return body if status[1] == "200" and kind else None
+    return int(died[1]) if died else 0, body if status[1] == "200" and kind else None
 
 
 def _setting(unit: Path, key: str) -> str:
