@@ -12,6 +12,7 @@ from conftest import WORKERS
 from flask.testing import FlaskClient
 
 from {{ cookiecutter.__package }} import RELEASE
+from {{ cookiecutter.__package }}.metrics import METHODS
 
 
 def _count(url: str) -> float:
@@ -43,6 +44,17 @@ def test_requests_are_timed_by_rule_not_by_path(client: FlaskClient) -> None:
     assert rules
     assert all("/items/1" not in rule for rule in rules)
     assert "/health" not in "".join(rules)
+
+
+def test_methods_that_clients_make_up_are_counted_together(client: FlaskClient) -> None:
+    for number in range(30):
+        client.open("/api/v1/items", method=f"MADE{number}")
+    client.get("/api/v1/items")
+    text = client.get("/metrics").text
+    assert set(re.findall(r'method="(\w+)"', text)) - METHODS == {"other"}
+    counted = re.findall(r'^flask_http_request_total\{[^}]*method="other"[^}]*\} (\S+)', text, re.MULTILINE)
+    assert [float(count) for count in counted] == [30]
+    assert re.search(r'^flask_http_request_total\{[^}]*method="GET"', text, re.MULTILINE)
 
 
 def test_metrics_have_the_names_that_dashboards_ask_for(client: FlaskClient) -> None:
