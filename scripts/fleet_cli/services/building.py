@@ -46,7 +46,9 @@ elif ! dpkg-checkbuilddeps; then
 fi
 chown -R builder: /build
 shift
-"$@" dpkg-buildpackage --build=binary --no-sign
+# The parts of dpkg-buildpackage that make a package; it would go on to list what an upload to Debian needs.
+"$@" dpkg-source --before-build .
+"$@" dpkg-buildpackage --rules-target=clean,binary
 cd /build
 exec "$@" tar --create ./*.deb >&3
 """

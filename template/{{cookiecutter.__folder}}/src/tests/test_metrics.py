@@ -45,6 +45,23 @@ def test_requests_are_timed_by_rule_not_by_path(client: FlaskClient) -> None:
     assert "/health" not in "".join(rules)
 
 
+def test_methods_that_clients_make_up_are_counted_together(client: FlaskClient) -> None:
+    def counted() -> dict[str, float]:
+        pattern = r'^flask_http_request_total\{method="(\w+)",[^}]*status="405"[^}]*\} (\S+)'
+        text = client.get("/metrics").text
+        return {method: float(count) for method, count in re.findall(pattern, text, re.MULTILINE)}
+
+    before = counted()
+    for number in range(30):
+        assert client.open("/api/v1/items", method=f"MADE{number}").status_code == 405
+    client.delete("/api/v1/items")
+    after = counted()
+    added = {method: count - before.get(method, 0) for method, count in after.items()}
+    assert added["other"] == 30
+    assert added["DELETE"] == 1
+    assert not [method for method in after if method.startswith("MADE")]
+
+
 def test_metrics_have_the_names_that_dashboards_ask_for(client: FlaskClient) -> None:
     for path in ("{{ cookiecutter.__live }}", "/metrics", "/api/v1/items"):
         client.get(path)

@@ -4,6 +4,7 @@ import configparser
 import json
 import re
 import stat
+import time
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from flask import session
 from flask.testing import FlaskClient
 
-from {{ cookiecutter.__package }} import NAME, RELEASE, VERSION
+from {{ cookiecutter.__package }} import NAME, RELEASE, VERSION, log
 from {{ cookiecutter.__package }}.application import create_app
 from {{ cookiecutter.__package }}.manage import cli
 from {{ cookiecutter.__package }}.setting_kinds import Number, OneOf, Text, Whole
@@ -146,17 +147,22 @@ def test_each_request_is_one_log_line_without_its_query(client: FlaskClient, log
 
 def test_the_log_goes_on_in_a_new_file_after_logrotate(client: FlaskClient, log_file: Path) -> None:
     client.get("/before")
-    log_file.rename(log_file.with_suffix(".1"))
+    moved = log_file.rename(log_file.with_suffix(".1"))
+    client.get("/meanwhile")
+    time.sleep(log.LOOK_AGAIN)
     client.get("/after")
     assert "/after" in log_file.read_text()
-    assert "/after" not in log_file.with_suffix(".1").read_text()
+    assert "/after" not in moved.read_text()
+    assert "/meanwhile" in moved.read_text() + log_file.read_text()
 
 
 def test_requests_are_answered_while_the_log_can_not_be_written(client: FlaskClient, log_file: Path) -> None:
     log_file.unlink()
     log_file.mkdir(stat.S_IRUSR)
+    time.sleep(log.LOOK_AGAIN)
     assert client.get("{{ cookiecutter.__live }}").status_code == 200
     log_file.rmdir()
+    time.sleep(log.LOOK_AGAIN)
     client.get("{{ cookiecutter.__live }}")
     assert log_file.is_file()
 

@@ -14,6 +14,8 @@ from flask import Flask, Response, g, has_request_context, request
 from . import RELEASE, trace
 
 logger = logging.getLogger(__package__)
+# Seconds for which lines may still go to a file that was moved.
+LOOK_AGAIN = 0.1
 
 
 class JsonLines(logging.Formatter):
@@ -63,11 +65,16 @@ class Lines(logging.StreamHandler[TextIO]):
 
 
 class LogFile(Lines, WatchedFileHandler):
-    """Writes lines to a file, which logrotate may move."""
+    """Writes lines to a file, which logrotate may move: it leaves the old one as it is for a day (delaycompress)."""
+
+    _looked = 0.0
 
     def _reopen(self) -> None:
-        self.reopenIfNeeded()
-        self.stream = self.stream or self._open()
+        # Not for each line: to look where the file is takes longer than to write the line.
+        if time.monotonic() - self._looked > LOOK_AGAIN or not self.stream:
+            self._looked = time.monotonic()
+            self.reopenIfNeeded()
+            self.stream = self.stream or self._open()
 
 
 def configure(file: Path | None, level: str) -> None:

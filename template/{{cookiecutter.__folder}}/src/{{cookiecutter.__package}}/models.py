@@ -3,7 +3,6 @@
 import enum
 
 import sqlalchemy as sa
-from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .database import db
@@ -46,4 +45,8 @@ class Item(db.Model):  # type: ignore[name-defined,misc]
     )
     category_id: Mapped[int] = mapped_column(sa.ForeignKey("categories.id"), index=True)
     category: Mapped[Category] = relationship(lazy="joined", innerjoin=True)
-    category_name: AssociationProxy[str] = association_proxy("category", "name")
+
+    @property
+    def category_name(self) -> str:
+        """The name of its category."""
+        return self.category.name

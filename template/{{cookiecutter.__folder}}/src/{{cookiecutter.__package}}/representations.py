@@ -31,7 +31,7 @@ class Api(flask_restful.Api):  # type: ignore[misc]
         mediatype = accepted()
         body = xml_data.dumps(data, "answer") if mediatype == XML else json.dumps(data)
         response = Response(body, status, headers, content_type=mediatype)
-        response.vary.add("Accept")
+        response.headers.add("Vary", "Accept")
         return response
 
     def handle_error(self, error: Exception) -> AnyResponse:

@@ -1,7 +1,7 @@
 """The trace of a request, by which its steps are found in the logs of all services (W3C Trace Context)."""
 
+import os
 import re
-import secrets
 from dataclasses import dataclass
 
 from flask import g, has_request_context, request
@@ -52,5 +52,5 @@ def _received() -> Trace | None:
 
 def _identifier(size: int) -> str:
     """SIZE random bytes in hexadecimal, never all zero: that means none."""
-    identifier = secrets.token_hex(size)
+    identifier = os.urandom(size).hex()
     return identifier if identifier.strip("0") else _identifier(size)
