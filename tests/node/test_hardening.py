@@ -141,7 +141,9 @@ def test_puppetdb_takes_orders_from_nobody_without_a_certificate_that_it_is_told
         )
         order = f"python3 {here}/order.py {LAB.server.certname} {here}/ca.pem"
         without = server.check_output(f"runuser -u nobody -- {order}")
-        assert "CERTIFICATE_REQUIRED" in without.upper() or "ALERT" in without.upper(), without
+        # The server says why and closes; what the client sends at that moment finds the connection closed.
+        ended = ("CERTIFICATE_REQUIRED", "ALERT", "BROKEN PIPE", "RESET")
+        assert any(why in without.upper() for why in ended), without
         assert server.check_output(f"{order} {here}/certificate {here}/key") == "403"
     finally:
         server.run(f"rm -r {here}")

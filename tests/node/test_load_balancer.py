@@ -1,6 +1,7 @@
 """Clients of the load balancer reach every service of its tier, and notice nothing of what happens to one machine."""
 
 import csv
+import shlex
 import socket
 import subprocess
 import time
@@ -319,25 +320,40 @@ def uploading(url: str, clients: int, trust: Trust | None = None) -> Iterator[No
 
 
 LOCK = "BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n"
+ASKING = """
+import socket, sys
+address, port, number = sys.argv[1], *map(int, sys.argv[2:])
+opened = [socket.create_connection((address, port), 10) for _ in range(number)]
+for connection in opened:
+    connection.sendall(b"GET /api/v1/items HTTP/1.1\\r\\nHost: test\\r\\n\\r\\n")
+print("asked", flush=True)
+sys.stdin.read()
+"""
+"""So many clients that ask a machine for its items, until standard input ends."""
 
 
 @contextmanager
 def hanging(service: Balanced, machine: Box, clients: int) -> Iterator[None]:
-    """Clients of one machine wait for the database, where somebody has locked the table."""
+    """Requests that the balancer has sent to one machine wait for the database, where somebody has locked the table.
+
+    From anywhere else they would not have all threads.
+    """
     database = next(box for box in LAB.nodes if (box.role, box.tier) == ("database", machine.tier))
     psql = [*ssh.command(database), "sudo", "runuser", "-u", "postgres", "--", "psql", "-XAtq", "-d", service.name]
     pipe = subprocess.PIPE
-    with ExitStack() as stack, subprocess.Popen(psql, stdin=pipe, stdout=pipe, text=True) as child:
-        assert child.stdin and child.stdout
-        child.stdin.write(LOCK)
-        child.stdin.flush()
-        assert child.stdout.readline() == "locked\n"
-        for _ in range(clients):
-            port = int(service.parameters["port"])
-            connection = stack.enter_context(socket.create_connection((machine.address, port), timeout=10))
-            connection.sendall(b"GET /api/v1/items HTTP/1.1\r\nHost: test\r\n\r\n")
-        yield
-        child.stdin.close()
+    ask = ["python3", "-c", ASKING, machine.address, str(service.parameters["port"]), str(clients)]
+    with subprocess.Popen(psql, stdin=pipe, stdout=pipe, text=True) as locking:
+        assert locking.stdin and locking.stdout
+        locking.stdin.write(LOCK)
+        locking.stdin.flush()
+        assert locking.stdout.readline() == "locked\n"
+        asking = [*ssh.command(service.box), shlex.join(ask)]
+        with subprocess.Popen(asking, stdin=pipe, stdout=pipe, text=True) as child:
+            assert child.stdin and child.stdout
+            assert child.stdout.readline() == "asked\n"
+            yield
+            locking.stdin.close()
+            child.stdin.close()
 
 
 def test_a_busy_machine_is_not_taken_for_one_that_is_down_before_it_hangs(

@@ -477,6 +477,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 break
             if self._serve(conn, longer=1):
                 self._uploads_held.remove(conn)
+        self._leave_uploads()
         patience = time.monotonic() - UPLOADS_WAIT_SECONDS
         while self._uploads_held and (self._uploads_held[0].held < patience or len(self._uploads_held) > UPLOADS_HELD):
             conn = self._uploads_held[0]
@@ -488,6 +489,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._refuse(conn, "uploads")
             self.nr_conns -= 1
             conn.close(graceful=True)
+
+    def _leave_uploads(self) -> None:
+        """While it is busy, leave longer requests that have a place to workers that are not."""
+        patience = time.monotonic() - PATIENCE_SECONDS
+        for conn in list(self._uploads_held):
+            if not self.busy() or min(workers_state) >= 0:
+                break
+            if conn.held <= patience and self._has_place(conn.source, more=1) and self._put(conn):
+                self._uploads_held.remove(conn)
 
     def _refuse(self, conn: Any, what: str) -> None:
         """Say that there is too much of something, if the client takes it at once."""
@@ -564,10 +574,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Return how many of so many threads all sources together leave to balancers."""
         return max(1, int(number * BALANCERS_SHARE)) if self._balancers and number > 1 else 0
 
-    def _has_place(self, source: int) -> bool:
-        """Whether the longer requests that are served are not too many, nor those of a source, nor of all sources."""
+    def _has_place(self, source: int, more: int = 0) -> bool:
+        """Whether the longer requests that are served are not too many, nor those of a source, nor of all sources.
+
+        Args:
+            source: the source.
+            more: how many of it are to be served besides.
+        """
         self._find_workers()
-        longer = [mark for marks in self._marks for mark in marks if mark & 1]
+        longer = [mark for marks in self._marks for mark in marks if mark & 1] + [source + 1] * more
         of_sources = len(longer) - longer.count(MANY + 1)
         return len(longer) <= self._uploads and (
             source == MANY

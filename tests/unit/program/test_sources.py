@@ -188,7 +188,8 @@ def test_slow_answers_for_one_source_keep_no_other_waiting(
         assert [answer(client)[0] for client in clients] == [200] * NUMBER
 
 
-def test_a_kept_connection_of_another_source_is_served_wherever_it_is(attacked: Attacked) -> None:
+@pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", LONG], ids=["short", "long"])
+def test_a_kept_connection_of_another_source_is_served_wherever_it_is(attacked: Attacked, request_: bytes) -> None:
     """Its worker may be one that serves the attacker alone."""
     served = attacked.start(workers=4, threads=2)
     kept = [attacked.connect(OTHER) for _ in range(16)]
@@ -196,7 +197,7 @@ def test_a_kept_connection_of_another_source_is_served_wherever_it_is(attacked: 
         wait_for(lambda: served.begun() == 6, "it has its share")
         for client in kept:
             began = time.monotonic()
-            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.sendall(request_)
             assert answer(client)[0] == 200
             assert time.monotonic() - began < AT_ONCE
         served.let_go()
