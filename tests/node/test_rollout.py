@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import restored
-from deployed import connect, fleet_environment
+from deployed import LAB, connect, fleet_environment
 from fleet_cli.repository.labfile import Lab
 from releases import answers_500
 from rollouts import DONE, PAUSED, TAKEN_BACK, Rollouts, app_nodes, given, load, under_way
@@ -22,6 +22,7 @@ GOOD, BAD, PAUSING = "8.0.0-1", "8.1.0-1", "8.2.0-1"
 HARM_SECONDS = 60
 """On a busy machine; the drill measures it."""
 WAVE_SECONDS = 240.0
+ACCESS_LOG = "/var/log/puppetserver/puppetserver-access.log"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,11 @@ def test_a_good_release_reaches_all_nodes_and_goes_back_by_one_command(rollouts:
         out = rollouts("rollout", "--why", "a newer version")
         assert out.returncode == DONE, out.stdout + out.stderr
         assert rollouts.serving(GOOD) == [box.name for box in rollouts.boxes]
+        # Otherwise the first node would wait for it.
+        read = f'"POST /puppet/v4/catalog HTTP/1.1" 200 .*\n(.*\n)*.*"POST /puppet/v3/catalog/.*={fleet_environment()} '
+        assert re.search(read, connect(LAB.server).file(ACCESS_LOG).content_string), (
+            "Puppet Server has not read it before"
+        )
         sent.more(100)
         back = rollouts("rollback")
         assert back.returncode == DONE, back.stdout + back.stderr

@@ -1,11 +1,12 @@
-"""The drill `rollout`: twelve bad changes, each to four production nodes under load; clients are to notice no switch.
+"""The drill `rollout`: bad changes of thirteen kinds, each to four production nodes under load; clients are to notice no switch.
 
 What is the fault of the change is taken back by itself; for what is not, a rollout stops and waits for a person.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from waiting import wait_for
 BOOT_SECONDS = 180.0
 REVERT_SECONDS = 10
 LEAST_REQUESTS = 100_000
+REFUSED = 1
+"""It does not begin where nobody can tell what serves."""
 WATCH_SECONDS, DEADLINE_SECONDS = 30, 240
 SETTINGS = {
     "canary": 1, "batch": "50%", "watch": WATCH_SECONDS, "deadline": DEADLINE_SECONDS, "least_requests": 100,
@@ -85,6 +88,23 @@ def stopped(unit: str) -> Trouble:
     return trouble
 
 
+def stopped_under_way(unit: str) -> Trouble:
+    """A daemon of the Puppet server goes when a rollout has begun."""
+
+    @contextmanager
+    def trouble(rollouts: Rollouts) -> Iterator[None]:
+        def end() -> None:
+            wait_for(lambda: under_way() != {}, "a rollout has begun", BOOT_SECONDS)
+            stack.enter_context(stopped(unit)(rollouts))
+
+        with ExitStack() as stack, ThreadPoolExecutor(max_workers=1) as pool:
+            ended = pool.submit(end)
+            yield
+            ended.result()
+
+    return trouble
+
+
 class Case(NamedTuple):
     """A bad change.
 
@@ -113,7 +133,8 @@ CASES = {
     "another resource fails": Case(sound, PAUSED, trouble=unwritable),
     "a node is dead": Case(sound, PAUSED, trouble=dead_node),
     "no apt repository": Case(sound, PAUSED, trouble=stopped("nginx")),
-    "no PuppetDB": Case(sound, PAUSED, trouble=stopped("puppetdb")),
+    "PuppetDB goes": Case(sound, PAUSED, trouble=stopped_under_way("puppetdb")),
+    "no PuppetDB": Case(sound, REFUSED, trouble=stopped("puppetdb")),
 }
 
 
@@ -150,6 +171,8 @@ class Outcome:
             found.append("no verdict within its deadline")
         if self.had > 1 and case.verdict == TAKEN_BACK:
             found.append("it came to more nodes than its canary")
+        if self.had and case is CASES["no PuppetDB"]:
+            found.append("it has begun")
         # A worker that is killed takes with it what it is answering, and nobody can say any more who that was.
         if self.lost != self.own and case.change is not releases.kills_its_workers:
             found.append(f"{self.lost - self.own} requests were lost to switching")
@@ -160,7 +183,7 @@ class Outcome:
 
 @pytest.fixture
 def rollouts(lab: Lab, tmp_path: Path) -> Iterator[Rollouts]:
-    """Four production nodes, and twelve versions to roll out; afterwards the lab is as before."""
+    """Four production nodes, and a version for each case; afterwards the lab is as before."""
     with restored(lab, tmp_path / "before"), more_nodes(tmp_path / "control") as (clone, boxes):
         (tmp_path / "packages").mkdir()
         found = Rollouts(clone, boxes, tmp_path / "packages", SETTINGS)

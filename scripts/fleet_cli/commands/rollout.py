@@ -14,7 +14,8 @@ from fleet_cli.machine.errors import FleetError
 from fleet_cli.machine.printable import printable
 from fleet_cli.rollout import orders, preparing, telling
 from fleet_cli.rollout.git_store import GitStore
-from fleet_cli.rollout.state import Status, active
+from fleet_cli.rollout.state import Rollout, Status, active
+from fleet_cli.rollout.world import World
 
 
 class WithDefault(click.Group):
@@ -90,7 +91,7 @@ def start(  # noqa: PLR0917 - click gives an argument for each option
             click.echo(printable("\n".join(telling.plan(made, len(known)))))
         same = set(made.goal.values()) == set(made.before.values())
         if made.nodes and not noop:
-            made.wrong_before = sorted(world.verify(sorted(made.nodes)))
+            made.wrong_before = _wrong_before(world, made)
         if sealed:
             sealed.result()
     if noop or same:
@@ -103,6 +104,14 @@ def start(  # noqa: PLR0917 - click gives an argument for each option
     begun = driving.begin(store, made, waits=waits)
     world.tell(begun, "start")
     driving.drive(begun, store, world, state, as_json=as_json)
+
+
+def _wrong_before(world: World, made: Rollout) -> list[str]:
+    """Return which tests fail already: without them nobody could tell what a rollout has broken."""
+    try:
+        return sorted(world.verify(sorted(made.nodes)))
+    except FleetError as error:
+        raise FleetError(f"{error}\nthe rollout has not begun: nothing has changed") from None
 
 
 @rollout.command()

@@ -196,8 +196,8 @@ class FleetWorld:
             if done.returncode == 0:
                 return {}
             if done.returncode != 1 or not junit.exists():
-                said = done.stdout.strip().splitlines()
-                raise FleetError(f"verify came to no end: {said[-1] if said else f'exit status {done.returncode}'}")
+                said = done.stdout.strip().rpartition("fleet: ")[2]
+                raise FleetError(f"verify came to no end: {said or f'exit status {done.returncode}'}")
             return _failed_tests(junit)
 
     def checks(self, rollout: Rollout, nodes: Sequence[str]) -> Mapping[str, Outcome]:

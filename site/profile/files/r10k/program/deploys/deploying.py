@@ -74,6 +74,8 @@ def deploy(layout: Layout, branch: str, scope: Scope, *, commit: str | None, fol
         name = sealing.seal(layout, checkout, found, reader)
         _give(layout, checkout, name, scope, followed=followed)
         tidy(layout)
+    if scope.nobody:
+        puppet_server.read(name)
 
 
 def finish(layout: Layout, names: Sequence[str], reader: Reader) -> bool:
