@@ -1,4 +1,4 @@
-"""The drill `rollout`: bad changes of thirteen kinds, each to four production nodes under load; no switch is to be noticed.
+"""The drill `rollout`: bad changes of thirteen kinds, each to four production nodes under load; no switch is noticed.
 
 What is the fault of the change is taken back by itself; for what is not, a rollout stops and waits for a person.
 """
