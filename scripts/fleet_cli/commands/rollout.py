@@ -8,8 +8,9 @@ import click
 
 from fleet_cli.commands import driving
 from fleet_cli.commands.context import Context, json_option, print_json
-from fleet_cli.commands.puppet_choice import chosen, puppet_options
+from fleet_cli.commands.puppet_choice import SANDBOX, chosen, puppet_options
 from fleet_cli.fleet import nodes
+from fleet_cli.machine import apt
 from fleet_cli.machine.errors import FleetError
 from fleet_cli.machine.printable import printable
 from fleet_cli.rollout import orders, preparing, telling
@@ -70,30 +71,33 @@ def start(  # noqa: PLR0917 - click gives an argument for each option
 ) -> None:
     """Roll out what the remote's branch has, or COMMIT: to the nodes that the plan says change, in waves."""
     fleet, repo = context.fleet, context.repo
-    meant = preparing.commit(fleet, repo, commit)
-    known = nodes.known(fleet, repo)
-    tiers = preparing.tiers_of(known)
-    if tier and tier not in tiers:
-        raise FleetError(f"no node is in the tier {tier!r}; there are: {', '.join(tiers)}")
-    state = preparing.settings_of(repo, meant, tiers)
-    wanted = preparing.Wanted(meant, tier, why, quick, one_way)
-    world = driving.world(context, state, as_json=as_json, known=known)
-    with ThreadPoolExecutor(max_workers=1) as pool, chosen(kind, modules, needs_eyaml=True) as using:
-        # The server seals the commit while it is planned here what that changes.
-        sealed = None if noop else pool.submit(preparing.seal, fleet, meant)
-        try:
-            made = preparing.rollout(fleet, repo, wanted, known, state, puppet=using.puppet, source=using.source)
-        except FleetError:
-            if sealed and sealed.done():
-                sealed.result()  # what is wrong there, such as a right that is missing, comes first
-            raise
-        if not as_json:
-            click.echo(printable("\n".join(telling.plan(made, len(known)))))
-        same = set(made.goal.values()) == set(made.before.values())
-        if made.nodes and not noop:
-            made.wrong_before = _wrong_before(world, made)
-        if sealed:
-            sealed.result()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        if kind == SANDBOX:
+            pool.submit(apt.sources)  # which apt needs a while for, and the sandbox asks for
+        meant = preparing.commit(fleet, repo, commit)
+        known = nodes.known(fleet, repo)
+        tiers = preparing.tiers_of(known)
+        if tier and tier not in tiers:
+            raise FleetError(f"no node is in the tier {tier!r}; there are: {', '.join(tiers)}")
+        state = preparing.settings_of(repo, meant, tiers)
+        wanted = preparing.Wanted(meant, tier, why, quick, one_way)
+        world = driving.world(context, state, as_json=as_json, known=known)
+        with chosen(kind, modules, needs_eyaml=True) as using:
+            # The server seals the commit while it is planned here what that changes.
+            sealed = None if noop else pool.submit(preparing.seal, fleet, meant)
+            try:
+                made = preparing.rollout(fleet, repo, wanted, known, state, puppet=using.puppet, source=using.source)
+            except FleetError:
+                if sealed and sealed.done():
+                    sealed.result()  # what is wrong there, such as a right that is missing, comes first
+                raise
+            if not as_json:
+                click.echo(printable("\n".join(telling.plan(made, len(known)))))
+            same = set(made.goal.values()) == set(made.before.values())
+            if made.nodes and not noop:
+                made.wrong_before = _wrong_before(world, made)
+            if sealed:
+                sealed.result()
     if noop or same:
         if as_json:
             print_json(made.as_dict())
