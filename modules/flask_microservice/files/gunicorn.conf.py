@@ -83,6 +83,9 @@ of a busy one last began or ended."""
 threads_state = memoryview(mmap.mmap(-1, len(workers_state) * THREADS * 8)).cast("Q")
 """What each thread of each worker serves: 0 for nothing, else a source, and 1 more if the request is a longer one."""
 
+workers_begun = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("I")
+"""A number that is another one after a worker has begun."""
+
 MANY = 1 << 40
 """The source of balancers, and of all that comes by a unix socket."""
 SOURCES_KEPT = 10_000
@@ -303,6 +306,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._balancers_are: tuple[int, ...] = ()
         self._looked = 0.0
         self._marks: list[memoryview] = []
+        self._workers_begun = -1
         self._threads = self.cfg.workers * THREADS
         self._share = max(1, int(self._threads * SHARE))
         self._uploads = max(1, self._threads // UPLOADS_PART)
@@ -315,7 +319,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def tell(self) -> None:
         """Tell all workers whether this one is busy, and that a request of it has begun or ended."""
         busy = self.busy()
+        new = not workers_state[self._place]
         workers_state[self._place] = time.monotonic() if busy else -1
+        if new:  # the others are to see it from now on
+            workers_begun[0] = (workers_begun[0] + 1) % (1 << 32)
         if self._takes == busy:
             self._takes = not busy
             if self._takes:
@@ -560,6 +567,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Return how many more threads may serve a source, or less if it has enough; below 0, it has too many."""
         if source == MANY:
             return 1
+        if self._workers_begun != workers_begun[0]:
+            self._find_workers()
         kept = self._kept_of(self._threads)
         marks = [mark for marks in self._marks for mark in marks.tolist()]
         free = marks.count(0)
@@ -629,6 +638,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _find_workers(self) -> None:
         """See which workers there are: there are too many places to look through for each request."""
+        self._workers_begun = workers_begun[0]
         places = [place for place, state in enumerate(workers_state) if state or place == self._place]
         self._marks = [threads_state[place * THREADS : (place + 1) * THREADS] for place in places]
 

@@ -1,6 +1,8 @@
 """No source has a service for itself: what others ask is served while one of them does its worst."""
 
+import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -200,6 +202,23 @@ def test_a_kept_connection_of_another_source_is_served_wherever_it_is(attacked: 
             client.sendall(request_)
             assert answer(client)[0] == 200
             assert time.monotonic() - began < AT_ONCE
+        served.let_go()
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_worker_that_has_just_begun_is_counted(attacked: Attacked, attempt: int) -> None:
+    """Workers that had not seen it yet left it out, and the attacker had all threads."""
+    served = attacked.start(workers=4, threads=2)
+    log = served.directory / "log"
+    wait_for(lambda: log.read_text().count("Booting worker") == 4, "all have begun")
+    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
+    os.kill(int(children[attempt]), signal.SIGKILL)
+    wait_for(lambda: log.read_text().count("Booting worker") == 5, "another one begins")
+    assert attacked.get(OTHER)[0] == 200
+    with held(attacked, ATTACKER, [get(f"/held-{number}") for number in range(NUMBER)]):
+        wait_for(lambda: served.begun() >= 6, "it has its share")
+        all_at_once(attacked, OTHER, get("/"))
+        assert served.begun() == 6
         served.let_go()
 
 

@@ -121,7 +121,9 @@ def server(site: Callable[[str], Path], tmp_path: Path) -> Iterator[tuple[str, s
 def _listening(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"Listening at: (http://\S+)", log.read_text()):
+        said = log.read_text()
+        found = re.search(r"Listening at: (http://\S+)", said)
+        if found and said.count("Booting worker") == WORKERS:
             return found[1]
         time.sleep(0.05)
     raise AssertionError(log.read_text())
