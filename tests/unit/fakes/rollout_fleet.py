@@ -70,6 +70,8 @@ class Server:
 
     tiers: dict[str, str]
     rollouts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ended: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
+    """By tier, the number and epoch of its last rollout that has ended, and whether it was finished."""
     away: bool = False
 
     def call(self, rollout: Rollout, tier: str) -> dict[str, Any] | None:
@@ -83,6 +85,15 @@ class Server:
         if there:
             there["epoch"] = rollout.epoch
         return there
+
+    def end(self, rollout: Rollout, tier: str, *, finished: bool) -> None:
+        self.rollouts.pop(tier, None)
+        self.ended[tier] = (rollout.number, rollout.epoch, finished)
+
+    def require_not_ended(self, rollout: Rollout, tier: str) -> None:
+        number, epoch, finished = self.ended.get(tier, (0, 0, False))
+        if (finished and number == rollout.number) or (number, epoch) >= (rollout.number, rollout.epoch):
+            raise FleetError(f"rollout {rollout.number} has ended in {tier} already")
 
     def given(self, node: SimulatedNode) -> str:
         there = self.rollouts.get(node.tier)
@@ -142,6 +153,7 @@ class SimulatedWorld:
     def begin(self, rollout: Rollout, tier: str) -> None:
         self.before_call("begin")
         if self.server.call(rollout, tier) is None:
+            self.server.require_not_ended(rollout, tier)
             self.server.rollouts[tier] = {
                 "number": rollout.number, "epoch": rollout.epoch, "commit": rollout.goal[tier], "nodes": [],
             }  # fmt: skip
@@ -157,14 +169,15 @@ class SimulatedWorld:
         self.before_call("finish")
         for tier in rollout.tiers:
             if self.server.call(rollout, tier) is not None:
-                del self.server.rollouts[tier]
+                self.server.end(rollout, tier, finished=True)
                 self.server.tiers[tier] = rollout.goal[tier]
 
     def take_back(self, rollout: Rollout) -> None:
         self.before_call("take_back")
         for tier in rollout.tiers:
-            if self.server.call(rollout, tier) is not None:
-                del self.server.rollouts[tier]
+            there = self.server.call(rollout, tier)
+            if there is not None or tier not in self.server.ended:
+                self.server.end(rollout, tier, finished=False)
 
     def run(self, rollout: Rollout, nodes: Sequence[str]) -> Mapping[str, Outcome]:  # noqa: ARG002 - as the fleet has it
         self.before_call("run")
