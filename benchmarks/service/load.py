@@ -234,9 +234,8 @@ def measure_matrix(rounds: int, seconds: float) -> list[dict[str, Any]]:
 def main(rounds: int, seconds: float, connections: int, matrix: int) -> dict[str, Any]:
     """Measure all."""
     install()
-    # Before measure_requests, which adds items.
+    # measure_requests comes last, as it adds items: SQLite keeps up to 2 MB for each connection that counts them.
     rows = measure_matrix(matrix, seconds) if matrix else []
-    loads = measure_requests(rounds, seconds, connections)
     starts: dict[str, list[float]] = {name: [] for name in COMPARED}
     for _ in range(rounds):
         for name in COMPARED:
@@ -250,6 +249,7 @@ def main(rounds: int, seconds: float, connections: int, matrix: int) -> dict[str
                 for _ in range(50):
                     fetch(port, "/health/ready")
             memories[name] = memory(server)
+    loads = measure_requests(rounds, seconds, connections)
     return {"loads": loads, "starts": starts, "memory": memories, "matrix": rows}
 
 
