@@ -115,7 +115,7 @@ def _wrong_before(world: World, made: Rollout) -> list[str]:
     try:
         return sorted(world.verify(sorted(made.nodes)))
     except FleetError as error:
-        raise FleetError(f"{error}\nthe rollout has not begun: nothing has changed") from None
+        raise FleetError(f"{error}\nthe rollout has not begun: no node has changed") from None
 
 
 @rollout.command()
